@@ -1,0 +1,177 @@
+"""Spoken digits (embedded synthetic voices, or the recordings of FSDD) and single WAV files."""
+
+import hashlib
+import re
+import wave
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from simmim_lite._arguments import check_number
+from simmim_lite.datasets import _download
+from simmim_lite.datasets._files import (
+    DataError,
+    find,
+    parts,
+    read_embedded,
+    split_indices,
+    wants_full,
+)
+
+RATE = 8000  # Hz, of both sets
+_FSDD_NAME = re.compile(r"(\d)_([a-z]+)_(\d+)\.wav")
+_FSDD_TEST_TAKES = range(5)  # the dataset's own rule: takes 0-4 of each digit and speaker
+_FSDD_COUNT = 3000
+
+
+@dataclass(frozen=True, eq=False)
+class Speech:
+    """Labelled recordings of different lengths.
+
+    Attributes:
+        waveforms: N arrays (T,) float32 in [-1, 1].
+        labels: (N,) int64, the digit.
+        speakers: (N,) str, the voice.
+        split: "train", "test" or "all".
+        source: "embedded", or the folder they were read from.
+        rate: samples a second.
+    """
+
+    waveforms: list[np.ndarray] = field(repr=False)
+    labels: np.ndarray = field(repr=False)
+    speakers: np.ndarray = field(repr=False)
+    split: str
+    source: str
+    rate: int = RATE
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def padded(self, seconds: float) -> np.ndarray:
+        """All waveforms as (N, seconds * rate) float32, cut or filled with zeros at the end."""
+        samples = round(check_number("seconds", seconds, minimum=1 / self.rate) * self.rate)
+        array = np.zeros((len(self), samples), dtype=np.float32)
+        for row, waveform in zip(array, self.waveforms, strict=True):
+            row[: len(waveform)] = waveform[:samples]
+        return array
+
+
+def load_speech(split: str = "train", *, full: bool | None = None) -> Speech:
+    """Spoken digits "zero" to "nine": synthetic ones that come with the package, or FSDD.
+
+    The embedded clips were synthesized by eSpeak NG. The voices of "test" are not in "train", but
+    all are of one synthesizer: good for learning and for checks, no benchmark of human speech.
+
+    Args:
+        split: "train" (1,600 clips, 52 voices), "test" (480 clips of 12 other voices) or "all".
+        full: True for human recordings (see `load_fsdd`); None asks the environment variable
+            SIMMIM_FULL.
+
+    Raises:
+        ValueError: an unknown split.
+        DataError: the data are missing or damaged.
+    """
+    if wants_full(full):
+        return load_fsdd(split)
+    parts(split)
+    arrays = read_embedded("speech.npz.xz")
+    audio = arrays["audio"].astype(np.float32) / 128
+    clips = np.split(audio, np.cumsum(arrays["lengths"], dtype=np.int64)[:-1])
+    chosen = split_indices(arrays["test"], split)
+    return Speech(
+        [clips[i] for i in chosen],
+        arrays["labels"][chosen].astype(np.int64),
+        arrays["speakers"][chosen],
+        split,
+        "embedded",
+    )
+
+
+def load_fsdd(split: str = "train") -> Speech:
+    """The Free Spoken Digit Dataset (Jackson et al.): 3,000 recordings of 6 speakers at 8 kHz.
+
+    The official split: takes 0-4 of each digit and speaker are "test" (300), the rest "train"
+    (2,700), so both hold the same speakers. Levels are as recorded; their peaks run
+    from 0.01 to 1.
+    Looked for under SIMMIM_DATA, then in the cache, else downloaded.
+
+    Raises:
+        ValueError: an unknown split.
+        DataError: damaged or missing recordings, or no network to download them.
+    """
+    parts(split)
+    folder = find_fsdd() or _download.fsdd(fsdd_digest)
+    matches = [_FSDD_NAME.fullmatch(path.name) for path in sorted(folder.glob("*.wav"))]
+    matches = [match for match in matches if match]
+    if len(matches) != _FSDD_COUNT:
+        advice = "Remove the folder and run `python -m simmim_lite data fsdd`."
+        raise DataError(folder, f"{_FSDD_COUNT:,} recordings", f"{len(matches):,}", advice)
+    test = np.array([int(match[3]) in _FSDD_TEST_TAKES for match in matches])
+    chosen = [matches[i] for i in split_indices(test, split)]
+    return Speech(
+        [_read_at_rate(folder / match[0]) for match in chosen],
+        np.array([int(match[1]) for match in chosen], np.int64),
+        np.array([match[2] for match in chosen]),
+        split,
+        str(folder),
+    )
+
+
+def find_fsdd() -> Path | None:
+    """The folder of FSDD's recordings."""
+    return find("fsdd/recordings", "free-spoken-digit-dataset/recordings")
+
+
+def fsdd_digest(folder: Path) -> str:
+    """SHA-256 over the names and bytes of the recordings, sorted by name.
+
+    The archive itself cannot be checked: GitHub packs it anew, not always to the same bytes.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.wav")):
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def read_wav(path: str | Path) -> tuple[np.ndarray, int]:
+    """A WAV file of 8, 16, 24 or 32-bit integers; several channels are averaged into one.
+
+    Returns:
+        The waveform (T,) float32 in [-1, 1] and its rate in Hz.
+
+    Raises:
+        DataError: no such file, another encoding, or fewer samples than its header promises.
+    """
+    path, expected = Path(path), "a WAV file of integer samples"
+    try:
+        with wave.open(str(path), "rb") as file:
+            channels, width, rate, frames = file.getparams()[:4]
+            encoded = file.readframes(frames)
+    except (wave.Error, EOFError, OSError) as error:
+        got = "no such file" if not path.exists() else f"something unreadable ({error!r})"
+        raise DataError(path, expected, got, "Check or replace it.") from error
+    if frames == 0 or len(encoded) != frames * channels * width:
+        promised = f"{max(frames, 1):,} samples of {channels} x {width} bytes"
+        raise DataError(path, promised, f"{len(encoded):,} bytes", "It is cut short; replace it.")
+    return _to_float(encoded, width).reshape(-1, channels).mean(axis=1), rate
+
+
+def _to_float(encoded: bytes, width: int) -> np.ndarray:
+    """Little-endian samples of ``width`` bytes as float32; 8 bits are unsigned, by the format."""
+    if width == 1:
+        return (np.frombuffer(encoded, np.uint8).astype(np.float32) - 128) / 128
+    if width == 3:  # as the upper three bytes of a 32-bit sample
+        samples = np.zeros((len(encoded) // 3, 4), np.uint8)
+        samples[:, 1:] = np.frombuffer(encoded, np.uint8).reshape(-1, 3)
+        encoded, width = samples.tobytes(), 4
+    samples = np.frombuffer(encoded, f"<i{width}")
+    return samples.astype(np.float32) / np.float32(2 ** (8 * width - 1))
+
+
+def _read_at_rate(path: Path) -> np.ndarray:
+    waveform, rate = read_wav(path)
+    if rate != RATE:
+        raise DataError(path, f"a rate of {RATE} Hz", f"{rate} Hz", "Replace the file.")
+    return waveform

@@ -1,0 +1,141 @@
+"""One seaborn style and one function a figure type; each draws into ``ax`` and returns the axes.
+
+Colours are seaborn's colour-blind palette and the perceptually even map "mako"; the truth is always
+a dashed black line, so that a reader finds it in every figure.
+"""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from seaborn.utils import relative_luminance
+
+TRUTH = {"color": "black", "linestyle": "--", "linewidth": 1.4}
+
+
+def set_style() -> None:
+    """The one style of all notebooks: white grid, colour-blind palette, modest resolution."""
+    sns.set_theme(context="notebook", style="whitegrid", palette="colorblind", font_scale=0.9)
+    plt.rcParams.update(
+        {"figure.figsize": (7, 3.6), "figure.dpi": 90, "figure.constrained_layout.use": True}
+    )
+
+
+def joint_table(
+    table: np.ndarray,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    *,
+    row_label: str,
+    column_label: str,
+    ax: Axes | None = None,
+) -> Axes:
+    """Heat map of a probability table (K_x, K_y), the share of each cell in percent written in."""
+    ax = ax or plt.gca()
+    sns.heatmap(
+        100 * np.asarray(table),
+        ax=ax,
+        annot=True,
+        fmt=".1f",
+        cmap="mako_r",
+        cbar=False,
+        xticklabels=list(columns),
+        yticklabels=list(rows),
+    )
+    ax.set(xlabel=column_label, ylabel=row_label)
+    ax.tick_params(axis="y", rotation=0)
+    return ax
+
+
+def paired_samples(
+    images: np.ndarray, waveforms: Sequence[np.ndarray], texts: Sequence[str], *, rate: int
+) -> list[Axes]:
+    """A column a sample: image (H, W), waveform against milliseconds, and the text in words."""
+    figure, axes = plt.subplots(
+        2, len(images), figsize=(2.1 * len(images), 3.6), height_ratios=(3, 1.3), squeeze=False
+    )
+    for (top, bottom), image, waveform, text in zip(axes.T, images, waveforms, texts, strict=True):
+        top.imshow(image, cmap="gray_r")
+        top.set_title("\n".join(_wrap(text)), fontsize=9)
+        top.axis("off")
+        bottom.plot(1000 * np.arange(len(waveform)) / rate, waveform, linewidth=0.4)
+        bottom.set(ylim=(-1, 1), yticks=[], xlim=(0, 650), xticks=(0, 300, 600), xlabel="ms")
+        bottom.grid(visible=False)
+    figure.align_ylabels()
+    return list(axes.ravel())
+
+
+def _wrap(text: str, width: int = 18) -> list[str]:
+    lines = [""]
+    for word in text.split():
+        if len(lines[-1]) + len(word) >= width and lines[-1]:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    return lines
+
+
+def estimates(
+    frame: pd.DataFrame,
+    *,
+    x: str,
+    truth: float | Sequence[float] | None,
+    y: str = "nats",
+    by: str = "method",
+    log: bool = False,
+    ax: Axes | None = None,
+) -> Axes:
+    """Estimates against ``x``, one line each value of ``by``, with the truth as a dashed line.
+
+    Args:
+        frame: tidy, one row an estimate, with the columns ``x``, ``y`` and ``by``; repetitions
+            become a band of 90 % of them.
+        truth: one number, or one for each distinct value of ``x`` in rising order, or None.
+        log: a logarithmic horizontal axis, labelled at the values of ``x``.
+    """
+    ax = ax or plt.gca()
+    sns.lineplot(
+        frame, x=x, y=y, hue=by, style=by, ax=ax, errorbar=("pi", 90), markers=True, dashes=False
+    )
+    if truth is not None:
+        positions = np.sort(frame[x].unique())
+        ax.plot(positions, np.broadcast_to(truth, positions.shape), label="truth", **TRUTH)
+    if log:
+        ticks = sorted(frame[x].unique())
+        ax.set(xscale="log", xticks=ticks, xticklabels=ticks)
+        ax.minorticks_off()
+    ax.legend(title=None, frameon=True)
+    return ax
+
+
+def stacked_bars(
+    parts: dict[str, dict[str, float]],
+    *,
+    starts: dict[str, float] | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Horizontal bars of summands, as in a chain rule: ``parts[bar][summand] = nats``.
+
+    A bar begins at zero, or where ``starts[bar]`` says, so that what two bars share can be drawn
+    one above the other.
+    """
+    ax = ax or plt.gca()
+    names = list(dict.fromkeys(name for summands in parts.values() for name in summands))
+    colours = dict(zip(names, sns.color_palette(n_colors=len(names)), strict=True))
+    for row, (bar, summands) in enumerate(parts.items()):
+        left = (starts or {}).get(bar, 0.0)
+        for name, nats in summands.items():
+            ax.barh(row, nats, left=left, color=colours[name], edgecolor="white", label=name)
+            if nats > 0.03 * max(sum(s.values()) for s in parts.values()):
+                ink = "white" if relative_luminance(colours[name]) < 0.25 else "black"
+                style = {"ha": "center", "va": "center", "fontsize": 9, "color": ink}
+                ax.text(left + nats / 2, row, f"{nats:.2f}", **style)
+            left += nats
+    handles = dict(zip(*ax.get_legend_handles_labels()[::-1], strict=True))
+    ax.legend(handles.values(), handles, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    ax.set(yticks=range(len(parts)), yticklabels=list(parts), xlabel="nats")
+    ax.invert_yaxis()
+    ax.grid(visible=False, axis="y")
+    return ax

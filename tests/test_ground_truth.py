@@ -1,0 +1,240 @@
+"""`ground_truth.py`: every formula against numerical integration, every sample against its law."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from scipy.integrate import quad
+from scipy.stats import chisquare, multivariate_normal
+
+from simmim_lite import entropy
+from simmim_lite.ground_truth import (
+    MONOTONE_MAPS,
+    AdditiveNoise,
+    ClassAndFeature,
+    CorrelatedGaussian,
+    DiscreteTable,
+    GaussianMixture,
+    Independent,
+    MonotoneTransform,
+    WithNoiseDimensions,
+)
+
+CROSSED = GaussianMixture(
+    [0.5, 0.5], np.zeros((2, 2)), [[[1, 0.9], [0.9, 1]], [[1, -0.9], [-0.9, 1]]], 1
+)
+EVERY = [
+    CorrelatedGaussian(3, nats=1.5),
+    CorrelatedGaussian(correlation=-0.6),
+    Independent(2, 3),
+    AdditiveNoise(0.25),
+    DiscreteTable([[0.1, 0.2, 0.0], [0.3, 0.1, 0.3]]),
+    ClassAndFeature(4),
+    CROSSED,
+    MonotoneTransform(AdditiveNoise(0.25), "exp", "cube"),
+    WithNoiseDimensions(ClassAndFeature(4), 2),
+]
+
+
+@pytest.mark.parametrize("truth", EVERY, ids=lambda truth: type(truth).__name__)
+def test_every_truth_has_the_same_face(truth):
+    x, y = truth.sample(50, seed=1)
+    assert x.shape == (50, truth.dim_x)
+    assert y.shape == (50, truth.dim_y)
+    for again in (truth.sample(50, 1), truth.sample(50, seed=1)):
+        assert np.array_equal(again[0], x)
+        assert np.array_equal(again[1], y)
+    assert not np.array_equal(truth.sample(50)[1], y)  # the default seed is another one
+    assert isinstance(truth.mutual_information, float)
+    assert truth.mutual_information >= 0
+    exact = not isinstance(truth, GaussianMixture)
+    assert (truth.mutual_information_error == 0) == exact
+
+
+def density_of_sum(y: float, width: float) -> float:
+    """Of X + uniform noise, at y: the share of (0, 1) within ``width`` of y."""
+    return max(min(1, y + width) - max(0, y - width), 0) / (2 * width)
+
+
+@pytest.mark.parametrize("width", [0.01, 0.1, 0.25, 0.5, 0.51, 0.75, 3.0])
+def test_additive_noise_by_integration(width):
+    def term(y: float) -> float:
+        p = density_of_sum(y, width)
+        return -p * math.log(p) if p > 0 else 0.0
+
+    corners = sorted({-width, width, 1 - width, 1 + width})
+    pieces = itertools.pairwise(corners)
+    H_y = sum(quad(term, low, high, epsabs=1e-11)[0] for low, high in pieces)
+    truth = AdditiveNoise(width).mutual_information
+    assert truth == pytest.approx(H_y - math.log(2 * width), abs=1e-8)
+
+
+def test_additive_noise_samples():
+    x, y = AdditiveNoise(0.3).sample(20_000)
+    assert 0 <= x.min() < 0.001 < 0.999 < x.max() <= 1
+    assert -0.3 <= (y - x).min() < -0.299 < 0.299 < (y - x).max() <= 0.3
+    assert abs(np.corrcoef(x[:, 0], (y - x)[:, 0])[0, 1]) < 0.03  # 4 deviations
+
+
+@pytest.mark.parametrize("K", [1, 2, 5, 20])
+def test_class_and_feature_by_integration(K):
+    # Y's density is constant on each (i, i + 1): half of 1/K for each class that reaches it.
+    p_y = [sum(k <= i < k + 2 for k in range(K)) / (2 * K) for i in range(K + 1)]
+    information = sum(1 / K * 0.5 * math.log(0.5 / p_y[k + i]) for k in range(K) for i in (0, 1))
+    assert ClassAndFeature(K).mutual_information == pytest.approx(information, abs=1e-12)
+
+
+def test_class_and_feature_samples():
+    x, y = ClassAndFeature(3).sample(9000)
+    assert x.dtype.kind == "i"
+    assert chisquare(np.bincount(x[:, 0], minlength=3)).pvalue > 1e-4
+    assert 0 <= (y - x).min() < 0.01
+    assert 1.99 < (y - x).max() <= 2
+
+
+@pytest.mark.parametrize(("dim", "correlation"), [(1, 0.5), (1, -0.99), (4, 0.3)])
+def test_gaussian_information_from_its_covariance(dim, correlation):
+    truth = CorrelatedGaussian(dim, correlation=correlation)
+    covariance = np.kron([[1, correlation], [correlation, 1]], np.eye(dim))
+    log_volume = np.linalg.slogdet(covariance)[1]
+    assert truth.mutual_information == pytest.approx(-log_volume / 2, abs=1e-12)
+    back = CorrelatedGaussian(dim, nats=truth.mutual_information)
+    assert back.correlation == pytest.approx(abs(correlation), abs=1e-12)
+
+    sampled = np.cov(np.hstack(truth.sample(40_000)).T)
+    assert np.abs(sampled - covariance).max() < 0.035  # 5 deviations of a variance
+
+
+def test_gaussian_of_very_high_information():
+    # The correlation rounds to 1; the noise must not round to 0.
+    truth = CorrelatedGaussian(nats=25)
+    x, y = truth.sample(1000)
+    assert truth.correlation == 1
+    assert truth.mutual_information == 25
+    assert 0 < np.abs(y - x).max() < 1e-9
+
+
+def test_discrete_table_samples():
+    table = np.array([[0.1, 0.2, 0.0], [0.3, 0.1, 0.3]])
+    truth = DiscreteTable(table)
+    x, y = truth.sample(20_000)
+    assert x.dtype.kind == y.dtype.kind == "i"
+    observed = entropy.counts(x[:, 0], y[:, 0])
+    assert observed[0, 2] == 0
+    possible = table > 0
+    assert chisquare(observed[possible], 20_000 * table[possible]).pvalue > 1e-4
+    assert truth.mutual_information == entropy.mutual_information(table)
+
+
+def test_mixture_of_one_component_is_gaussian():
+    covariance = [[2.0, 1.2], [1.2, 1.0]]
+    truth = GaussianMixture([1.0], [[3.0, -1.0]], [covariance], dim_x=1)
+    exact = -math.log(1 - 1.2**2 / 2) / 2
+    assert truth.mutual_information == pytest.approx(exact, abs=4 * truth.mutual_information_error)
+    assert truth.mutual_information_error < 0.002
+
+
+def test_mixture_by_integration():
+    # Two crossed normals, uncorrelated as a whole; both marginals are standard normal.
+    grid = np.linspace(-7, 7, 1401)
+    x, y = np.meshgrid(grid, grid)
+    points = np.stack([x, y], axis=-1)
+    p = sum(multivariate_normal([0, 0], [[1, r], [r, 1]]).pdf(points) / 2 for r in (0.9, -0.9))
+    marginal = np.exp(-(grid**2) / 2) / math.sqrt(2 * math.pi)
+    integral = (p * np.log(p / np.outer(marginal, marginal))).sum() * (grid[1] - grid[0]) ** 2
+    assert CROSSED.mutual_information == pytest.approx(
+        integral, abs=4 * CROSSED.mutual_information_error
+    )
+
+
+def test_mixture_samples_and_columns():
+    weights, means = [0.3, 0.7], [[0.0, 0.0, 5.0], [2.0, 1.0, 0.0]]
+    covariances = [np.diag([1.0, 4.0, 1.0]), np.eye(3) + 0.5]
+    truth = GaussianMixture(weights, means, covariances, dim_x=2)
+    x, y = truth.sample(60_000)
+    assert (x.shape[1], y.shape[1]) == (2, 1)
+    points = np.hstack([x, y])
+    mean = np.average(means, axis=0, weights=weights)
+    spread = np.average(covariances, axis=0, weights=weights)
+    spread += np.cov(np.transpose(means), aweights=weights, bias=True)
+    assert points.mean(axis=0) == pytest.approx(mean, abs=0.06)  # 5 deviations
+    assert np.abs(np.cov(points.T) - spread).max() < 0.15
+    # Truth and samples describe one distribution: the mean log ratio of a fresh sample is I.
+    ratios = truth.log_density_ratio(x, y)
+    error = math.hypot(ratios.std() / math.sqrt(len(ratios)), truth.mutual_information_error)
+    assert ratios.mean() == pytest.approx(truth.mutual_information, abs=4 * error)
+
+
+@pytest.mark.parametrize("name", MONOTONE_MAPS)
+def test_monotone_maps_increase(name):
+    values = MONOTONE_MAPS[name](np.linspace(-5, 5, 2001))
+    assert (np.diff(values) > 0).all()
+
+
+def test_monotone_transform_maps_the_samples_of_its_base():
+    base = CorrelatedGaussian(2, nats=0.7)
+    truth = MonotoneTransform(base, "sinh", "cube_root")
+    (x, y), (u, v) = base.sample(100, 3), truth.sample(100, 3)
+    assert np.array_equal(u, np.sinh(x))
+    assert v**3 == pytest.approx(y)
+    assert truth.mutual_information == base.mutual_information
+    assert MonotoneTransform(CROSSED, "exp", "exp").mutual_information_error > 0
+
+
+def test_noise_dimensions_are_appended_and_carry_nothing():
+    base = CorrelatedGaussian(2, nats=0.7)
+    truth = WithNoiseDimensions(base, 3)
+    x, y = truth.sample(20_000)
+    assert np.array_equal(x[:, :2], base.sample(20_000)[0])
+    assert np.array_equal(y[:, :2], base.sample(20_000)[1])
+    correlations = np.corrcoef(np.hstack([x, y]).T) - np.eye(10)
+    correlations[[0, 1, 5, 6], [5, 6, 0, 1]] = 0  # the base's own
+    assert np.abs(correlations).max() < 0.036  # 5 deviations
+    assert truth.mutual_information == base.mutual_information
+
+
+def test_samples_are_not_the_draws_of_a_plain_generator():
+    # Else `default_rng(0).standard_normal(n)`, meant as noise, would be a copy of x.
+    x, _ = Independent().sample(1000, seed=0)
+    plain = np.random.default_rng(0).standard_normal(1000)
+    assert abs(np.corrcoef(x[:, 0], plain)[0, 1]) < 0.15
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: CorrelatedGaussian(), ValueError, r"^nats, correlation: .* exactly one"),
+        (lambda: CorrelatedGaussian(nats=1, correlation=0.5), ValueError, r"got nats=1, corr"),
+        (lambda: CorrelatedGaussian(nats=-0.1), ValueError, r"^nats: .* got -0.1"),
+        (lambda: CorrelatedGaussian(correlation=1), ValueError, r"^correlation: .* < 1, got 1"),
+        (lambda: CorrelatedGaussian(0, nats=1), ValueError, r"^dim: .* >= 1, got 0"),
+        (lambda: CorrelatedGaussian(2.5, nats=1), TypeError, r"^dim: .* got 2.5"),
+        (lambda: Independent(0, 1), ValueError, r"^dim_x: .* got 0"),
+        (lambda: AdditiveNoise(0), ValueError, r"^width: .* > 0, got 0"),
+        (lambda: AdditiveNoise(-1), ValueError, r"^width: .* got -1"),
+        (lambda: DiscreteTable([[0.5, 0.6]]), ValueError, r"^table: .* got sum 1.1"),
+        (lambda: DiscreteTable([0.5, 0.5]), ValueError, r"^table: expected 2 axes, .* \(2,\)"),
+        (lambda: ClassAndFeature(0), ValueError, r"^K: .* >= 1, got 0"),
+        (lambda: GaussianMixture([1], [[0, 0]], [np.eye(3)], 1), ValueError, r"^covariances: "),
+        (lambda: GaussianMixture([1], [[0, 0]], [-np.eye(2)], 1), ValueError, r"at index 0"),
+        (
+            lambda: GaussianMixture([1], [[0, 0]], [[[1, 0.5], [0, 1]]], 1),
+            ValueError,
+            r"^covariances: expected symmetric",
+        ),
+        (lambda: GaussianMixture([1], [[0]], [np.eye(1)], 1), ValueError, r"^means: .*\(1, 1\)"),
+        (lambda: GaussianMixture([1], [[0, np.nan]], [np.eye(2)], 1), ValueError, r"^means: .*nan"),
+        (lambda: GaussianMixture([1], [[0, "a"]], [np.eye(2)], 1), TypeError, r"^means: .* dtype"),
+        (lambda: GaussianMixture([1], [[0, 0]], [np.eye(2)], 2), ValueError, r"^dim_x: .* got 2"),
+        (lambda: MonotoneTransform(Independent(), "square", "exp"), ValueError, r"^x_map: "),
+        (lambda: MonotoneTransform(Independent(), "exp", "abs"), ValueError, r"^y_map: .* 'abs'"),
+        (lambda: WithNoiseDimensions(Independent(), -1), ValueError, r"^extra: .* got -1"),
+        (lambda: Independent().sample(0), ValueError, r"^n: .* >= 1, got 0"),
+        (lambda: Independent().sample(10, seed=-1), ValueError, r"^seed: .* got -1"),
+        (lambda: Independent().sample(10, seed=None), TypeError, r"^seed: .* got None"),
+    ],
+)
+def test_bad_input_names_the_argument_and_what_came(call, error, message):
+    with pytest.raises(error, match=message):
+        call()

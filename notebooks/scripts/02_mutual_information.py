@@ -149,8 +149,8 @@ plt.show()
 
 # %% [markdown]
 # Ten well chosen codes *could* tell the digit without error, $\ln 10 = 2.30$ nats. Grouping by raw
-# pixels leaves a quarter of that on the table even with 64 codes. Notebook 07 will find ten codes,
-# without labels, that come close to the ceiling.
+# pixels leaves a quarter of that on the table even with 64 codes. Finding codes, without labels,
+# that come close to the ceiling is what information maximization on a manifold is about.
 
 # %% [markdown]
 # ## 3. Where is the exact answer known for continuous variables?
@@ -264,10 +264,9 @@ assert abs(ends["nats"]["gaussian", 25] - 1) < 0.1
 
 # %% [markdown]
 # KSG loses most of the information, silently: the truth is more than ten of its standard errors
-# away. The Gaussian estimate
-# holds only because the pair *is* Gaussian. For images and sentences neither will do. That is what
-# the trained bounds of the next notebook are for, and why every estimate in this kit is shown beside
-# a truth.
+# away. The Gaussian estimate holds only because the pair *is* Gaussian. For images and sentences
+# neither will do. That is what trained bounds are for, and why every estimate in this kit is shown
+# beside a truth.
 #
 # ## 6. What if one of the two is a class?
 #

@@ -1,0 +1,279 @@
+"""Tiled losses against the dense ones of torch: value, gradients, extremes, refusals."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simmim_lite import bounds
+from simmim_lite.contrastive import info_nce_loss, nt_xent_loss, sigmoid_loss
+
+
+def embeddings(N, dim, *, M=None, seed=0, dtype=torch.float64, normalize=True):
+    """Queries (N, dim) and keys (M or N, dim), with gradients."""
+    generator = torch.Generator().manual_seed(seed)
+    for rows in (N, M or N):
+        values = torch.randn(rows, dim, generator=generator, dtype=torch.float64)
+        values = F.normalize(values, dim=1) if normalize else values
+        yield values.to(dtype).requires_grad_()
+
+
+def dense_info_nce(queries, keys, temperature, symmetric=True):
+    scores = queries @ keys.T / temperature
+    own = torch.arange(len(queries))
+    one_way = F.cross_entropy(scores, own)
+    return (one_way + F.cross_entropy(scores[:, own].T, own)) / 2 if symmetric else one_way
+
+
+def dense_nt_xent(first, second, temperature):
+    views, N = torch.cat([first, second]), len(first)
+    scores = views @ views.T / temperature
+    scores = scores.masked_fill(torch.eye(2 * N, dtype=torch.bool), -torch.inf)
+    return F.cross_entropy(scores, torch.arange(2 * N).roll(N))
+
+
+def dense_sigmoid(queries, keys, temperature, bias):
+    scores = queries @ keys.T / temperature + bias
+    signs = 2 * torch.eye(*scores.shape, dtype=scores.dtype) - 1
+    return -F.logsigmoid(signs * scores).sum() / len(queries)
+
+
+def dense_with_groups(queries, keys, temperature, groups, symmetric):
+    scores = queries @ keys.T / temperature
+    N = len(queries)
+    same = (groups[:N, None] == groups).double()
+    one_way = -(scores.log_softmax(dim=1) * same).sum(dim=1).div(same.sum(dim=1)).mean()
+    if not symmetric:
+        return one_way
+    back = -(scores[:, :N].log_softmax(dim=0) * same[:, :N]).sum(dim=0)
+    return (one_way + back.div(same[:, :N].sum(dim=0)).mean()) / 2
+
+
+def difference(ours, theirs, inputs):
+    """Largest difference of value and gradients, relative to the largest gradient (at least 1)."""
+    a, b = torch.autograd.grad(ours, inputs), torch.autograd.grad(theirs, inputs)
+    errors = [
+        ((x.double() - y.double()).abs().max() / y.double().abs().max().clamp(min=1)).item()
+        for x, y in zip(a, b, strict=True)
+    ]
+    return max(abs(ours.item() - theirs.item()) / max(1, abs(theirs.item())), *errors)
+
+
+@given(
+    N=st.integers(1, 200),
+    extra=st.integers(0, 40),
+    dim=st.integers(3, 64),
+    temperature=st.floats(0.005, 1),
+    symmetric=st.booleans(),
+    tile=st.none() | st.integers(1, 250),
+    seed=st.integers(0, 10**6),
+)
+@settings(max_examples=150)
+def test_info_nce_is_the_dense_one(N, extra, dim, temperature, symmetric, tile, seed):
+    queries, keys = embeddings(N, dim, M=N + extra, seed=seed)
+    temperature = torch.tensor(temperature, dtype=torch.float64, requires_grad=True)
+    ours = info_nce_loss(queries, keys, temperature, symmetric=symmetric, tile=tile)
+    theirs = dense_info_nce(queries, keys, temperature, symmetric)
+    assert difference(ours, theirs, (queries, keys, temperature)) < 1e-12
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+@pytest.mark.parametrize("temperature", [1.0, 0.1, 0.01, 0.005])
+@pytest.mark.parametrize(("N", "dim"), [(2048, 16), (512, 512)])
+def test_info_nce_of_large_batches(N, dim, temperature, symmetric):
+    for dtype, bound in ((torch.float64, 1e-12), (torch.float32, 1e-5)):
+        queries, keys = embeddings(N, dim, dtype=dtype)
+        learned = torch.tensor(temperature, dtype=dtype, requires_grad=True)
+        inputs = (queries, keys, learned)
+        ours = info_nce_loss(*inputs, symmetric=symmetric)
+        # Rounding of the dense float32 computation is of the same size, so float64 is the truth.
+        exact = [value.detach().double().requires_grad_() for value in inputs]
+        theirs = dense_info_nce(*exact, symmetric)
+        a, b = torch.autograd.grad(ours, inputs), torch.autograd.grad(theirs, exact)
+        for x, y in zip(a, b, strict=True):
+            assert (x.double() - y).norm() / y.norm().clamp(min=1e-2) < bound
+        assert abs(ours.item() - theirs.item()) < bound * max(1, theirs.item())
+
+
+@given(N=st.integers(1, 60), temperature=st.floats(0.01, 1), seed=st.integers(0, 10**6))
+@settings(max_examples=60)
+def test_nt_xent_is_the_dense_one(N, temperature, seed):
+    first, second = embeddings(N, 8, seed=seed)
+    temperature = torch.tensor(temperature, dtype=torch.float64, requires_grad=True)
+    ours = nt_xent_loss(first, second, temperature, tile=7)
+    theirs = dense_nt_xent(first, second, temperature)
+    assert difference(ours, theirs, (first, second, temperature)) < 1e-12
+
+
+@given(
+    N=st.integers(1, 60),
+    extra=st.integers(0, 9),
+    temperature=st.floats(0.01, 1),
+    bias=st.floats(-20, 5),
+    seed=st.integers(0, 10**6),
+)
+@settings(max_examples=60)
+def test_sigmoid_is_the_dense_one(N, extra, temperature, bias, seed):
+    queries, keys = embeddings(N, 8, M=N + extra, seed=seed)
+    temperature = torch.tensor(temperature, dtype=torch.float64, requires_grad=True)
+    bias = torch.tensor(bias, dtype=torch.float64, requires_grad=True)
+    ours = sigmoid_loss(queries, keys, temperature, bias, tile=7)
+    theirs = dense_sigmoid(queries, keys, temperature, bias)
+    assert difference(ours, theirs, (queries, keys, temperature, bias)) < 1e-12
+
+
+@given(
+    N=st.integers(1, 60),
+    extra=st.integers(0, 9),
+    classes=st.integers(1, 12),
+    symmetric=st.booleans(),
+    seed=st.integers(0, 10**6),
+)
+@settings(max_examples=60)
+def test_groups_share_their_partners(N, extra, classes, symmetric, seed):
+    queries, keys = embeddings(N, 8, M=N + extra, seed=seed)
+    groups = 3 * torch.randint(classes, (N + extra,), generator=torch.Generator().manual_seed(seed))
+    temperature = torch.tensor(0.2, dtype=torch.float64, requires_grad=True)
+    ours = info_nce_loss(queries, keys, temperature, symmetric=symmetric, groups=groups, tile=7)
+    theirs = dense_with_groups(queries, keys, temperature, groups, symmetric)
+    assert difference(ours, theirs, (queries, keys, temperature)) < 1e-12
+
+
+def test_groups_of_one_are_pairs():
+    queries, keys = embeddings(20, 5)
+    plain = info_nce_loss(queries, keys, 0.1)
+    assert info_nce_loss(queries, keys, 0.1, groups=torch.arange(20)).item() == pytest.approx(
+        plain.item(), abs=1e-13
+    )
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+@pytest.mark.parametrize("scale", [1.0, 200.0])  # the fast way, and the one for large scores
+def test_gradcheck(symmetric, scale):
+    queries, keys = embeddings(5, 3, M=7)
+    temperature = torch.tensor(1 / scale, dtype=torch.float64, requires_grad=True)
+
+    def loss(q, k, t):
+        return info_nce_loss(q, k, t, symmetric=symmetric, tile=2)
+
+    assert torch.autograd.gradcheck(loss, (queries, keys, temperature), eps=1e-7)
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_unnormalized_embeddings_with_scores_of_ten_thousand(symmetric):
+    queries, keys = embeddings(30, 8, dtype=torch.float32, normalize=False)
+    large = [(100 * values).detach().requires_grad_() for values in (queries, keys)]
+    ours = info_nce_loss(*large, 1.0, symmetric=symmetric, tile=8)
+    theirs = dense_info_nce(*large, 1.0, symmetric)
+    assert theirs > 1000
+    assert difference(ours, theirs, tuple(large)) < 1e-5
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_a_column_far_below_its_rows_does_not_vanish(symmetric):
+    keys = torch.tensor([[1.0, 0.0], [0.0, 1.0]]) * 30
+    queries = torch.tensor([[-10.0, 30.0], [-10.0, 31.0]])  # both scores of key 0 are -300
+    ours = info_nce_loss(queries, keys, 1.0, symmetric=symmetric, tile=1)
+    assert ours.item() == pytest.approx(dense_info_nce(queries, keys, 1.0, symmetric).item())
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_and_autocast(dtype):
+    queries, keys = embeddings(64, 16, dtype=dtype)
+    with torch.autocast("cpu", dtype=dtype):
+        ours = info_nce_loss(queries, keys, 0.1)
+    exact = dense_info_nce(queries.double(), keys.double(), 0.1)
+    assert ours.dtype == torch.float32
+    assert ours.item() == pytest.approx(exact.item(), rel=1e-5)
+    of_queries, of_keys = torch.autograd.grad(ours, (queries, keys))
+    assert of_queries.dtype == of_keys.dtype == dtype
+    wanted = torch.autograd.grad(exact, queries)[0].double()
+    assert (of_queries.double() - wanted).norm() / wanted.norm() < 0.01
+
+
+def test_the_loss_of_knowing_nothing_is_log_of_the_candidates():
+    same = torch.ones(10, 4)
+    assert info_nce_loss(same, same.repeat(2, 1), 0.1, symmetric=False).item() == pytest.approx(
+        math.log(20)
+    )
+
+
+def test_log_of_the_candidates_less_the_loss_is_the_bound():
+    queries, keys = embeddings(12, 5, M=15)
+    shown = math.log(15) - info_nce_loss(queries, keys, 0.1, symmetric=False)
+    assert shown.item() == pytest.approx(bounds.info_nce(queries @ keys.T / 0.1).item())
+
+
+def test_upstream_factors_reach_every_gradient():
+    queries, keys = embeddings(6, 4)
+    temperature = torch.tensor(0.3, dtype=torch.float64, requires_grad=True)
+    inputs = (queries, keys, temperature)
+    for loss in (
+        lambda: info_nce_loss(*inputs),
+        lambda: nt_xent_loss(*inputs),
+        lambda: sigmoid_loss(*inputs, -1.0),
+    ):
+        once, thrice = torch.autograd.grad(loss(), inputs), torch.autograd.grad(3 * loss(), inputs)
+        for a, b in zip(once, thrice, strict=True):
+            torch.testing.assert_close(3 * a, b)
+
+
+def test_no_gradient_is_formed_when_none_is_wanted():
+    with torch.no_grad():
+        queries, keys = embeddings(6, 4)
+        assert not info_nce_loss(queries, keys, 0.1).requires_grad
+
+
+def test_memory_is_that_of_a_tile():
+    """The largest block that the loss asks for grows with the batch, not with its square."""
+    largest = {}
+    for N in (512, 2048):
+        queries, keys = embeddings(N, 8, dtype=torch.float32)
+        with torch.profiler.profile(
+            activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True
+        ) as profile:
+            info_nce_loss(queries, keys, 0.1, tile=16).backward()
+        largest[N] = max(event.cpu_memory_usage for event in profile.events())
+    assert largest[512] >= 16 * 512 * 4
+    assert largest[2048] <= 5 * largest[512] < 2048 * 2048 * 4 / 16
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"queries": torch.zeros(3)}, ValueError, r"queries: expected shape .* got \(3,\)"),
+        ({"queries": torch.zeros(0, 4)}, ValueError, r"queries: expected shape .* got \(0, 4\)"),
+        ({"keys": torch.zeros(3, 4).long()}, TypeError, "keys: expected .* got torch.int64"),
+        ({"keys": [[1.0]]}, TypeError, "keys: expected .* got list"),
+        ({"keys": torch.zeros(2, 4)}, ValueError, r"keys: expected at least 3 rows.*\(2, 4\)"),
+        ({"keys": torch.zeros(3, 5)}, ValueError, r"keys: .*4 columns.*\(3, 5\)"),
+        (
+            {"queries": torch.tensor([[0.0] * 4, [0, math.nan, 0, 0], [0.0] * 4])},
+            ValueError,
+            "queries: expected finite numbers, got others in row 1",
+        ),
+        (
+            {"keys": torch.tensor([[0.0] * 4, [0.0] * 4, [math.inf, 0, 0, 0]])},
+            ValueError,
+            "keys: .* in row 2",
+        ),
+        ({"temperature": 0.0}, ValueError, "temperature: .* got 0"),
+        ({"temperature": math.nan}, ValueError, "temperature: .* got nan"),
+        ({"temperature": torch.ones(2)}, ValueError, r"temperature: .* got \[1.0, 1.0\]"),
+        ({"tile": 0}, ValueError, "tile: .* got 0"),
+        ({"groups": torch.zeros(2).long()}, ValueError, r"groups: expected 3 .*\(2,\)"),
+        ({"groups": torch.zeros(3)}, ValueError, "groups: .*float32"),
+    ],
+)
+def test_bad_input(change, error, message):
+    arguments = {"queries": torch.zeros(3, 4), "keys": torch.zeros(3, 4), "temperature": 0.1}
+    with pytest.raises(error, match=message):
+        info_nce_loss(**(arguments | change))
+
+
+def test_views_of_unequal_shape():
+    with pytest.raises(ValueError, match=r"first, second: .*\(3, 4\) and \(5, 4\)"):
+        nt_xent_loss(torch.zeros(3, 4), torch.zeros(5, 4), 0.1)

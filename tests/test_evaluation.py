@@ -1,8 +1,14 @@
 """Tables of results: every row is the estimate that it says it is."""
 
-import pytest
+import math
 
-from simmim_lite.evaluation import compare_estimators
+import numpy as np
+import pytest
+import torch
+
+from simmim_lite import bounds
+from simmim_lite.critics import BilinearCritic
+from simmim_lite.evaluation import compare_estimators, evaluate_bounds, staircase
 from simmim_lite.ground_truth import AdditiveNoise, CorrelatedGaussian
 from simmim_lite.mutual_information import estimate
 
@@ -37,3 +43,59 @@ def test_methods_see_the_same_samples():
 def test_bad_input(options, message):
     with pytest.raises(ValueError, match=message):
         compare_estimators(SOURCES, **options)
+
+
+def test_evaluate_bounds_applies_each_objective_to_each_batch():
+    critic = BilinearCritic(2, 3)
+    with torch.no_grad():
+        critic.weight.copy_(torch.arange(6.0).reshape(2, 3) / 5)
+    generator = torch.Generator().manual_seed(0)
+    batches = [
+        (torch.randn(8, 2, generator=generator), torch.randn(8, 3, generator=generator))
+        for _ in range(4)
+    ]
+    objectives = {"a": bounds.info_nce, "b": bounds.nwj}
+    frame = evaluate_bounds(critic, iter(batches), objectives)
+    assert frame.columns.tolist() == ["a", "b"]
+    for (x, y), values in zip(batches, frame.to_dict("records"), strict=True):
+        for name, objective in objectives.items():
+            assert values[name] == objective(x @ critic.weight @ y.T).item()
+
+
+def test_staircase_draws_pairs_of_the_stated_information_and_trains():
+    seen = []
+
+    class Watching(BilinearCritic):
+        def forward(self, x, y):
+            seen.append((x, y))
+            return super().forward(x, y)
+
+    frame = staircase(
+        Watching(20, 20),
+        bounds.info_nce,
+        {"InfoNCE": bounds.info_nce},
+        levels=(1, 6),
+        steps=150,
+        learning_rate=0.02,
+    )
+    assert frame["level"].tolist() == [1] * 150 + [6] * 150
+    for part, nats in ((seen[:150], 1), (seen[150:], 6)):
+        x, y = (torch.cat(values).numpy() for values in zip(*part, strict=True))
+        correlation = np.mean([np.corrcoef(a, b)[0, 1] for a, b in zip(x.T, y.T, strict=True)])
+        assert -10 * math.log(1 - correlation**2) == pytest.approx(nats, abs=0.05 * nats)
+        assert np.std(y) == pytest.approx(1, abs=0.01)
+    assert frame["InfoNCE"][:10].mean() < 0.3
+    assert 2.5 < frame["InfoNCE"][-20:].mean() < math.log(64)
+
+
+def test_staircase_cubes_y():
+    seen = []
+
+    class Watching(BilinearCritic):
+        def forward(self, x, y):
+            seen.append(y)
+            return super().forward(x, y)
+
+    for cubed in (False, True):
+        staircase(Watching(20, 20), bounds.nwj, {}, levels=(2,), steps=1, cubed=cubed)
+    torch.testing.assert_close(seen[0] ** 3, seen[1])

@@ -6,18 +6,26 @@ import math
 import numpy as np
 import pytest
 from scipy.integrate import quad
-from scipy.stats import chisquare, multivariate_normal
+from scipy.stats import chisquare, kstest, multivariate_normal, multivariate_t, norm
 
 from simmim_lite import entropy
 from simmim_lite.ground_truth import (
+    CURVES,
+    MIXING_MAPS,
     MONOTONE_MAPS,
     AdditiveNoise,
     ClassAndFeature,
+    ClassAndNormal,
     CorrelatedGaussian,
     DiscreteTable,
+    Gaussian,
     GaussianMixture,
     Independent,
+    Joined,
+    MixingTransform,
     MonotoneTransform,
+    NoisyCurve,
+    StudentT,
     WithNoiseDimensions,
 )
 
@@ -34,6 +42,12 @@ EVERY = [
     CROSSED,
     MonotoneTransform(AdditiveNoise(0.25), "exp", "cube"),
     WithNoiseDimensions(ClassAndFeature(4), 2),
+    Gaussian([[2.0, 0.5, 0.3], [0.5, 1.0, 0.1], [0.3, 0.1, 1.0]], 1),
+    StudentT(CorrelatedGaussian(2, nats=0.5), 3),
+    ClassAndNormal([[0.0, 1.0], [2.0, 0.0]]),
+    NoisyCurve("circle", 0.2),
+    MixingTransform(CorrelatedGaussian(2, nats=0.5), "swirl", "swiss_roll"),
+    Joined(AdditiveNoise(0.25), Independent(2, 1)),
 ]
 
 
@@ -48,7 +62,7 @@ def test_every_truth_has_the_same_face(truth):
     assert not np.array_equal(truth.sample(50)[1], y)  # the default seed is another one
     assert isinstance(truth.mutual_information, float)
     assert truth.mutual_information >= 0
-    exact = not isinstance(truth, GaussianMixture)
+    exact = not isinstance(truth, GaussianMixture | ClassAndNormal | NoisyCurve)
     assert (truth.mutual_information_error == 0) == exact
 
 
@@ -194,6 +208,129 @@ def test_noise_dimensions_are_appended_and_carry_nothing():
     assert truth.mutual_information == base.mutual_information
 
 
+def test_gaussian_of_any_covariance():
+    truth = CorrelatedGaussian(2, nats=0.8)
+    r = truth.correlation
+    covariance = np.kron([[1, r], [r, 1]], np.eye(2))
+    mixed = np.kron(np.eye(2), [[1.0, 2.0], [0.0, 3.0]])  # within X and within Y: no information
+    general = Gaussian(mixed @ covariance @ mixed.T, 2)
+    assert general.mutual_information == pytest.approx(0.8)
+    x, y = general.sample(40_000)
+    assert np.cov(np.hstack([x, y]).T) == pytest.approx(general.covariance, abs=0.5, rel=0.05)
+
+
+@pytest.mark.parametrize("degrees", [1, 3, 30])
+def test_student_t_by_its_densities(degrees):
+    base = Gaussian([[1.0, 0.3, 0.5], [0.3, 1.0, 0.0], [0.5, 0.0, 1.0]], 1)
+    truth = StudentT(base, degrees)
+    x, y = truth.sample(40_000)
+    points = np.hstack([x, y])
+
+    def log_density(columns):
+        shape = base.covariance[columns][:, columns]
+        return multivariate_t(shape=shape, df=degrees).logpdf(points[:, columns])
+
+    ratios = log_density([0, 1, 2]) - log_density([0]) - log_density([1, 2])
+    error = ratios.std() / math.sqrt(len(ratios))
+    assert ratios.mean() == pytest.approx(truth.mutual_information, abs=4 * error)
+    assert kstest(x[:, 0], "t", args=(degrees,)).pvalue > 1e-4
+
+
+def test_class_and_normal_by_integration():
+    means = [0.0, 1.0, 3.0]
+
+    def term(y: float) -> float:
+        p = np.array([norm.pdf(y - mean) for mean in means]) / 3
+        return (p * np.log(3 * p / p.sum())).sum()
+
+    truth = ClassAndNormal(np.transpose([means]))
+    exact = quad(term, -8, 11, epsabs=1e-10)[0]
+    assert truth.mutual_information == pytest.approx(exact, abs=4 * truth.mutual_information_error)
+    assert truth.mutual_information_error < 0.005
+
+
+@pytest.mark.parametrize("curve", ["parabola", "sine"])
+def test_noisy_curve_by_integration(curve):
+    truth = NoisyCurve(curve, 0.2)
+    points = CURVES[curve]((np.arange(20_000) + 0.5) / 20_000)[:, 0]
+    grid = np.linspace(-2.5, 2.5, 1001)
+    density = np.array([norm.pdf(y, points, 0.2).mean() for y in grid])
+    H_y = -(density * np.log(density)).sum() * (grid[1] - grid[0])
+    exact = H_y - math.log(2 * math.pi * math.e * 0.2**2) / 2
+    assert truth.mutual_information == pytest.approx(exact, abs=4 * truth.mutual_information_error)
+    assert truth.mutual_information_error < 0.004
+
+
+@pytest.mark.parametrize("curve", CURVES)
+def test_noisy_curve_samples(curve):
+    truth = NoisyCurve(curve, 0.1)
+    x, y = truth.sample(5000)
+    residual = (y - CURVES[curve](x[:, 0])) / 0.1
+    assert kstest(residual.ravel(), "norm").pvalue > 1e-4
+    ratios = truth.log_density_ratio(x, y)
+    error = math.hypot(ratios.std() / math.sqrt(len(ratios)), truth.mutual_information_error)
+    assert ratios.mean() == pytest.approx(truth.mutual_information, abs=4 * error)
+
+
+def unswirl(v):
+    radius = np.hypot(v[:, 0], v[:, 1])
+    point = (v[:, 0] + 1j * v[:, 1]) * np.exp(-1.5j * radius)
+    return np.stack([point.real, point.imag, v[:, 2]], axis=1)
+
+
+def unshear(v):
+    return v - np.hstack([np.zeros((len(v), 1)), np.sin(2 * v[:, :-1])])
+
+
+def unbend(v):
+    first = v[:, 0]
+    second = v[:, 1] - first**2 / 2
+    return np.stack([first, second, v[:, 2] - second**2 / 2], axis=1)
+
+
+def unroll(v):
+    turn = np.hypot(5 * v[:, 0], 5 * v[:, 1])
+    return np.column_stack([norm.ppf((turn / (1.5 * np.pi) - 1) / 2), 5 * v[:, 2:]])
+
+
+def unrotate(v):
+    return v @ MIXING_MAPS["rotate"](np.eye(3)).T
+
+
+UNDO = {
+    "identity": lambda v: v,
+    "swirl": unswirl,
+    "shear": unshear,
+    "bend": unbend,
+    "rotate": unrotate,
+    "swiss_roll": unroll,
+    "shear_rotate": lambda v: unshear(unrotate(v)),
+    "rotate_shear": lambda v: unrotate(unshear(v)),
+    "rotate_cube": lambda v: unrotate(np.cbrt(v)),
+}
+
+
+@pytest.mark.parametrize("name", MIXING_MAPS)
+def test_mixing_maps_can_be_undone(name):
+    base = CorrelatedGaussian(3, nats=0.7)
+    truth = MixingTransform(base, name, "identity")
+    (x, y), (u, v) = base.sample(200, 3), truth.sample(200, 3)
+    assert np.array_equal(v, y)
+    assert UNDO[name](u) == pytest.approx(x, abs=1e-6)
+    assert name == "identity" or not np.allclose(u[:, :3], x, atol=0.1)
+    assert truth.mutual_information == base.mutual_information
+
+
+def test_joined_truths_add_up():
+    parts = AdditiveNoise(0.25), NoisyCurve("circle", 0.2)
+    truth = Joined(*parts)
+    assert truth.mutual_information == sum(part.mutual_information for part in parts)
+    assert truth.mutual_information_error == parts[1].mutual_information_error
+    x, y = truth.sample(20_000)
+    assert np.array_equal(x[:, :1], parts[0].sample(20_000)[0])
+    assert np.abs(np.corrcoef(np.hstack([x, y]).T)[[0, 2]][:, [1, 3, 4]]).max() < 0.036
+
+
 def test_samples_are_not_the_draws_of_a_plain_generator():
     # Else `default_rng(0).standard_normal(n)`, meant as noise, would be a copy of x.
     x, _ = Independent().sample(1000, seed=0)
@@ -229,6 +366,16 @@ def test_samples_are_not_the_draws_of_a_plain_generator():
         (lambda: GaussianMixture([1], [[0, 0]], [np.eye(2)], 2), ValueError, r"^dim_x: .* got 2"),
         (lambda: MonotoneTransform(Independent(), "square", "exp"), ValueError, r"^x_map: "),
         (lambda: MonotoneTransform(Independent(), "exp", "abs"), ValueError, r"^y_map: .* 'abs'"),
+        (lambda: Gaussian(np.eye(3)[:2], 1), ValueError, r"^covariance: .* got \(2, 3\)"),
+        (lambda: Gaussian(-np.eye(2), 1), ValueError, "^covariance: .* positive definite"),
+        (lambda: Gaussian(np.eye(2), 2), ValueError, "^dim_x: .* got 2"),
+        (lambda: StudentT(AdditiveNoise(1), 2), TypeError, "^base: .* got AdditiveNoise"),
+        (lambda: StudentT(Independent(), 0), ValueError, "^degrees: .* got 0"),
+        (lambda: ClassAndNormal([1.0, 2.0]), ValueError, r"^means: .* got \(2,\)"),
+        (lambda: NoisyCurve("knot", 0.1), ValueError, "^curve: .* got 'knot'"),
+        (lambda: NoisyCurve("circle", 0), ValueError, "^noise: .* got 0"),
+        (lambda: MixingTransform(Independent(), "cube", "bend"), ValueError, "^x_map: .*'cube'"),
+        (lambda: Joined(), ValueError, "^parts: .* got none"),
         (lambda: WithNoiseDimensions(Independent(), -1), ValueError, r"^extra: .* got -1"),
         (lambda: Independent().sample(0), ValueError, r"^n: .* >= 1, got 0"),
         (lambda: Independent().sample(10, seed=-1), ValueError, r"^seed: .* got -1"),

@@ -17,14 +17,18 @@ from simmim_lite import mutual_information as mi
 from simmim_lite.ground_truth import (
     AdditiveNoise,
     ClassAndFeature,
+    ClassAndNormal,
     CorrelatedGaussian,
     DiscreteTable,
     GaussianMixture,
     Independent,
+    Joined,
+    MixingTransform,
     MonotoneTransform,
+    NoisyCurve,
     WithNoiseDimensions,
 )
-from simmim_lite.mutual_information import estimate
+from simmim_lite.mutual_information import _auto, _learned, estimate
 
 DISCRETE = ["plug_in", "miller_madow", "chao_shen", "jackknife", "shuffle_corrected"]
 CONTINUOUS = ["gaussian", "rank_gaussian", "ksg"]
@@ -50,7 +54,8 @@ def test_an_estimate_prints_with_its_error_and_method():
 
 @pytest.mark.parametrize("method", mi.ESTIMATORS)
 def test_estimate_hands_over_to_the_function_of_that_name(method):
-    x, y = (ClassAndFeature(3) if method == "ross" else TABLE).sample(200)
+    truth = {"ross": ClassAndFeature(3), "learned": CorrelatedGaussian(nats=1)}.get(method, TABLE)
+    x, y = truth.sample(200)
     result = estimate(x, y, method)
     assert result == getattr(mi, method)(x, y)
     assert result.method == method
@@ -463,5 +468,198 @@ def replaced(row: int, value: float) -> np.ndarray:
     ],
 )
 def test_bad_input_names_the_argument_and_what_came(arguments, options, error, message):
+    with pytest.raises(error, match=message):
+        estimate(*arguments, **options)
+
+
+# --- learned -------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("truth", "tolerance"),
+    [
+        # At N = 2,000 the samples alone make 0.02 to 0.05 (one deviation).
+        (CorrelatedGaussian(5, nats=4), 0.15),
+        (NoisyCurve("sine", 0.2), 0.08),
+        (MixingTransform(CorrelatedGaussian(2, nats=1), "swirl", "identity"), 0.12),
+        (Joined(NoisyCurve("parabola", 0.2), Independent(3, 3)), 0.1),
+        (ClassAndNormal(2 * np.eye(3)), 0.08),
+        (MixingTransform(Independent(3, 2), "swirl", "bend"), 0.03),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_learned_finds_the_truth(truth, tolerance):
+    x, y = truth.sample(2000)
+    found = mi.learned(x, y, discrete="x" if x.dtype.kind == "i" else "neither")
+    assert found.nats == pytest.approx(truth.mutual_information, abs=tolerance)
+    assert abs(found.nats - truth.mutual_information) < 3 * found.standard_error + 0.01
+    assert found.history[0] <= found.history[-1] + 1e-9
+
+
+def test_learned_does_not_care_which_is_symbols():
+    x, y = ClassAndNormal([[0.0], [2.0]]).sample(400)
+    one, other = (
+        mi.learned(x, y, discrete="x", seconds=0),
+        mi.learned(y, x, discrete="y", seconds=0),
+    )
+    assert one.nats == pytest.approx(other.nats, abs=0.02)  # folds differ
+    assert one.reason.startswith("symbols x numbers")
+    assert other.reason.startswith("symbols x numbers")
+
+
+def test_learned_reduces_columns_and_says_so():
+    x, y = CorrelatedGaussian(30, nats=3).sample(200)
+    found = mi.learned(x, y, seconds=0)
+    assert found.is_lower_bound
+    assert "x reduced from 30 to 10 principal components" in found.reason
+    assert math.isfinite(found.nats)
+    assert not mi.learned(x[:, :5], y[:, :5], seconds=0).is_lower_bound
+
+
+def test_learned_leaves_out_columns_that_carry_nothing_new():
+    x, y = CorrelatedGaussian(2, nats=1).sample(500)
+    found = mi.learned(np.hstack([x, x[:, :1], np.ones((500, 1))]), y, seconds=0)
+    assert found.nats == pytest.approx(mi.learned(x, y, seconds=0).nats, abs=0.02)  # folds differ
+    assert found.reason.startswith(
+        "numbers x numbers; 1 constant columns of x left out; 1 copies of columns of x left out"
+    )
+
+
+def test_learned_keeps_to_its_time_and_its_seed():
+    x, y = NoisyCurve("sine", 0.2).sample(500)
+    assert len(mi.learned(x, y, seconds=0).history) == 1
+    assert mi.learned(x, y, seconds=0, seed=1) == mi.learned(x, y, seconds=0, seed=1)
+    assert mi.learned(x, y, seconds=0, seed=1) != mi.learned(x, y, seconds=0, seed=2)
+
+
+def test_copies_of_a_pair_are_never_parted():
+    rows = np.random.default_rng(0).standard_normal((100, 2))
+    folds = _auto._folds(np.repeat(rows, 3, axis=0), np.random.default_rng(1))
+    assert (folds.reshape(100, 3) == folds[::3, None]).all()
+    assert np.bincount(folds).tolist() == [60] * 5
+
+
+def test_conditional_densities_see_only_the_columns_before():
+    generator = np.random.default_rng(0)
+    x, y = generator.standard_normal((300, 2)), generator.standard_normal((300, 3))
+    inputs, first = _learned._inputs(x, y)
+    changed, _ = _learned._inputs(x, np.hstack([y[:, :1], y[:, 1:] + 1]))
+    same = (inputs == changed).all(axis=0)
+    assert same[first <= 1].all()  # what a density of y[:, 1] may see
+    assert not same[first > 1].any()
+    again, _ = _learned._inputs(x, np.hstack([y[:, :2], y[:, 2:] + 1]))
+    assert (inputs == again).all(axis=0)[first <= 2].all()
+
+
+def test_networks_use_only_usable_inputs_and_begin_nearly_normal():
+    usable = np.array([[1.0, 0.0], [1.0, 1.0]])
+    nets = _learned._Mixtures(usable, torch.Generator().manual_seed(0))
+    torch.nn.init.normal_(nets.last, generator=torch.Generator().manual_seed(1))
+    inputs = torch.zeros(5, 7, 2)
+    other = inputs.clone()
+    other[..., 1] = 3
+    residuals = torch.randn(5, 7, 2, generator=torch.Generator().manual_seed(2))
+    one, two = nets(inputs, residuals), nets(other, residuals)
+    assert torch.equal(one[..., 0], two[..., 0])
+    assert not torch.allclose(one[..., 1], two[..., 1])
+    # Densities integrate to 1.
+    torch.nn.init.normal_(nets.last, std=0.05, generator=torch.Generator().manual_seed(1))
+    grid = torch.linspace(-20, 20, 8001)[None, :, None].expand(5, -1, 2)
+    with torch.no_grad():
+        total = nets(torch.ones_like(grid), grid).exp().sum(1) * (40 / 8000)
+    assert total == pytest.approx(torch.ones(5, 2), abs=1e-3)
+
+
+def test_residuals_are_those_of_regressions_on_the_columns_before():
+    generator = np.random.default_rng(0)
+    x, y = generator.standard_normal((60, 2)), generator.standard_normal((60, 3))
+    y[:, 2] += x[:, 0] - 2 * y[:, 1]
+    training = np.arange(60) < 40
+    found = _learned._residuals(x, y, training)
+    for i in range(3):
+        columns = np.hstack([np.ones((60, 1)), x, y[:, :i]])
+        weights = np.linalg.lstsq(columns[training], y[training, i], rcond=None)[0]
+        residual = y[:, i] - columns @ weights
+        assert found[:, i] == pytest.approx(residual / residual[training].std(), abs=1e-5)
+
+
+def test_association_is_standardized_chi_square():
+    x, y = Independent(20, 20).sample(5000)
+    z = _learned.association(x, y)
+    assert z.shape == (20, 20)
+    assert abs(z.mean()) < 0.2  # 400 values of deviation 1
+    assert 0.8 < z.std() < 1.2
+    x, y = NoisyCurve("sine", 0.2).sample(5000)
+    assert _learned.association(x, y)[0, 0] > 50
+
+
+# --- auto ----------------------------------------------------------------------------------
+
+SMALL = np.random.default_rng(0).integers(3, size=300)
+REAL = np.random.default_rng(1).standard_normal(300)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "options", "method"),
+    [
+        (SMALL, SMALL[::-1], {}, "shuffle_corrected"),
+        (SMALL.astype(str), SMALL > 1, {}, "shuffle_corrected"),
+        (SMALL.astype(float), SMALL, {}, "shuffle_corrected"),  # integers passed as continuous
+        (torch.tensor(SMALL), SMALL, {}, "shuffle_corrected"),
+        (SMALL, REAL, {}, "ross"),
+        (REAL, SMALL.astype(float), {}, "ross"),
+        (np.stack([REAL, REAL[::-1], REAL**2], 1), SMALL, {}, "learned"),
+        (REAL, REAL[::-1], {}, "learned"),
+        (np.round(1e6 * REAL).astype(int), REAL[::-1], {}, "learned"),  # and the reverse
+        (SMALL, REAL, {"discrete": "neither"}, "learned"),
+        (np.round(REAL), REAL, {"discrete": "both"}, "shuffle_corrected"),
+        (np.full(300, 7), REAL, {}, "constant"),
+        (REAL, np.full(300, 0.5), {}, "constant"),
+    ],
+)
+def test_auto_takes_the_branch_that_suits(x, y, options, method):
+    options = options if method != "learned" else {"seconds": 0, **options}
+    found = estimate(x, y, **options)
+    assert found.method == method
+    assert found.reason
+    assert math.isfinite(found.nats)
+    if method == "constant":
+        assert found.nats == found.standard_error == 0
+
+
+def test_auto_warns_of_too_few_samples():
+    generator = np.random.default_rng(0)
+    x, y = generator.integers(30, size=(2, 1000))
+    found = estimate(x, y)
+    assert abs(found.nats) < 2 * found.standard_error
+    assert "too few samples to tell: chao_shen gives" in found.reason
+
+
+def test_auto_of_equal_variables_is_refused_not_guessed():
+    x = np.random.default_rng(0).standard_normal((300, 2))
+    with pytest.raises(ValueError, match="linear function of the other's"):
+        estimate(x, x)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "error", "message"),
+    [
+        ((REAL[:49], REAL[:49]), {}, ValueError, r"^x: .* at least 50 samples, got 49"),
+        ((REAL, REAL[:-1]), {}, ValueError, r"^x and y: .* x has 300, y has 299"),
+        ((REAL, np.where(REAL > 2, np.nan, REAL)), {}, ValueError, r"^y: expected finite"),
+        ((REAL, REAL), {"discrete": "z"}, ValueError, r"^discrete: .* got 'z'"),
+        ((REAL, REAL[::-1]), {"seconds": -1}, ValueError, r"^seconds: .* got -1"),
+        ((REAL, REAL), {"epochs": 3}, TypeError, r"^epochs: .*'auto'.* got 3"),
+        ((REAL, REAL), {"seed": -1}, ValueError, r"^seed: .* got -1"),
+        (
+            (np.round(REAL), SMALL),
+            {"discrete": "neither"},
+            ValueError,
+            r"^x and y: expected at least 50 distinct pairs, got \d+; .*discrete=\"both\"",
+        ),
+    ],
+)
+def test_auto_names_the_argument_and_what_came(arguments, options, error, message):
     with pytest.raises(error, match=message):
         estimate(*arguments, **options)

@@ -1,0 +1,62 @@
+"""What every truth offers."""
+
+import math
+from abc import ABC, abstractmethod
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from simmim_lite._arguments import as_array, check_integer, random_generator
+
+
+class GroundTruth(ABC):
+    """A joint distribution of X (``dim_x`` columns) and Y (``dim_y``) with known I(X;Y)."""
+
+    dim_x: int = 1
+    dim_y: int = 1
+    mutual_information: float
+    mutual_information_error: float = 0.0
+
+    def sample(self, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """``n`` independent pairs: x (n, dim_x), y (n, dim_y); the same for the same seed."""
+        check_integer("n", n, minimum=1)
+        return self._draw(n, random_generator(seed, "ground truth"))
+
+    @abstractmethod
+    def _draw(self, n: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]: ...
+
+
+class MonteCarloTruth(GroundTruth):
+    """A truth without a formula: the mean of the exact log density ratio over draws of its own."""
+
+    _draws, _parts = 50_000, 20  # in parts, to bound memory
+
+    @property
+    def mutual_information(self) -> float:
+        return self._monte_carlo[0]
+
+    @property
+    def mutual_information_error(self) -> float:
+        return self._monte_carlo[1]
+
+    @cached_property
+    def _monte_carlo(self) -> tuple[float, float]:
+        generator = random_generator(0, "Monte Carlo")
+        draws = (self._draw(self._draws, generator) for _ in range(self._parts))
+        ratios = np.concatenate([self.log_density_ratio(x, y) for x, y in draws])
+        return float(ratios.mean()), float(ratios.std() / math.sqrt(len(ratios)))
+
+    @abstractmethod
+    def log_density_ratio(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """log p(x, y) / (p(x) p(y)) in nats, exact, of shape (n,); its mean is I."""
+
+
+def finite(name: str, value: Any) -> np.ndarray:
+    """Real numbers of any shape as float64."""
+    array = as_array(name, value)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name}: expected real numbers, got dtype {array.dtype}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name}: expected finite numbers, got {array[~np.isfinite(array)][0]}")
+    return array.astype(np.float64)

@@ -1,6 +1,6 @@
 """Contrastive losses, ours tile by tile beside those of peers: time, memory, share of the limit.
 
-    python benchmarks/bench_contrastive.py           about 5 minutes on one core
+    python benchmarks/bench_contrastive.py           more than ten minutes on one core
     python benchmarks/bench_contrastive.py --quick   batches of 2,048 only
 
 One thread, d = 128, temperature 0.1, forward and backward, float32. Time: CPU seconds, the least of

@@ -1,0 +1,11 @@
+"""Checks for the notebooks' exercises: they take the learner's function and say what it should do.
+
+``check("entropy", my_entropy)`` runs the function on a handful of cases whose answers are known.
+A wrong answer is an ``AssertionError`` that names the case, what was expected and what came; an
+untouched stub prints "not done yet", so that a notebook still runs from top to bottom.
+"""
+
+from simmim_lite.exercises import _bounds, _entropy, _mutual_information, _start_here
+from simmim_lite.exercises._check import EXERCISES, Case, Exercise, check
+
+__all__ = ["EXERCISES", "Case", "Exercise", "check"]

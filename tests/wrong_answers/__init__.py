@@ -1,0 +1,12 @@
+"""What learners write: the transposed, the unnormalized, the wrong unit, the forgotten zero.
+
+``WRONG[exercise][mistake]`` is a function that the exercise's check must reject.
+"""
+
+from wrong_answers import _bounds, _entropy, _mutual_information, _start_here
+
+WRONG = {
+    name: mistakes
+    for lesson in (_start_here, _entropy, _mutual_information, _bounds)
+    for name, mistakes in lesson.WRONG.items()
+}

@@ -5,7 +5,13 @@ A wrong answer is an ``AssertionError`` that names the case, what was expected a
 untouched stub prints "not done yet", so that a notebook still runs from top to bottom.
 """
 
-from simmim_lite.exercises import _bounds, _entropy, _mutual_information, _start_here
+# Each module registers its exercises when it is imported.
+from simmim_lite.exercises import (  # noqa: F401
+    _bounds,
+    _entropy,
+    _mutual_information,
+    _start_here,
+)
 from simmim_lite.exercises._check import EXERCISES, Case, Exercise, check
 
 __all__ = ["EXERCISES", "Case", "Exercise", "check"]

@@ -1,0 +1,32 @@
+"""Encoders: one modality in, vectors out, ``encoder(batch)`` of shape (N, dim).
+
+| class | what it takes | how it reads it |
+|---|---|---|
+| `ImageEncoder`, `resnet18_encoder` | images of any size and number of channels | convolutions |
+| `AudioEncoder` | waveforms of any length and rate | log-mel spectrogram, convolutions, GRU |
+| `TextEncoder` | sentences | word vectors, GRU |
+| `TabularEncoder` | rows of numbers | a small network |
+
+Each takes what the loaders of `simmim_lite.datasets` give. `Encoder` says what an encoder of your
+own would need. Weights are drawn from ``seed`` alone.
+"""
+
+from simmim_lite.encoders._audio import AudioEncoder, log_mel, mel_filters, power_spectrogram
+from simmim_lite.encoders._base import Encoder, seeded
+from simmim_lite.encoders._images import ImageEncoder, resnet18_encoder
+from simmim_lite.encoders._tabular import TabularEncoder
+from simmim_lite.encoders._text import TextEncoder, Tokenizer
+
+__all__ = [
+    "AudioEncoder",
+    "Encoder",
+    "ImageEncoder",
+    "TabularEncoder",
+    "TextEncoder",
+    "Tokenizer",
+    "log_mel",
+    "mel_filters",
+    "power_spectrogram",
+    "resnet18_encoder",
+    "seeded",
+]

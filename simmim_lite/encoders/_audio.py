@@ -1,0 +1,242 @@
+"""Sound: waveform, power spectrogram, log-mel spectrogram, network."""
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.signal import resample_poly
+from torch import Tensor, nn
+
+from simmim_lite._arguments import check_integer, check_number
+from simmim_lite.encoders._base import Encoder, seeded, uniform_integers
+
+# Added to the mel energies of a waveform of peak 1, so that digital silence has a logarithm. A
+# lower floor would tell synthetic from recorded silence, and that is not what was said.
+FLOOR = 1e-2
+_STRETCH, _WARP = 0.15, 0.1  # largest changes of pace and of the mel scale, as parts of one
+_SHIFT = 0.25  # of half the clip, largest move in time
+_BANDS = 2.0  # largest move in frequency
+_CHUNK = 512  # waveforms at a time, for the memory that spectrograms take
+
+
+def power_spectrogram(waveforms: Tensor, *, window: int = 256, hop: int = 80) -> Tensor:
+    """Short-time Fourier transform under a periodic Hann window, absolute value squared.
+
+    Frames lie wholly within the waveform; frame t begins at sample t * hop. Frequency k is
+    k * rate / window Hz. With both halves of the spectrum counted, a frame's powers sum up to
+    ``window`` times the energy of its windowed samples (Parseval).
+
+    Args:
+        waveforms: (N, samples), at least one window long.
+        window: samples in a frame.
+        hop: samples from one frame to the next.
+
+    Returns:
+        (N, window // 2 + 1, frames) with frames = (samples - window) // hop + 1.
+    """
+    window = check_integer("window", window, minimum=2)
+    hop = check_integer("hop", hop, minimum=1)
+    if waveforms.ndim != 2 or waveforms.shape[1] < window:
+        got = tuple(waveforms.shape)
+        raise ValueError(f"waveforms: expected shape (N, samples >= {window}), got {got}")
+    hann = torch.hann_window(window, dtype=waveforms.dtype, device=waveforms.device)
+    spectrum = torch.stft(
+        waveforms, window, hop, window=hann, center=False, onesided=True, return_complex=True
+    )
+    return spectrum.real**2 + spectrum.imag**2
+
+
+def mel_filters(
+    rate: int, *, window: int = 256, mels: int = 40, low: float = 50.0, high: float | None = None
+) -> Tensor:
+    """Triangles of height 1, evenly spaced on the mel scale, each from its neighbours' peaks.
+
+    mel(f) = 2595 log10(1 + f / 700), after O'Shaughnessy (1987).
+
+    Args:
+        rate: samples a second.
+        window: of the spectrogram.
+        mels: how many.
+        low, high: Hz, where the first begins and the last ends; None is half the rate.
+
+    Returns:
+        (mels, window // 2 + 1), to be multiplied with power spectrograms.
+
+    Raises:
+        ValueError: so many filters that one of them holds no frequency of the spectrogram.
+    """
+    rate = check_integer("rate", rate, minimum=1)
+    high = check_number("high", rate / 2 if high is None else high, minimum=0, maximum=rate / 2)
+    low = check_number("low", low, minimum=0.0, maximum=high)
+    mels = check_integer("mels", mels, minimum=1)
+    ends = 2595 * np.log10(1 + np.array([low, high]) / 700)
+    corners = 700 * (10 ** (np.linspace(*ends, mels + 2) / 2595) - 1)
+    frequencies = np.arange(window // 2 + 1) * rate / window
+    left, peak, right = (corners[i : i + mels, None] for i in range(3))
+    rise, fall = (frequencies - left) / (peak - left), (right - frequencies) / (right - peak)
+    filters = np.minimum(rise, fall).clip(min=0)
+    empty = np.flatnonzero(~filters.any(axis=1))
+    if empty.size:
+        raise ValueError(
+            f"mels: expected filters wide enough for frequencies {rate / window:g} Hz apart, got "
+            f"{mels}, of which number {empty[0]} holds none; take fewer, or a longer window"
+        )
+    return torch.from_numpy(filters).float()
+
+
+def log_mel(
+    waveforms: Tensor, filters: Tensor, *, window: int = 256, hop: int = 80, floor: float = FLOOR
+) -> Tensor:
+    """Natural logarithm of (mel energies + floor): (N, samples) -> (N, mels, frames)."""
+    return (filters @ power_spectrogram(waveforms, window=window, hop=hop) + floor).log()
+
+
+class AudioEncoder(Encoder):
+    """Log-mel spectrogram, two convolutions over time, a GRU in both directions: -> (N, dim).
+
+    Waveforms are brought to ``rate``, divided by their peak, and cut or filled with silence to
+    ``seconds``. The output takes the GRU's mean and maximum over time, so where in the clip the
+    sound stands matters little.
+
+    Args:
+        rate: samples a second that it works at.
+        seconds: of each clip that are used.
+        dim: columns of the output.
+        mels: bands of the spectrogram, from 50 Hz to half the rate.
+        window, hop: of the spectrogram, in samples; None is 32 and 10 milliseconds.
+        width: channels of the convolutions.
+        hidden: size of the GRU in each direction.
+    """
+
+    def __init__(
+        self,
+        rate: int = 8000,
+        seconds: float = 0.7,
+        dim: int = 128,
+        *,
+        mels: int = 40,
+        window: int | None = None,
+        hop: int | None = None,
+        width: int = 96,
+        hidden: int = 64,
+        seed: int = 0,
+    ):
+        super().__init__()
+        self.rate = check_integer("rate", rate, minimum=1)
+        self.window = check_integer("window", window or round(0.032 * rate), minimum=2)
+        self.hop = check_integer("hop", hop or round(0.010 * rate), minimum=1)
+        self.samples = round(check_number("seconds", seconds, minimum=0.0) * rate)
+        self.samples = max(self.samples, self.window)
+        self.mels = check_integer("mels", mels, minimum=1)
+        self.dim = check_integer("dim", dim, minimum=1)
+        self.frames = (self.samples - self.window) // self.hop + 1
+        filters = mel_filters(rate, window=self.window, mels=mels)
+        self.register_buffer("filters", filters, persistent=False)
+        width = check_integer("width", width, minimum=1)
+        hidden = check_integer("hidden", hidden, minimum=1)
+        with seeded(seed):
+            self.standardize = nn.BatchNorm2d(1, affine=False)
+            self.convolutions = nn.Sequential(
+                nn.Conv1d(mels, width, 5, stride=2, padding=2, bias=False),
+                nn.BatchNorm1d(width),
+                nn.ReLU(),
+                nn.Conv1d(width, width, 3, stride=2, padding=1, bias=False),
+                nn.BatchNorm1d(width),
+                nn.ReLU(),
+            )
+            self.gru = nn.GRU(width, hidden, batch_first=True, bidirectional=True)
+            self.head = nn.Sequential(
+                nn.Linear(4 * hidden, dim, bias=False), nn.BatchNorm1d(dim), nn.ReLU()
+            )
+
+    def prepare(self, waveforms: Any, *, rate: int | None = None) -> Tensor:
+        """Waveforms -> log-mel spectrograms (N, mels, frames) float32, which pass through.
+
+        Args:
+            waveforms: a sequence of arrays (T,) of any lengths, or one array (N, T).
+            rate: theirs, samples a second; None is the encoder's own.
+
+        Raises:
+            TypeError, ValueError: other shapes or types, NaN or infinite samples.
+        """
+        if isinstance(waveforms, Tensor) and waveforms.ndim == 3:
+            if waveforms.shape[1] != self.mels or 0 in waveforms.shape:
+                raise ValueError(
+                    f"waveforms: expected shape (N, samples), or spectrograms (N, {self.mels}, "
+                    f"frames), got {tuple(waveforms.shape)}"
+                )
+            return waveforms
+        rate = self.rate if rate is None else check_integer("rate", rate, minimum=1)
+        if not isinstance(waveforms, Sequence | np.ndarray | Tensor) or not len(waveforms):
+            got = "nothing" if hasattr(waveforms, "__len__") else type(waveforms).__name__
+            raise ValueError(f"waveforms: expected a sequence of arrays, got {got}")
+        clips = np.zeros((len(waveforms), self.samples), np.float32)
+        for row, (clip, waveform) in enumerate(zip(clips, waveforms, strict=True)):
+            sound = _normalized(waveform, rate, self.rate, row)[: self.samples]
+            clip[: len(sound)] = sound
+        options = {"window": self.window, "hop": self.hop}
+        filters = self.filters.cpu()
+        parts = torch.from_numpy(clips).split(_CHUNK)
+        return torch.cat([log_mel(part, filters, **options) for part in parts])
+
+    def extra_repr(self) -> str:
+        return f"{self.rate} Hz, {self.samples} samples, window {self.window}, hop {self.hop}"
+
+    def encode(self, prepared: Tensor) -> Tensor:
+        features = self.convolutions(self.standardize(prepared[:, None])[:, 0])
+        states, _ = self.gru(features.transpose(1, 2))
+        return self.head(torch.cat([states.mean(dim=1), states.amax(dim=1)], dim=1))
+
+    def augment(self, prepared: Tensor, generator: torch.Generator) -> Tensor:
+        """Another voice, pace and moment; louder or softer; a band and a moment silenced; noise.
+
+        The spectrogram is read with time and frequency stretched and moved (a mel band up or down
+        is about what formants differ between people); then SpecAugment (Park et al. 2019, arXiv
+        1904.08779), for clips of a second or less: up to a seventh of the bands and of the frames
+        at their lowest; gain of 4 dB and noise of 0.3 nats, standard deviations.
+        """
+        N, mels, frames = prepared.shape
+        device = prepared.device
+        lowest = prepared.amin(dim=(1, 2), keepdim=True)
+        draws = 2 * torch.rand(4, N, generator=generator, device=device) - 1
+        largest = torch.tensor([_STRETCH, _SHIFT, _WARP, 2 * _BANDS / mels], device=device)
+        stretch, shift, warp, move = draws * largest[:, None]
+        zero = torch.zeros_like(shift)
+        theta = torch.stack([1 + stretch, zero, shift, zero, 1 + warp, move], 1).view(N, 2, 3)
+        grid = nn.functional.affine_grid(theta, [N, 1, mels, frames], align_corners=False)
+        above = (prepared - lowest)[:, None]
+        read = nn.functional.grid_sample(above, grid, align_corners=False)[:, 0] + lowest
+        gain = torch.randn(N, 1, 1, generator=generator, device=device) * (4 * math.log(10) / 10)
+        noise = 0.3 * torch.randn(prepared.shape, generator=generator, device=device)
+        kept = _kept(N, mels, generator)[:, :, None] & _kept(N, frames, generator)[:, None]
+        return (read + gain + noise).where(kept, lowest)
+
+
+def _kept(N: int, length: int, generator: torch.Generator) -> Tensor:
+    """(N, length) with, in each row, a run of up to a seventh of the places left out."""
+    sizes = uniform_integers(0, length // 7, (N, 1), generator)
+    starts = (
+        torch.rand(N, 1, generator=generator, device=generator.device) * (length - sizes + 1)
+    ).long()
+    places = torch.arange(length, device=generator.device)
+    return (places < starts) | (places >= starts + sizes)
+
+
+def _normalized(waveform: Any, rate: int, wanted: int, row: int) -> np.ndarray:
+    """One waveform at the wanted rate with peak 1; silence stays silence."""
+    if isinstance(waveform, Tensor):
+        waveform = waveform.detach().cpu().numpy()
+    sound = np.asarray(waveform)
+    if sound.ndim != 1 or not sound.size or sound.dtype.kind not in "if":
+        got = f"{sound.dtype} of shape {sound.shape}"
+        raise ValueError(f"waveforms: expected numbers of shape (T,), got {got} in row {row}")
+    sound = sound.astype(np.float32)
+    if not np.isfinite(sound).all():
+        raise ValueError(f"waveforms: expected finite samples, got others in row {row}")
+    if rate != wanted:
+        ratio = Fraction(wanted, rate)
+        sound = resample_poly(sound, ratio.numerator, ratio.denominator)
+    return sound / max(np.abs(sound).max(), np.finfo(np.float32).tiny)

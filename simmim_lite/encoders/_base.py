@@ -1,0 +1,60 @@
+"""What all encoders have in common."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from simmim_lite._arguments import check_integer
+
+
+class Encoder(nn.Module):
+    """One modality into vectors: ``encoder(batch)`` is (N, dim), on the device of its weights.
+
+    A subclass sets ``dim`` and has two methods:
+
+    - ``prepare(items) -> (N, ...)``: whatever does not change in training, done once: checks,
+      spectrograms, word numbers. What is prepared already passes through.
+    - ``encode(prepared) -> (N, dim)``: the network.
+
+    and if it wants a third, ``augment``.
+    """
+
+    dim: int
+
+    def prepare(self, items: Any) -> Tensor:
+        """Items as one tensor (N, ...), on the CPU if they come from there."""
+        raise NotImplementedError
+
+    def encode(self, prepared: Tensor) -> Tensor:
+        """(N, ...) as `prepare` gives it -> (N, dim)."""
+        raise NotImplementedError
+
+    def augment(self, prepared: Tensor, generator: torch.Generator) -> Tensor:
+        """Random variations that leave the meaning, for training; here none.
+
+        The generator is on the device of the prepared items.
+        """
+        return prepared
+
+    def forward(self, batch: Any) -> Tensor:
+        """Items, or what `prepare` made of them -> (N, dim)."""
+        return self.encode(self.prepare(batch).to(next(self.parameters()).device))
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Inside, the weights of new layers follow from ``seed``; outside, random numbers go on."""
+    seed = check_integer("seed", seed, minimum=0)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would reach every GPU too
+        yield
+
+
+def uniform_integers(
+    low: int, high: int, shape: tuple[int, ...], generator: torch.Generator
+) -> Tensor:
+    """Whole numbers low..high, both included, on the device of the generator."""
+    return torch.randint(low, high + 1, shape, generator=generator, device=generator.device)

@@ -1,0 +1,176 @@
+"""Images: a small convolutional network, and ResNet-18."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from simmim_lite._arguments import check_integer
+from simmim_lite.encoders._base import Encoder, seeded, uniform_integers
+
+_GRID = 4  # cells a side that the last features are averaged to, whatever the size of the image
+_IMAGENET_MEAN = (0.485, 0.456, 0.406)  # the normalization that torchvision's weights expect
+_IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class _Images(Encoder):
+    """What `prepare` and `augment` are for images, whatever the network."""
+
+    def __init__(self, channels: int, dim: int, shift: int):
+        super().__init__()
+        self.channels = check_integer("channels", channels, minimum=1)
+        self.dim = check_integer("dim", dim, minimum=1)
+        self.shift = check_integer("shift", shift, minimum=0)
+
+    def prepare(self, images: Any) -> Tensor:
+        """Pixels or brightnesses -> (N, channels, height, width) float32.
+
+        Args:
+            images: arrays or tensors; uint8 in 0..255 of shape (N, height, width), or
+                (N, height, width, channels), as loaders give them; or floating point, best in
+                0..1, of shape (N, channels, height, width), which pass through.
+
+        Raises:
+            TypeError, ValueError: other types or shapes.
+        """
+        if isinstance(images, np.ndarray):
+            images = torch.from_numpy(np.ascontiguousarray(images))
+        if not isinstance(images, Tensor):
+            raise TypeError(f"images: expected an array or tensor, got {type(images).__name__}")
+        if images.dtype == torch.uint8:
+            if images.ndim == 3:
+                images = images[..., None]
+            last = images.shape[-1]
+            if images.ndim != 4 or last != self.channels or 0 in images.shape:
+                raise ValueError(
+                    f"images: expected pixels of shape (N, height, width) or (N, height, width, "
+                    f"channels) with {self.channels} channels, got {tuple(images.shape)}"
+                )
+            return images.permute(0, 3, 1, 2).to(torch.float32, copy=True).div_(255).contiguous()
+        if not images.is_floating_point():
+            raise TypeError(f"images: expected uint8 or floating point, got {images.dtype}")
+        if images.ndim != 4 or images.shape[1] != self.channels or 0 in images.shape:
+            raise ValueError(
+                f"images: expected shape (N, {self.channels}, height, width), "
+                f"got {tuple(images.shape)}"
+            )
+        return images
+
+    def augment(self, prepared: Tensor, generator: torch.Generator) -> Tensor:
+        """Each image moved by up to ``shift`` pixels in each direction; what enters is black.
+
+        Turning, mirroring and scaling would be no less usual, but would make a caption about slant
+        or width untrue.
+        """
+        if not self.shift:
+            return prepared
+        N, _, height, width = prepared.shape
+        device = prepared.device
+        moves = uniform_integers(0, 2 * self.shift, (2, N, 1), generator)
+        rows = moves[0] + torch.arange(height, device=device)
+        columns = moves[1] + torch.arange(width, device=device)
+        padded = nn.functional.pad(prepared, [self.shift] * 4)
+        samples = torch.arange(N, device=device)[:, None, None]
+        return padded[samples, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+class ImageEncoder(_Images):
+    """Three convolutions and a linear layer: images of any size from 4 x 4 -> (N, dim).
+
+    A 28 x 28 image becomes ``width`` maps of 14 x 14, 2 ``width`` of 7 x 7 and 4 ``width`` of
+    7 x 7. Larger images are averaged to 7 x 7 at the end, so that position within the image counts
+    whatever its size.
+
+    Args:
+        channels: 1 for grey, 3 for colour.
+        dim: columns of the output.
+        width: maps of the first convolution.
+        shift: pixels by which `augment` moves an image at most.
+    """
+
+    def __init__(
+        self, channels: int = 1, dim: int = 128, *, width: int = 16, shift: int = 2, seed: int = 0
+    ):
+        super().__init__(channels, dim, shift)
+        width = check_integer("width", width, minimum=1)
+        with seeded(seed):
+            self.network = nn.Sequential(
+                nn.Conv2d(channels, width, 5, stride=2, padding=2, bias=False),
+                nn.BatchNorm2d(width),
+                nn.ReLU(),
+                nn.Conv2d(width, 2 * width, 3, padding=1, bias=False),
+                nn.BatchNorm2d(2 * width),
+                nn.ReLU(),
+                nn.MaxPool2d(2),
+                nn.Conv2d(2 * width, 4 * width, 3, padding=1, bias=False),
+                nn.BatchNorm2d(4 * width),
+                nn.ReLU(),
+                nn.AdaptiveAvgPool2d(_GRID),
+                nn.Flatten(),
+                nn.Linear(4 * width * _GRID**2, dim, bias=False),
+                nn.BatchNorm1d(dim),
+                nn.ReLU(),
+            )
+
+    def encode(self, prepared: Tensor) -> Tensor:
+        if min(prepared.shape[2:]) < 4:
+            got = tuple(prepared.shape)
+            raise ValueError(f"images: expected a height and width of at least 4, got {got}")
+        return self.network(prepared)
+
+
+def resnet18_encoder(
+    channels: int = 3,
+    dim: int = 128,
+    *,
+    small: bool = True,
+    pretrained: bool = False,
+    shift: int = 4,
+    seed: int = 0,
+) -> Encoder:
+    """ResNet-18 (He et al. 2016, arXiv 1512.03385) of torchvision, with a new last layer.
+
+    Args:
+        channels: 1 for grey, 3 for colour.
+        dim: columns of the output.
+        small: for images of about 32 x 32, as He et al. (section 4.2) and Chen et al. (2020, arXiv
+            2002.05709, appendix B.9) do for CIFAR-10: a first convolution of 3 x 3 without stride,
+            and no pooling after it.
+        pretrained: torchvision's ImageNet weights, which are downloaded; for ``channels=3`` and
+            ``small=False``.
+        shift: pixels by which `augment` moves an image at most.
+
+    Returns:
+        An encoder of images, called as `ImageEncoder` is.
+    """
+    if pretrained and (channels != 3 or small):
+        raise ValueError(
+            "pretrained: expected channels=3 and small=False, for which there are weights, "
+            f"got channels={channels} and small={small}"
+        )
+    return _ResNet18(channels, dim, small, pretrained, shift, seed)
+
+
+class _ResNet18(_Images):
+    def __init__(
+        self, channels: int, dim: int, small: bool, pretrained: bool, shift: int, seed: int
+    ):
+        super().__init__(channels, dim, shift)
+        from torchvision.models import ResNet18_Weights, resnet18  # here, its import takes seconds
+
+        with seeded(seed):
+            network = resnet18(weights=ResNet18_Weights.DEFAULT if pretrained else None)
+            if small:
+                network.conv1 = nn.Conv2d(channels, 64, 3, padding=1, bias=False)
+                network.maxpool = nn.Identity()
+            elif channels != 3:
+                network.conv1 = nn.Conv2d(channels, 64, 7, stride=2, padding=3, bias=False)
+            network.fc = nn.Linear(network.fc.in_features, dim)
+        self.network = network
+        mean, std = (_IMAGENET_MEAN, _IMAGENET_STD) if pretrained else (0.5, 0.5)
+        self.register_buffer("mean", torch.tensor(mean).reshape(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor(std).reshape(1, -1, 1, 1))
+
+    def encode(self, prepared: Tensor) -> Tensor:
+        return self.network((prepared - self.mean) / self.std)

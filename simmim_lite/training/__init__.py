@@ -1,0 +1,63 @@
+"""Training: one loop, `fit`, for all systems; it survives being killed and grows with the machine.
+
+    batches = Batches({"image": images, "speech": waves}, 256, augment=augment)
+    history = fit(model, ContrastiveLoss(), batches, epochs=20, checkpoints="runs/a", resume=True)
+
+`model(batch)` gives the outputs, `loss(outputs, batch)` a scalar or a dict of them. The same lines
+run on a CPU, on a GPU, and under ``torchrun`` in several processes. To go faster on a GPU, do this
+before: ``model.to(memory_format=torch.channels_last)`` for convolutions, ``model.compile()`` for
+runs of more than a few minutes.
+
+| to fit | do | what it costs |
+|---|---|---|
+| a larger batch | ``chunk=256``, exact but for BatchNorm | one more forward pass |
+| longer than a session lasts | ``checkpoints=folder, resume=True`` | a write an epoch |
+| several GPUs | ``torchrun --nproc-per-node N script.py`` | embeddings are exchanged |
+
+A generator and a discriminator are one system, too: let each loss see the other one's weights
+detached, and add the two.
+"""
+
+from simmim_lite.training._augment import (
+    as_float,
+    random_affine,
+    random_brightness_contrast,
+    random_crop,
+    random_flip,
+)
+from simmim_lite.training._batches import Batches
+from simmim_lite.training._checkpoint import CheckpointError, pack, unpack, write_atomically
+from simmim_lite.training._fit import fit
+from simmim_lite.training._gathers import compare_gathers
+from simmim_lite.training._history import History
+from simmim_lite.training._optimizers import make_optimizer, make_schedule
+from simmim_lite.training._processes import (
+    ContrastiveLoss,
+    gather_rows,
+    gathered_info_nce_loss,
+    process_group,
+)
+from simmim_lite.training._resume import load_weights
+
+__all__ = [
+    "Batches",
+    "CheckpointError",
+    "ContrastiveLoss",
+    "History",
+    "as_float",
+    "compare_gathers",
+    "fit",
+    "gather_rows",
+    "gathered_info_nce_loss",
+    "load_weights",
+    "make_optimizer",
+    "make_schedule",
+    "pack",
+    "process_group",
+    "random_affine",
+    "random_brightness_contrast",
+    "random_crop",
+    "random_flip",
+    "unpack",
+    "write_atomically",
+]

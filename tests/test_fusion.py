@@ -1,0 +1,293 @@
+"""Fusion: exact means, Bayes' rule, missing modalities, what each kind can and cannot compute."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from simmim_lite.fusion import (
+    FUSIONS,
+    AverageFusion,
+    GatedFusion,
+    ProductOfExperts,
+    WeightedFusion,
+    drop_modalities,
+)
+
+NAMES = ("image", "speech", "text")
+LEARNED = [kind for kind in FUSIONS if kind not in ("average", "experts")]
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def features(N=6, dim=8, names=NAMES, seed=0):
+    values = torch.randn(len(names), N, dim, generator=generator(seed))
+    return dict(zip(names, values, strict=True))
+
+
+def make(kind, names=NAMES, dim=8, seed=0):
+    """With weights of no special value, so that nothing cancels by chance."""
+    module = FUSIONS[kind](names, dim, seed=seed)
+    with torch.no_grad():
+        for weight in module.parameters():
+            weight += 0.1 * torch.randn(weight.shape, generator=generator(seed))
+    return module
+
+
+@pytest.mark.parametrize("kind", FUSIONS)
+@pytest.mark.parametrize("names", [("a",), ("a", "b"), NAMES, (*NAMES, "sensor")])
+def test_any_number_of_modalities(kind, names):
+    module = make(kind, names)
+    fused = module(features(names=names))
+    assert fused.shape == (6, 8)
+    if module.weights is not None:
+        assert module.weights.shape == (6, len(names))
+        torch.testing.assert_close(module.weights.sum(dim=1), torch.ones(6))
+        assert not module.weights.requires_grad
+
+
+@pytest.mark.parametrize("kind", FUSIONS)
+def test_what_stands_in_a_missing_place_changes_nothing(kind):
+    module, rows = make(kind), features()
+    present = torch.ones(6, 3, dtype=torch.bool)
+    present[0, 1] = present[1, 0] = present[2, :2] = present[3, 1:] = False
+    wanted = module(rows, present)
+    weights = module.weights
+    spoilt = {}
+    for column, (name, values) in enumerate(rows.items()):
+        values = values.clone()
+        values[~present[:, column]] = math.nan
+        spoilt[name] = values.requires_grad_()
+    fused = module(spoilt, present)
+    torch.testing.assert_close(fused, wanted)
+    if weights is not None:
+        torch.testing.assert_close(module.weights, weights)
+        assert not module.weights[~present].any()
+        torch.testing.assert_close(weights.sum(dim=1), torch.ones(6))
+    (fused * torch.randn(6, 8, generator=generator(1))).sum().backward()
+    for column, values in enumerate(spoilt.values()):
+        missing = ~present[:, column]
+        assert not values.grad[missing].any()
+        assert values.grad[~missing].abs().amax(dim=1).min() > 0
+    for name, weight in module.named_parameters():
+        assert weight.grad.isfinite().all(), name
+        assert weight.grad.abs().max() > 0, name
+
+
+@pytest.mark.parametrize("kind", FUSIONS)
+def test_a_name_left_out_is_missing_everywhere(kind):
+    module, rows = make(kind), features()
+    present = torch.tensor([[True, False, True]]).expand(6, -1)
+    wanted = module(rows, present)
+    del rows["speech"]
+    torch.testing.assert_close(module(rows), wanted)
+    torch.testing.assert_close(module(rows, torch.ones(6, 3, dtype=torch.bool)), wanted)
+    assert not torch.allclose(module(features()), wanted)
+
+
+@pytest.mark.parametrize("kind", FUSIONS)
+def test_rows_do_not_see_each_other_and_names_not_their_order(kind):
+    module, rows = make(kind).double(), {k: v.double() for k, v in features().items()}
+    together = module(rows)
+    backwards = module({name: rows[name] for name in reversed(NAMES)})
+    torch.testing.assert_close(together, backwards)
+    for i in range(6):
+        alone = module({name: values[i : i + 1] for name, values in rows.items()})
+        torch.testing.assert_close(alone, together[i : i + 1])
+
+
+@pytest.mark.parametrize("kind", LEARNED)
+def test_weights_follow_from_the_seed(kind):
+    def flat(seed):
+        return torch.cat([p.flatten() for p in FUSIONS[kind](NAMES, 4, seed=seed).parameters()])
+
+    before = torch.random.get_rng_state()
+    assert torch.equal(flat(1), flat(1))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert kind == "weighted" or not torch.equal(flat(1), flat(2))
+
+
+def test_average_and_weighted_by_hand():
+    rows = features()
+    mean = sum(rows.values()) / 3
+    torch.testing.assert_close(AverageFusion(NAMES, 8)(rows), mean)
+    weighted = WeightedFusion(NAMES, 8)
+    torch.testing.assert_close(weighted(rows), mean)  # equal weights at first
+    with torch.no_grad():
+        weighted.logits.copy_(torch.tensor([1.0, 2.0, 5.0]).log())
+    wanted = (rows["image"] + 2 * rows["speech"] + 5 * rows["text"]) / 8
+    torch.testing.assert_close(weighted(rows), wanted)
+    del rows["speech"]
+    wanted = (rows["image"] + 5 * rows["text"]) / 6
+    torch.testing.assert_close(weighted(rows), wanted)
+
+
+def test_the_gate_between_two_is_that_of_the_paper():
+    names, rows = ("a", "b"), features(names=("a", "b"))
+    module = make("gated", names)
+    marked = [rows["a"], rows["b"], torch.ones(6, 2)]
+    logits = module.gate(torch.cat(marked, dim=1)).view(6, 2, 8)
+    z = torch.sigmoid(logits[:, 0] - logits[:, 1])
+    h = [layer(rows[name]).tanh() for name, layer in zip(names, module.values, strict=True)]
+    torch.testing.assert_close(module(rows), z * h[0] + (1 - z) * h[1])
+    torch.testing.assert_close(module.weights[:, 0], z.mean(dim=1))
+
+
+def test_bilinear_holds_products_and_single_terms():
+    """With two modalities, f(a, b) - f(a, 0) - f(0, b) + f(0, 0) is bilinear in a and b."""
+    module = make("bilinear", ("a", "b")).double()
+    a, b = torch.randn(2, 5, 8, generator=generator(), dtype=torch.float64)
+    zero = torch.zeros_like(a)
+
+    def mixed(x, y):
+        terms = [module({"a": p, "b": q}) for p, q in ((x, y), (x, zero), (zero, y), (zero, zero))]
+        return terms[0] - terms[1] - terms[2] + terms[3]
+
+    torch.testing.assert_close(mixed(2 * a, -3 * b), -6 * mixed(a, b))
+    assert mixed(a, b).abs().max() > 0.01
+
+
+@given(seed=st.integers(0, 10**6), M=st.integers(1, 4))
+@settings(max_examples=30)
+def test_product_of_experts_is_bayes_rule(seed, M):
+    """On a joint distribution in which the modalities are independent given the class."""
+    classes, values = 4, 3
+    names = [f"m{i}" for i in range(M)]
+    draw = torch.rand(1 + M, classes, values, generator=generator(seed), dtype=torch.float64) + 0.05
+    prior = draw[0, :, 0] / draw[0, :, 0].sum()
+    likelihoods = draw[1:] / draw[1:].sum(dim=2, keepdim=True)  # p(x_m | c)
+    seen = torch.randint(values, (50, M), generator=generator(seed))
+    joint = prior.log() + sum(likelihoods[m][:, seen[:, m]].log().T for m in range(M))
+    experts = {
+        name: (prior * likelihoods[m][:, seen[:, m]].T).log() + 3.0  # up to a constant
+        for m, name in enumerate(names)
+    }
+    fused = ProductOfExperts(names, classes, prior=prior).double()(experts)
+    torch.testing.assert_close(fused, joint.log_softmax(dim=1), atol=1e-6, rtol=0)  # prior: float32
+    torch.testing.assert_close(fused.exp().sum(dim=1), torch.ones(50).double())
+
+
+def test_one_expert_alone_keeps_its_word_and_none_is_the_prior():
+    rows = features()
+    alone = ProductOfExperts(NAMES, 8)({"text": rows["text"]})
+    torch.testing.assert_close(alone, rows["text"].log_softmax(dim=1))
+
+
+def accuracy_of_xor(kind, seed=0):
+    """Trained with a linear layer behind it, on signs a, b with noise; the class is a != b."""
+    signs = torch.randint(0, 2, (400, 2), generator=generator(seed)) * 2.0 - 1
+    noise = 0.1 * torch.randn(2, 400, 8, generator=generator(seed))
+    rows = {"a": signs[:, :1] + noise[0], "b": signs[:, 1:] + noise[1]}
+    classes = (signs[:, 0] != signs[:, 1]).long()
+    fusion = FUSIONS[kind](("a", "b"), 8, seed=seed)
+    head = nn.Linear(8, 2)
+    nn.init.zeros_(head.weight)
+    nn.init.zeros_(head.bias)
+    optimizer = torch.optim.Adam([*fusion.parameters(), *head.parameters()], lr=0.02)
+    for _ in range(300):
+        loss = cross_entropy(head(fusion(rows)), classes)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return (head(fusion(rows)).argmax(dim=1) == classes).float().mean().item()
+
+
+@pytest.mark.parametrize(
+    "kind", ["average", "weighted", "gated", "concatenation", "bilinear", "attention"]
+)
+def test_synergy_needs_more_than_a_mean(kind):
+    """A sum of what each says gets three of the four corners at most, and in fact half."""
+    accuracy = accuracy_of_xor(kind)
+    if kind in ("average", "weighted"):
+        assert accuracy < 0.8
+    else:
+        assert accuracy > 0.98
+
+
+def test_learned_weight_leaves_a_noisy_modality():
+    signs = torch.randint(0, 2, (500,), generator=generator()) * 2.0 - 1
+    noise = torch.randn(2, 500, 8, generator=generator(1))
+    rows = {"good": signs[:, None] + 0.5 * noise[0], "bad": 0 * signs[:, None] + 3 * noise[1]}
+    for module in (WeightedFusion(("good", "bad"), 8), GatedFusion(("good", "bad"), 8)):
+        head = nn.Linear(8, 2)
+        optimizer = torch.optim.Adam([*module.parameters(), *head.parameters()], lr=0.02)
+        for _ in range(150):
+            loss = cross_entropy(head(module(rows)), (signs > 0).long())
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        module(rows)
+        assert module.weights[:, 0].mean() > 0.6
+
+
+@given(
+    probability=st.floats(0, 1),
+    M=st.integers(1, 5),
+    seed=st.integers(0, 10**6),
+    N=st.integers(1, 40),
+)
+@settings(max_examples=60)
+def test_dropping_modalities_leaves_one(probability, M, seed, N):
+    present = torch.rand(N, M, generator=generator(seed)) < 0.6
+    present[torch.arange(N), torch.randint(M, (N,), generator=generator(seed))] = True
+    kept = drop_modalities(present, probability, generator=generator(seed + 1))
+    assert kept.any(dim=1).all()
+    assert not (kept & ~present).any()
+    if probability == 0:
+        assert torch.equal(kept, present)
+    if probability == 1:
+        assert (kept.sum(dim=1) == 1).all()
+
+
+def test_modalities_are_dropped_as_often_as_said():
+    present = torch.ones(20_000, 3, dtype=torch.bool)
+    kept = drop_modalities(present, 0.3, generator=generator())
+    # each stays with probability 0.7 + 0.3^3 / 3 = 0.709; 4 standard errors are 0.013
+    torch.testing.assert_close(
+        kept.float().mean(dim=0), torch.full((3,), 0.709), atol=0.013, rtol=0
+    )
+    last = drop_modalities(present, 1.0, generator=generator())
+    torch.testing.assert_close(
+        last.float().mean(dim=0), torch.full((3,), 1 / 3), atol=0.013, rtol=0
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "present", "message"),
+    [
+        ({}, None, "features: expected some of image, speech, text, got none"),
+        ({"smell": torch.zeros(2, 8)}, None, "features: .*'smell'"),
+        ({"image": torch.zeros(2, 7)}, None, r"features: .*\(2, 8\), got \(2, 7\) for 'image'"),
+        ({"image": torch.zeros(8)}, None, r"features: .*got \(8,\)"),
+        ({"image": torch.zeros(2, 8), "text": torch.zeros(3, 8)}, None, r"\(3, 8\) for 'text'"),
+        ({"image": torch.zeros(2, 8)}, torch.ones(2, 1).bool(), r"present: expected bool \(2, 3\)"),
+        ({"image": torch.zeros(2, 8)}, torch.ones(2, 3), "present: .*float32"),
+        (
+            {"image": torch.zeros(2, 8)},
+            torch.tensor([[True, False, False], [False, True, True]]),
+            "present: .*none in row 1",
+        ),
+    ],
+)
+def test_bad_input(rows, present, message):
+    with pytest.raises(ValueError, match=message):
+        AverageFusion(NAMES, 8)(rows, present)
+
+
+def test_bad_arguments():
+    with pytest.raises(TypeError, match="names: "):
+        AverageFusion("image", 8)
+    with pytest.raises(ValueError, match="names: "):
+        AverageFusion(["a", "a"], 8)
+    with pytest.raises(ValueError, match="dim: "):
+        AverageFusion(NAMES, 0)
+    with pytest.raises(ValueError, match="prior: expected 2 positive"):
+        ProductOfExperts(NAMES, 2, prior=[0.5, 0.6])
+    with pytest.raises(ValueError, match="probability: "):
+        drop_modalities(torch.ones(2, 2).bool(), 1.5)

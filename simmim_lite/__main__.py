@@ -28,6 +28,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     data.add_argument("names", nargs="*", metavar="NAME")
 
+    train = add("train", "train a system on digits, speech and captions; torchrun makes it many")
+    train.add_argument("system", choices=("multimodal",))
+    train.add_argument("--steps", type=int, default=500)
+    train.add_argument("--batch-size", type=int, default=256, help="pairs of all processes")
+    train.add_argument("--chunk", type=int, metavar="ROWS", help="rows at a time, to save memory")
+    train.add_argument("--output", type=Path, default=Path("build/train"), metavar="DIR")
+
     run = add("run", "execute the notebooks and write them as pages that read offline")
     run.add_argument("--output", type=Path, default=Path("build/site"), help="default: build/site")
     build = add("build", "make the notebooks from their scripts, executed and measured")
@@ -58,6 +65,39 @@ def _data(names: Sequence[str]) -> int:
             print(f"{name}: {datasets.download(name)}")
     except datasets.DataError as error:
         raise OSError(str(error)) from error
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    """Goes on where an earlier run with the same options stopped."""
+    from simmim_lite import datasets, encoders, multimodal, training
+
+    items = {"image": datasets.load_digits("train"), "speech": datasets.load_speech("train")}
+    pairs = multimodal.Pairing(
+        {"image": items["image"].images, "speech": items["speech"].waveforms},
+        {name: part.labels for name, part in items.items()},
+    )
+    rate = items["speech"].rate
+    both = {"image": encoders.ImageEncoder(), "speech": encoders.AudioEncoder(rate)}
+    model = multimodal.MultimodalInfoMax(both)
+    with training.process_group() as (process, _):
+        history = model.fit(
+            pairs,
+            steps=options.steps,
+            batch_size=options.batch_size,
+            chunk=options.chunk,
+            checkpoints=options.output / "checkpoints",
+            resume=True,
+            log_dir=options.output / "curves",
+        )
+        if process == 0:
+            model.save(options.output / "multimodal.safetensors")
+            truth = pairs.mutual_information["image", "speech"]
+            print(
+                f"{history.steps} steps, {history.seconds:.0f} s: I(image; speech) >= "
+                f"{history['image-speech'][-1]:.3f} nats in training, truth {truth:.3f}; "
+                f"weights and curves in {options.output}"
+            )
     return 0
 
 
@@ -112,6 +152,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return _doctor()
             case "data":
                 return _data(options.names)
+            case "train":
+                return _train(options)
             case "run":
                 return _run(options)
             case "build":
@@ -128,8 +170,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"error: {error}; {INSTALL} installs what is needed", file=sys.stderr)
         return 1
-    except (ValueError, OSError) as error:  # they say all there is to say
-        print(f"error: {error}", file=sys.stderr)
+    except (ValueError, OSError, ArithmeticError) as error:  # they say all there is to say
+        print("\n".join([f"error: {error}", *getattr(error, "__notes__", [])]), file=sys.stderr)
         return 1
 
 

@@ -1,5 +1,8 @@
 """``python -m simmim_lite``: exit codes, one-line errors, and what the tests are made of."""
 
+import subprocess
+import sys
+
 import pytest
 
 from simmim_lite import __main__ as command_line
@@ -92,3 +95,18 @@ def test_without_notebooks_nothing_passes(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(command_line, "CLONE", tmp_path)
     assert command_line.main(["test"]) == 1
     assert "no notebooks" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_train_in_one_process_or_two_and_go_on(tmp_path, capsys):
+    options = ["--batch-size", "64", "--output", str(tmp_path)]
+    two = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [*two, "-m", "simmim_lite", "train", "multimodal", "--steps", "3", *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.count("3 steps") == 1  # said by one of them
+    assert (tmp_path / "multimodal.safetensors").is_file()
+    assert list((tmp_path / "curves").glob("events.*"))
+    assert command_line.main(["train", "multimodal", "--steps", "3", *options]) == 0
+    assert "3 steps, " in capsys.readouterr().out  # the checkpoint was taken up
+    assert command_line.main(["train", "multimodal", "--steps", "4", *options]) == 1
+    assert "steps" in capsys.readouterr().err  # another run: refused, not mixed

@@ -1,6 +1,7 @@
 """`mutual_information.py` against brute force, closed forms, scikit-learn and known truths."""
 
 import math
+import re
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import digamma
-from scipy.stats import norm, rankdata
+from scipy.stats import logistic, norm, rankdata
 from sklearn.feature_selection import mutual_info_classif, mutual_info_regression
 
 from simmim_lite import mutual_information as mi
@@ -28,13 +29,20 @@ from simmim_lite.ground_truth import (
     NoisyCurve,
     WithNoiseDimensions,
 )
-from simmim_lite.mutual_information import _auto, _learned, estimate
+from simmim_lite.mutual_information import (
+    _auto,
+    _densities,
+    _estimate,
+    _neighbours,
+    estimate,
+)
 
 DISCRETE = ["plug_in", "miller_madow", "chao_shen", "jackknife", "shuffle_corrected"]
 CONTINUOUS = ["gaussian", "rank_gaussian", "ksg"]
 CROSSED = GaussianMixture(
     [0.5, 0.5], np.zeros((2, 2)), [[[1, 0.9], [0.9, 1]], [[1, -0.9], [-0.9, 1]]], 1
 )
+CURVED = np.random.default_rng(0).standard_normal((600, 2))
 TABLE = DiscreteTable(np.array([[4, 1, 0], [1, 3, 2], [0, 2, 7]]) / 20)
 
 
@@ -504,8 +512,7 @@ def test_learned_does_not_care_which_is_symbols():
         mi.learned(y, x, discrete="y", seconds=0),
     )
     assert one.nats == pytest.approx(other.nats, abs=0.02)  # folds differ
-    assert one.reason.startswith("symbols x numbers")
-    assert other.reason.startswith("symbols x numbers")
+    assert one.reason == other.reason == "2 symbols x 1 columns of numbers"
 
 
 def test_learned_reduces_columns_and_says_so():
@@ -543,18 +550,18 @@ def test_copies_of_a_pair_are_never_parted():
 def test_conditional_densities_see_only_the_columns_before():
     generator = np.random.default_rng(0)
     x, y = generator.standard_normal((300, 2)), generator.standard_normal((300, 3))
-    inputs, first = _learned._inputs(x, y)
-    changed, _ = _learned._inputs(x, np.hstack([y[:, :1], y[:, 1:] + 1]))
+    inputs, first = _densities._inputs(x, y)
+    changed, _ = _densities._inputs(x, np.hstack([y[:, :1], y[:, 1:] + 1]))
     same = (inputs == changed).all(axis=0)
     assert same[first <= 1].all()  # what a density of y[:, 1] may see
     assert not same[first > 1].any()
-    again, _ = _learned._inputs(x, np.hstack([y[:, :2], y[:, 2:] + 1]))
+    again, _ = _densities._inputs(x, np.hstack([y[:, :2], y[:, 2:] + 1]))
     assert (inputs == again).all(axis=0)[first <= 2].all()
 
 
 def test_networks_use_only_usable_inputs_and_begin_nearly_normal():
     usable = np.array([[1.0, 0.0], [1.0, 1.0]])
-    nets = _learned._Mixtures(usable, torch.Generator().manual_seed(0))
+    nets = _densities._Mixtures(5, usable, torch.Generator().manual_seed(0))
     torch.nn.init.normal_(nets.last, generator=torch.Generator().manual_seed(1))
     inputs = torch.zeros(5, 7, 2)
     other = inputs.clone()
@@ -571,12 +578,75 @@ def test_networks_use_only_usable_inputs_and_begin_nearly_normal():
     assert total == pytest.approx(torch.ones(5, 2), abs=1e-3)
 
 
+def test_boxes_are_uniform_variables_plus_logistic_ones():
+    width, softness = 1.5, 0.2
+    z = torch.linspace(-4, 4, 81, dtype=torch.float64)
+    found = _densities._log_box(z, *torch.tensor([width, softness], dtype=torch.float64).log())
+    edges = logistic.cdf(np.array([z + width, z - width]), scale=softness)
+    assert found.exp() == pytest.approx((edges[0] - edges[1]) / (2 * width), abs=1e-12)
+    far = _densities._log_box(torch.tensor(1e4), torch.tensor(-5.0), torch.tensor(-6.0))
+    assert -5e6 < far < -1e6  # neither nan nor minus infinity
+
+
+def test_learned_predicts_the_variable_that_is_easier_to_predict():
+    x, y = MixingTransform(CorrelatedGaussian(2, nats=2), "identity", "bend").sample(500)
+    found = [mi.learned(*pair) for pair in ((x, y), (y, x))]
+    assert found[0].nats == pytest.approx(found[1].nats, abs=0.1)  # both predict y from x
+
+
+@pytest.mark.parametrize(
+    ("x", "function"),
+    [
+        (CURVED, CURVED**2),
+        (CURVED, np.sin(5 * CURVED) + 3),
+        (CURVED[:, :1], np.hstack([CURVED[:, 1:], np.abs(CURVED[:, :1])])),
+        (CURVED, CURVED[:, :1] * CURVED[:, 1:]),
+    ],
+)
+def test_functions_are_no_finite_information(x, function):
+    for pair in ((x, function), (function, x)):
+        found = estimate(*pair, seconds=0)
+        assert found.standard_error == math.inf
+        assert found.is_lower_bound
+        assert re.search("seems a function of the other: I would be infinite", found.reason)
+
+
+@pytest.mark.parametrize("N", [100, 500, 3000])
+@pytest.mark.parametrize(
+    "truth",
+    [
+        CorrelatedGaussian(nats=3),
+        CorrelatedGaussian(3, nats=6),
+        NoisyCurve("spiral", 0.1),
+        AdditiveNoise(0.1),
+        Independent(3, 3),
+    ],
+    ids=lambda truth: type(truth).__name__,
+)
+def test_noise_is_never_taken_for_a_function(truth, N):
+    for seed in range(5):
+        x, y = (_estimate.normal_scores(v, np.random.default_rng(0)) for v in truth.sample(N, seed))
+        assert not _neighbours.looks_like_function(x, y)
+        assert not _neighbours.looks_like_function(y, x)
+
+
+@pytest.mark.slow
+def test_a_classifier_finds_what_many_columns_tell_of_a_symbol():
+    truth = ClassAndNormal(3 * np.eye(10, 20))
+    labels, y = truth.sample(4000)
+    found = estimate(labels, y)
+    assert found.nats == pytest.approx(truth.mutual_information, abs=0.06)
+    assert abs(found.nats - truth.mutual_information) < 2 * found.standard_error
+    shuffled = np.random.default_rng(0).permutation(labels)
+    assert abs(estimate(shuffled, y).nats) < 0.01
+
+
 def test_residuals_are_those_of_regressions_on_the_columns_before():
     generator = np.random.default_rng(0)
     x, y = generator.standard_normal((60, 2)), generator.standard_normal((60, 3))
     y[:, 2] += x[:, 0] - 2 * y[:, 1]
     training = np.arange(60) < 40
-    found = _learned._residuals(x, y, training)
+    found = _densities._residuals(x, y, training)
     for i in range(3):
         columns = np.hstack([np.ones((60, 1)), x, y[:, :i]])
         weights = np.linalg.lstsq(columns[training], y[training, i], rcond=None)[0]
@@ -586,12 +656,12 @@ def test_residuals_are_those_of_regressions_on_the_columns_before():
 
 def test_association_is_standardized_chi_square():
     x, y = Independent(20, 20).sample(5000)
-    z = _learned.association(x, y)
+    z = _densities.association(x, y)
     assert z.shape == (20, 20)
     assert abs(z.mean()) < 0.2  # 400 values of deviation 1
     assert 0.8 < z.std() < 1.2
     x, y = NoisyCurve("sine", 0.2).sample(5000)
-    assert _learned.association(x, y)[0, 0] > 50
+    assert _densities.association(x, y)[0, 0] > 50
 
 
 # --- auto ----------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """The default: which estimator suits the data, and the preparation of what is learned."""
 
 import math
-import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -18,13 +19,10 @@ from simmim_lite._arguments import (
 )
 from simmim_lite.mutual_information._discrete import chao_shen, jackknife, shuffle_corrected
 from simmim_lite.mutual_information._estimate import Estimate, normal_scores
-from simmim_lite.mutual_information._gaussian import gaussian_estimate
-from simmim_lite.mutual_information._neighbours import ross
+from simmim_lite.mutual_information._neighbours import looks_like_function, ross
 
 _MOST_SAMPLES = 100_000  # that networks are trained on; the Gaussian part takes all
-_MOST_TARGETS = 10
 _MOST_COLUMNS = 256
-_MOST_CLASSES = 50
 
 
 def auto(
@@ -68,7 +66,7 @@ def auto(
         return learned(x, y, discrete="neither", **options)
     labels, numbers = prepare.values() if symbols["x"] else reversed(prepare.values())
     sizes = np.bincount(labels)
-    if len(sizes) > _MOST_CLASSES or (numbers.shape[1] <= 2 and sizes.min() > 3):
+    if numbers.shape[1] <= 2 and sizes.min() > 3:
         found = ross(labels, numbers, discrete="x", seed=seed)
         return replace(
             found, reason=f"{len(sizes)} symbols x {numbers.shape[1]} columns of numbers"
@@ -86,134 +84,84 @@ def learned(
     device: Any = None,
     seed: int = 0,
 ) -> Estimate:
-    """`rank_gaussian` plus what cross-fitted conditional densities find beyond it.
+    """What networks find: conditional densities beyond `rank_gaussian`, or a classifier.
 
     x (N, dim_x), y (N, dim_y), at least 50 samples; ``discrete="x"`` or ``"y"`` for one variable
-    that is symbols. No bound: it differs from the truth in either direction. Its standard error
-    joins the sampling error with half the distance between the scores of samples held out and of
-    samples seen, within which the truth is expected.
-
-    On 35 truths that were held out while it was developed (N = 10,000, five seeds;
-    ``benchmarks/bench_mutual_information.py --tasks held-out``) its mean absolute error was 0.039
-    nats, and the interval of two standard errors held the truth in 91 % of runs. The worst was
-    -0.71 of 3 nats, where both sides have six columns that are strongly warped; without that task
-    the mean was 0.021. Sharp edges cost 0.02 to 0.06. Where one variable is a function of the other
-    I is infinite, and the estimate only large.
+    that is symbols, which are then predicted from the numbers. Else the columns of one variable are
+    predicted from the other and from each other; which one, a trial on a fifth of the samples says.
+    No bound: it differs from the truth in either direction. Its standard error joins the sampling
+    error with half the distance between the scores of samples held out and of samples seen, within
+    which the truth is expected. It is infinite, and the estimate a lower bound, where a column
+    seems to be a function of one or two columns of the other variable (told from 500 samples
+    on): I is infinite then.
 
     More than 256 columns, or N / 20, are reduced to as many principal components, and the estimate
     is then said to be a lower bound. Networks are trained on at most 100,000 samples, and for at
     most the 10 columns that correlation explains worst.
 
     Args:
-        seconds: stop to learn after so long; the estimate is then too close to `rank_gaussian`.
+        seconds: stop to learn after so long; the estimate is then too close to `rank_gaussian`,
+            or to 0.
         progress: show a bar.
         device: of PyTorch, for the networks; the processor if None.
         seed: for ties, folds, shuffling and initial weights.
     """
+    from simmim_lite.mutual_information import _classifier, _densities  # torch takes seconds
+
     check_choice("discrete", discrete, ("x", "y", "neither"))
     if seconds is not None:
         seconds = check_number("seconds", seconds, minimum=0)
     x, y = (
-        _one_hot(as_labels(name, value, minimum=50))
+        as_labels(name, value, minimum=50)[:, None]
         if discrete == name
         else as_samples(name, value, minimum=50)
         for name, value in (("x", x), ("y", y))
     )
     check_same_length(x=x, y=y)
-    N = len(x)
     generator = random_generator(seed, "learned")
     folds = _folds(np.hstack([x, y]), generator)
+    order = generator.permutation(len(x))[:_MOST_SAMPLES]
     notes = []
     x, y = (
-        values if discrete == name else _scores(name, values, generator, notes)
+        values if discrete == name else _distinct(name, values, notes)
         for name, values in (("x", x), ("y", y))
     )
     if min(x.shape[1], y.shape[1]) == 0:
         return Estimate(0.0, 0.0, "learned", "; ".join(notes))
-    gaussian = gaussian_estimate(x, y, "learned")
-
-    # The conditional densities are those of the variable of numbers with fewer columns.
-    if discrete == "y" or (discrete == "neither" and x.shape[1] < y.shape[1]):
-        x, y = y, x
-    order = generator.permutation(N)[:_MOST_SAMPLES]
-    x, y, folds = x[order], y[order], folds[order]
-    if discrete == "neither" and x.shape[1] > 1:
-        x = np.hstack([x, _canonical(x, y)])
-    if discrete != "neither" and y.shape[1] > 1:
-        y = _canonical(y, x)  # the columns whose mean depends on the symbol come first
-    held_out, seen, samples, history = _gain(
-        x,
-        y,
-        folds,
-        generator,
-        ordered=discrete != "neither",
-        seed=seed,
-        seconds=seconds,
-        progress=progress,
-        device=device,
-    )
-    error = math.hypot(
-        gaussian.standard_error, samples.std() / math.sqrt(len(order)), (seen - held_out) / 2
-    )
-    notes.insert(0, "numbers x numbers" if discrete == "neither" else "symbols x numbers")
-    notes.append(f"{gaussian.nats:.3f} by correlation, {(held_out + seen) / 2:+.3f} learned")
-    return Estimate(
-        gaussian.nats + (held_out + seen) / 2,
-        error,
-        "learned",
-        "; ".join(notes),
-        is_lower_bound=any("principal" in note for note in notes),
-        history=tuple(gaussian.nats + value for value in history),
+    limit = math.inf if seconds is None else seconds
+    with _bar(progress) as tick:
+        options = {"limit": limit, "seed": seed, "device": device or "cpu", "tick": tick}
+        if discrete != "neither":
+            numbers, labels = (y, x) if discrete == "x" else (x, y)
+            found = _classifier.by_classifier(
+                numbers[order], labels[order, 0], folds[order], **options
+            )
+            kind = f"{int(labels.max()) + 1} symbols x {numbers.shape[1]} columns of numbers"
+        else:
+            x, y = (
+                normal_scores(_reduced(name, values, notes), generator)
+                for name, values in (("x", x), ("y", y))
+            )
+            found = _densities.by_densities(x, y, order, folds, **options)
+            kind = "numbers x numbers"
+            for name, given, value in (("y", x, y), ("x", y, x)):
+                if looks_like_function(given, value):
+                    notes.append(f"{name} seems a function of the other: I would be infinite")
+                    found = replace(found, standard_error=math.inf)
+    return replace(
+        found,
+        reason="; ".join([kind, *notes, found.reason]).strip("; "),
+        is_lower_bound=any("principal" in note or "infinite" in note for note in notes),
     )
 
 
-def _gain(
-    x: np.ndarray,
-    y: np.ndarray,
-    folds: np.ndarray,
-    generator: np.random.Generator,
-    *,
-    ordered: bool,
-    seed: int,
-    seconds: float | None,
-    progress: bool,
-    device: Any,
-) -> tuple[float, float, np.ndarray, list[float]]:
-    """Gain by conditioning on x: held out, seen, of each sample, and held out after each epoch."""
+@contextmanager
+def _bar(progress: bool) -> Iterator[Callable[[], object]]:
+    """A function to call after each epoch."""
     from tqdm.auto import tqdm
 
-    from simmim_lite.mutual_information import _learned  # imports torch, which takes seconds
-
-    targets = np.arange(y.shape[1])
-    if ordered:
-        targets = targets[:_MOST_TARGETS]
-    if len(targets) > _MOST_TARGETS:
-        residuals = _learned._residuals(x, y, np.ones(len(x), dtype=bool))
-        need = _learned.association(x, residuals).max(axis=0)
-        targets = np.sort(np.argsort(-need)[:_MOST_TARGETS])
-    start, limit = time.monotonic(), math.inf if seconds is None else seconds
-    gains = []
-    with tqdm(total=2 * _learned._EPOCHS, disable=not progress, desc="learning") as bar:
-        for given, share in ((x, 0.5), (x[generator.permutation(len(x))], 1)):
-            gains.append(
-                _learned.learn(
-                    given,
-                    y,
-                    targets,
-                    folds,
-                    seed=seed,
-                    deadline=start + share * limit,
-                    device=device or "cpu",
-                    tick=bar.update,
-                )
-            )
-    with_x, without = gains
-    return (
-        with_x.held_out - without.held_out,
-        with_x.seen - without.seen,
-        with_x.samples - without.samples,
-        [value - without.held_out for value in with_x.history],
-    )
+    with tqdm(disable=not progress, desc="learning", unit=" epochs") as bar:
+        yield bar.update
 
 
 def _symbols(x: np.ndarray, y: np.ndarray, seed: int) -> Estimate:
@@ -239,11 +187,6 @@ def _looks_discrete(name: str, value: Any) -> bool:
     return distinct <= len(array) / (50 if array.dtype.kind == "f" else 10)
 
 
-def _one_hot(labels: np.ndarray) -> np.ndarray:
-    """(N, K - 1): the last symbol is where all are 0."""
-    return (labels[:, None] == np.arange(labels.max())).astype(np.float64)
-
-
 def _folds(rows: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """0..4 for each row, the same for copies: else networks would be tested on what they saw."""
     if any(len(np.unique(column)) == len(rows) for column in rows.T):
@@ -258,10 +201,8 @@ def _folds(rows: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     return (generator.permutation(group.max() + 1) % 5)[group]
 
 
-def _scores(
-    name: str, values: np.ndarray, generator: np.random.Generator, notes: list[str]
-) -> np.ndarray:
-    """Normal scores of the columns that vary, of not too many."""
+def _distinct(name: str, values: np.ndarray, notes: list[str]) -> np.ndarray:
+    """The columns that vary and are no copies of others."""
     varies = (values != values[0]).any(axis=0)
     if not varies.all():
         notes.append(f"{int((~varies).sum())} constant columns of {name} left out")
@@ -270,15 +211,14 @@ def _scores(
     if len(first) < values.shape[1]:
         notes.append(f"{values.shape[1] - len(first)} copies of columns of {name} left out")
         values = values[:, first]
+    return values
+
+
+def _reduced(name: str, values: np.ndarray, notes: list[str]) -> np.ndarray:
+    """Principal components, if the columns are too many."""
     most = max(1, min(_MOST_COLUMNS, len(values) // 20))
-    if values.shape[1] > most:
-        notes.append(f"{name} reduced from {values.shape[1]} to {most} principal components")
-        values = (values - values.mean(axis=0)) / values.std(axis=0)
-        values = values @ np.linalg.eigh(values.T @ values)[1][:, -most:]
-    return normal_scores(values, generator)
-
-
-def _canonical(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """x rotated to canonical variates, of deviation 1: what x shares with y comes first."""
-    q_x, q_y = (np.linalg.qr(values - values.mean(axis=0))[0] for values in (x, y))
-    return math.sqrt(len(x)) * (q_x @ np.linalg.svd(q_x.T @ q_y)[0])
+    if values.shape[1] <= most:
+        return values
+    notes.append(f"{name} reduced from {values.shape[1]} to {most} principal components")
+    values = (values - values.mean(axis=0)) / values.std(axis=0)
+    return values @ np.linalg.eigh(values.T @ values)[1][:, -most:]

@@ -2,142 +2,160 @@
 
 By the chain rule I(X;Y) = sum_i E log p(y_i | x, y_1..i-1) - E log p(y_i | y_1..i-1). Each
 conditional density is a linear regression whose residual has, in place of one normal distribution,
-a mixture with parameters from a small network (Bishop 1994, mixture density networks): it begins
-at the Gaussian estimate, and learns what that misses. A difference of two learned entropies, as by
-McAllester & Stratos (2020), has none of the variance e^I of a bound over shuffled pairs, and three
-devices take most of its bias away:
+a mixture with parameters from a small network (Bishop 1994, mixture density networks), of normal
+components and of boxes with soft edges: it begins near the Gaussian estimate, and learns what that
+misses. A difference of two learned entropies, as by McAllester & Stratos (2020), has none of the
+variance e^I of a bound over shuffled pairs. Three devices take most of its bias away: what
+`_cross_fit` says of scores held out and seen, and
 
 - the second term is learned with x shuffled, by the same networks, so that what is lost to
   overfitting is lost in both and what is no dependence comes out as 0;
-- every sample is scored by networks that did not see it (five folds), and each conditional stops
-  at the epoch where these scores are best. They are too low by about what the scores of samples
-  that were seen are too high, so that the two are averaged (as Akaike's criterion has it);
 - inputs that show no association with the target, by a chi-square test, are scaled down if others
   do. So columns that matter only together, beside others that matter alone, are found in part.
 """
 
 import math
 import time
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from scipy.linalg import solve_triangular
 from scipy.special import ndtr
 from torch import Tensor, nn
-from torch.nn.functional import silu
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.nn.functional import logsigmoid, silu
 
-_FOLDS = 5
-_EPOCHS = 24
-_PATIENCE = 4
-_BATCH = 256
+from simmim_lite._arguments import random_generator
+from simmim_lite.mutual_information._cross_fit import FOLDS, Gain, cross_fit
+from simmim_lite.mutual_information._estimate import Estimate
+from simmim_lite.mutual_information._gaussian import gaussian_estimate
+
+_MOST_TARGETS = 10
+_TRIAL = 0.3  # share of the time for finding out which variable to predict
+_MOST_OWN = 1.0  # nats that the columns of the predicted variable may tell of each other
 _HIDDEN = 64
-_COMPONENTS = 8
-_LEARNING_RATE = 1e-2
+_COMPONENTS = 4  # normal ones, and as many boxes
 
 
-@dataclass(frozen=True)
-class Gain:
-    """How much better than linear regression, nats: on samples held out (N,), and on average."""
+def by_densities(
+    x: np.ndarray,
+    y: np.ndarray,
+    order: np.ndarray,
+    folds: np.ndarray,
+    *,
+    limit: float,
+    seed: int,
+    **options,
+) -> Estimate:
+    """Of normal scores x (N, dim_x) and y (N, dim_y); networks are trained on the rows ``order``.
 
-    samples: np.ndarray
-    held_out: float
-    seen: float
-    history: list[float]
+    ``limit`` in seconds; ``folds`` (N,) and the rest are those of `cross_fit`.
+    """
+    gaussian = gaussian_estimate(x, y, "learned")
+    x, y, folds = x[order], y[order], folds[order]
+    shuffled = random_generator(seed, "shuffled").permutation(len(x))
+    start = time.monotonic()
+
+    def gain(
+        x: np.ndarray, y: np.ndarray, begin: float, end: float, **effort
+    ) -> tuple[Gain, float]:
+        """Of y conditioned on x, and of y on its own columns alone, both beyond regression.
+
+        It may take the time from one share of the limit to another.
+        """
+        targets = np.arange(y.shape[1])
+        if len(targets) > _MOST_TARGETS:
+            residuals = _residuals(x, y, np.ones(len(x), dtype=bool))
+            need = association(x, residuals).max(axis=0)
+            targets = np.sort(np.argsort(-need)[:_MOST_TARGETS])
+        if x.shape[1] > 1:
+            x = np.hstack([x, _canonical(x, y)])
+        gains = [
+            _learn(
+                given,
+                y,
+                targets,
+                folds,
+                seed=seed,
+                deadline=start + limit * share,
+                **effort,
+                **options,
+            )
+            for given, share in ((x, (begin + end) / 2), (x[shuffled], end))
+        ]
+        with_x, without = gains
+        difference = Gain(
+            with_x.samples - without.samples,
+            with_x.held_out - without.held_out,
+            with_x.seen - without.seen,
+            [value - without.held_out for value in with_x.history],
+        )
+        return difference, without.held_out
+
+    pairs = sorted([(x, y), (y, x)], key=lambda pair: pair[1].shape[1])
+    if min(x.shape[1], y.shape[1]) > 1 and max(x.shape[1], y.shape[1]) <= 8:
+        # Columns that nearly determine each other have a density with spikes, of which networks
+        # learn more if x helps them: the difference is too large. So they are the last choice.
+        worth = []
+        for i, pair in enumerate(pairs):
+            found, own = gain(
+                *pair, i * _TRIAL / 2, (i + 1) * _TRIAL / 2, trained=range(1), epochs=12
+            )
+            worth.append(found.held_out if own < _MOST_OWN else -own)
+        if worth[1] > worth[0]:
+            pairs.reverse()
+    found, _ = gain(*pairs[0], _TRIAL, 1)
+    learned = (found.held_out + found.seen) / 2
+    error = math.hypot(
+        gaussian.standard_error,
+        found.samples.std() / math.sqrt(len(order)),
+        (found.seen - found.held_out) / 2,
+    )
+    return Estimate(
+        gaussian.nats + learned,
+        error,
+        "learned",
+        f"{gaussian.nats:.3f} by correlation, {learned:+.3f} learned",
+        history=tuple(gaussian.nats + value for value in found.history),
+    )
 
 
-def learn(
+def _learn(
     x: np.ndarray,
     y: np.ndarray,
     targets: np.ndarray,
     folds: np.ndarray,
     *,
+    trained: range = range(FOLDS),
     seed: int,
-    deadline: float,
-    device: str | torch.device,
-    tick=lambda: None,
+    **options,
 ) -> Gain:
-    """Gain of the networks for y[:, targets], given x (N, D) and the columns of y before each.
+    """Gain over linear regression for y[:, targets], given x (N, D) and the columns of y before.
 
-    ``folds`` (N,) in 0..4; samples that should never be parted (copies) have the same.
+    ``folds`` (N,) and the rest are those of `cross_fit`.
     """
-    N, T = len(y), len(targets)
-    generator = torch.Generator().manual_seed(seed)
     inputs, first = _inputs(x, y)
-    residuals = np.stack(
-        [_residuals(x, y, folds != fold)[:, targets] for fold in range(_FOLDS)]
-    ).astype(np.float32)
+    residuals = np.stack([_residuals(x, y, folds != fold)[:, targets] for fold in trained])
     usable = first <= targets[:, None]  # (T, D): columns of y come one after the other
-    nets = _Mixtures(_scales(inputs, residuals[0], y[:, targets], usable), generator).to(device)
-    average = AveragedModel(nets, multi_avg_fn=get_ema_multi_avg_fn(0.99))
-    X, E = (torch.tensor(a, dtype=torch.float32, device=device) for a in (inputs, residuals))
-    base = -(E**2 + math.log(2 * math.pi)) / 2
-
-    size = int(np.bincount(folds, minlength=_FOLDS).min())
-    parts = [torch.tensor(np.flatnonzero(folds == fold)[:size]) for fold in range(_FOLDS)]
-    held_out = torch.stack(parts)
-    seen = held_out.roll(-1, 0)  # each sample once, by networks that trained on it
-    training = torch.stack([torch.cat(parts[:fold] + parts[fold + 1 :]) for fold in range(_FOLDS)])
-    n = training.shape[1]
-    batch = min(_BATCH, n // 4)
-    steps = min(max(n // batch, 32), 64)  # an epoch is some passes over few samples
-    passes = math.ceil(steps * batch / n)
-    rows = torch.arange(_FOLDS)[:, None]
-    optimizer = torch.optim.AdamW(
-        nets.parameters(), lr=_LEARNING_RATE, betas=(0.9, 0.99), weight_decay=0.1
+    nets = _Mixtures(
+        len(trained),
+        _scales(inputs, residuals[0].astype(np.float32), y[:, targets], usable),
+        torch.Generator().manual_seed(seed),
     )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, _LEARNING_RATE, total_steps=_EPOCHS * steps, pct_start=0.15
-    )
-
-    def gain(index: Tensor) -> Tensor:
-        """(folds, size, T), in parts that fit into the memory."""
-        with torch.no_grad():
-            return torch.cat(
-                [
-                    average(X[part], E[rows, part]) - base[rows, part]
-                    for part in index.split(4096, dim=1)
-                ],
-                dim=1,
-            ).cpu()
-
-    best, best_seen, history = np.zeros(T), np.zeros(T), []
-    samples = np.zeros((N, T), dtype=np.float32)
-    last = 0
-    for epoch in range(_EPOCHS):
-        order = torch.rand(_FOLDS, passes, n, generator=generator).argsort(2).flatten(1)
-        for step in range(steps):
-            index = training.gather(1, order[:, step * batch : (step + 1) * batch])
-            loss = -nets(X[index], E[rows, index]).mean(1).sum()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            average.update_parameters(nets)
-        tick()
-        scores = gain(held_out)
-        mean = scores.mean((0, 1), dtype=torch.float64).numpy()
-        better = mean > best
-        if better.any():
-            last = epoch
-            best_seen[better] = gain(seen).mean((0, 1), dtype=torch.float64).numpy()[better]
-            best[better] = mean[better]
-            for target in np.flatnonzero(better):
-                samples[held_out.ravel(), target] = scores[..., target].ravel()
-        history.append(float(best.sum()))
-        if epoch - last >= _PATIENCE or time.monotonic() > deadline:
-            break
-    return Gain(samples.sum(1), float(best.sum()), float(best_seen.sum()), history)
+    base = -(residuals**2 + math.log(2 * math.pi)) / 2
+    return cross_fit(nets, inputs, residuals, base, folds, trained=trained, seed=seed, **options)
 
 
 class _Mixtures(nn.Module):
-    """One network a fold and target: two hidden layers, then weights, means and log-scales."""
+    """One network a fold and target: two hidden layers, then the parameters of the mixture.
 
-    def __init__(self, scales: np.ndarray, generator: torch.Generator):
+    These are log-weights, means and log-scales of the normal components, then log-weights, middles,
+    log-widths and log-softness of the boxes.
+    """
+
+    def __init__(self, F: int, scales: np.ndarray, generator: torch.Generator):
         super().__init__()
         T, D = scales.shape
-        H, K, groups = _HIDDEN, _COMPONENTS, _FOLDS * T
+        H, K, groups = _HIDDEN, _COMPONENTS, F * T
 
         def normal(*shape: int) -> Tensor:
             return torch.randn(*shape, generator=generator)
@@ -145,13 +163,14 @@ class _Mixtures(nn.Module):
         scale = torch.tensor(scales.T, dtype=torch.float32).repeat_interleave(H, dim=1)
         self.register_buffer("scale", scale)
         fan = (scale**2).sum(0).clamp(min=1)
-        self.first = nn.Parameter(normal(_FOLDS, D, T * H) * (1.5 / fan).sqrt())
-        self.first_bias = nn.Parameter(0.7 * normal(_FOLDS, 1, T * H))
+        self.first = nn.Parameter(normal(F, D, T * H) * (1.5 / fan).sqrt())
+        self.first_bias = nn.Parameter(0.7 * normal(F, 1, T * H))
         self.second = nn.Parameter(normal(groups, H, H) * math.sqrt(2 / H))
         self.second_bias = nn.Parameter(torch.zeros(groups, 1, H))
-        self.last = nn.Parameter(torch.zeros(groups, H, 3 * K))
-        start = torch.stack([torch.zeros(K), torch.linspace(-1, 1, K), torch.full((K,), -0.3)])
-        self.last_bias = nn.Parameter(start.reshape(1, 1, 3 * K).repeat(groups, 1, 1))
+        self.last = nn.Parameter(torch.zeros(groups, H, 7 * K))
+        spread, one = torch.linspace(-1, 1, K), torch.ones(K)
+        start = torch.cat([0 * one, spread, -0.3 * one, 0 * one, spread, 0 * one, -0.5 * one])
+        self.last_bias = nn.Parameter(start.reshape(1, 1, 7 * K).repeat(groups, 1, 1))
 
     def forward(self, inputs: Tensor, residuals: Tensor) -> Tensor:
         """inputs (folds, B, D), residuals (folds, B, T) -> log densities (folds, B, T)."""
@@ -160,11 +179,27 @@ class _Mixtures(nn.Module):
         hidden = hidden.reshape(F, B, T, _HIDDEN).transpose(1, 2).reshape(F * T, B, _HIDDEN)
         hidden = silu(torch.baddbmm(self.second_bias, hidden, self.second))
         output = torch.baddbmm(self.last_bias, hidden, self.last)
-        logits, mean, log_scale = output.reshape(F, T, B, 3, _COMPONENTS).unbind(3)
+        parameters = output.reshape(F, T, B, 7, _COMPONENTS).unbind(3)
+        weight, mean, log_scale, box_weight, middle, log_width, log_softness = parameters
+        residuals = residuals.transpose(1, 2)[..., None]
         log_scale = log_scale.clamp(-7, 3)
-        z = (residuals.transpose(1, 2)[..., None] - mean) * torch.exp(-log_scale)
-        terms = torch.log_softmax(logits, dim=-1) - log_scale - z**2 / 2
-        return (terms.logsumexp(dim=-1) - math.log(2 * math.pi) / 2).transpose(1, 2)
+        z = (residuals - mean) * torch.exp(-log_scale)
+        normal = -log_scale - z**2 / 2 - math.log(2 * math.pi) / 2
+        box = _log_box(residuals - middle, log_width.clamp(-5, 2), log_softness.clamp(-6, 2))
+        log_weights = torch.log_softmax(torch.cat([weight, box_weight], dim=-1), dim=-1)
+        return (log_weights + torch.cat([normal, box], dim=-1)).logsumexp(dim=-1).transpose(1, 2)
+
+
+def _log_box(z: Tensor, log_width: Tensor, log_softness: Tensor) -> Tensor:
+    """Log density at z of a uniform variable in (-width, width) plus a logistic one.
+
+    (sigmoid(a) - sigmoid(-b)) / 2 width, with a = (width + z) / softness, b = (width - z) /
+    softness, is sigmoid(a) sigmoid(b) (1 - exp(-a - b)) / 2 width: nothing cancels.
+    """
+    width, sharpness = log_width.exp(), torch.exp(-log_softness)
+    a, b = (width + z) * sharpness, (width - z) * sharpness
+    inside = torch.log(-torch.expm1(-2 * width * sharpness))
+    return logsigmoid(a) + logsigmoid(b) + inside - log_width - math.log(2)
 
 
 def _inputs(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -181,6 +216,9 @@ def _inputs(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if y.shape[1] > 1:
         columns.append(np.log1p(np.cumsum(y**2, axis=1)[:, 1:]) - 1)
         first.append(np.arange(2, y.shape[1] + 1))
+    if y.shape[1] > 1 and x.shape[1] * y.shape[1] <= 64:  # products: which sign goes with which
+        columns.append((x[:, :, None] * y[:, None, :-1]).reshape(len(x), -1))
+        first.append(np.tile(np.arange(1, y.shape[1]), x.shape[1]))
     return np.hstack(columns), np.concatenate(first)
 
 
@@ -216,3 +254,9 @@ def association(a: np.ndarray, b: np.ndarray, *, bins: int = 8) -> np.ndarray:
     expected = N / bins**2
     chi_square = ((table - expected) ** 2 / expected).sum(axis=(1, 3))
     return (chi_square - (bins - 1) ** 2) / (math.sqrt(2) * (bins - 1))
+
+
+def _canonical(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """x rotated to canonical variates, of deviation 1: what x shares with y comes first."""
+    q_x, q_y = (np.linalg.qr(values - values.mean(axis=0))[0] for values in (x, y))
+    return math.sqrt(len(x)) * (q_x @ np.linalg.svd(q_x.T @ q_y)[0])

@@ -150,3 +150,21 @@ def _count_within(points: np.ndarray, radius: np.ndarray, *, strictly: bool) -> 
     first = np.searchsorted(ordered, line - radius, side="left")
     last = np.searchsorted(ordered, line + radius, side="right")
     return last - first - 1
+
+
+def looks_like_function(x: np.ndarray, y: np.ndarray) -> bool:
+    """Whether a column of y (N, dim_y) seems a function of x (N, dim_x), both normal scores.
+
+    The values of a smooth function differ the less, the nearer their arguments are: between nearest
+    neighbours as much less than between eighth neighbours as their arguments. Noise makes all
+    neighbours alike. It cannot be told where neighbours are all about as far, beyond 2 columns, nor
+    from fewer than 500 samples.
+    """
+    x, y = x[:20_000], y[:20_000]
+    if x.shape[1] > 2 or len(x) < 500:
+        return False
+    distance, neighbor = cKDTree(x).query(x, k=9)
+    apart = np.abs(y[neighbor[:, [1, 8]]] - y[:, None])  # (N, 2, dim_y)
+    nearest, eighth = np.median(apart, axis=0)
+    ratio = np.median(distance[:, 1]) / np.median(distance[:, 8])
+    return bool((nearest < 1.25 * ratio * eighth).any())

@@ -9,7 +9,10 @@ import numpy as np
 def as_array(name: str, value: Any) -> np.ndarray:
     """NumPy view or copy of an array, list or tensor (CPU or GPU); ragged input is refused."""
     if hasattr(value, "detach"):  # a tensor, without importing torch here
-        value = value.detach().cpu().numpy()
+        value = value.detach().cpu()
+        if "bfloat16" in str(value.dtype):  # NumPy has no such numbers
+            value = value.float()
+        value = value.numpy()
     try:
         return np.asarray(value)
     except ValueError as error:

@@ -25,6 +25,11 @@ def test_tensors_that_require_gradients_are_accepted():
     assert arguments.as_array("x", torch.ones(2, requires_grad=True)).tolist() == [1.0, 1.0]
 
 
+def test_bfloat16_tensors_are_accepted():
+    given = torch.tensor([1.5, 2.0], dtype=torch.bfloat16)
+    assert arguments.as_samples("x", given).tolist() == [[1.5], [2.0]]
+
+
 def test_labels_are_codes_in_sorted_order():
     assert arguments.as_labels("x", ["b", "a", "b"]).tolist() == [1, 0, 1]
     assert arguments.as_labels("x", [7.5, -1.0, 7.5]).tolist() == [1, 0, 1]

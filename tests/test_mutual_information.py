@@ -542,9 +542,18 @@ def test_learned_keeps_to_its_time_and_its_seed():
 
 def test_copies_of_a_pair_are_never_parted():
     rows = np.random.default_rng(0).standard_normal((100, 2))
-    folds = _auto._folds(np.repeat(rows, 3, axis=0), np.random.default_rng(1))
+    folds, distinct = _auto._folds(np.repeat(rows, 3, axis=0), np.random.default_rng(1))
+    assert sorted(distinct // 3) == list(range(100))
     assert (folds.reshape(100, 3) == folds[::3, None]).all()
     assert np.bincount(folds).tolist() == [60] * 5
+
+
+def test_copies_of_pairs_make_no_estimate_more_certain():
+    x, y = CorrelatedGaussian(nats=0.5).sample(600)
+    once = mi.learned(x, y, seconds=0)
+    thrice = mi.learned(np.repeat(x, 3, axis=0), np.repeat(y, 3, axis=0), seconds=0)
+    assert thrice.standard_error == pytest.approx(once.standard_error, rel=0.2)
+    assert "infinite" not in thrice.reason  # a copy is no neighbour
 
 
 def test_conditional_densities_see_only_the_columns_before():
@@ -704,6 +713,26 @@ def test_auto_warns_of_too_few_samples():
     found = estimate(x, y)
     assert abs(found.nats) < 2 * found.standard_error
     assert "too few samples to tell: chao_shen gives" in found.reason
+
+
+def test_auto_refuses_names_that_are_all_different():
+    names = np.arange(300).astype(str)
+    with pytest.raises(
+        ValueError, match="x: expected symbols that are seen several times"
+    ):
+        estimate(names, REAL)
+
+
+def test_auto_refuses_complex_numbers():
+    with pytest.raises(TypeError, match="y: expected real numbers or symbols, got dtype complex"):
+        estimate(REAL, REAL + 1j)
+
+
+def test_auto_of_no_information_says_how_uncertain_it_is():
+    x = np.random.default_rng(5).integers(4, size=500)
+    found = estimate(x, np.random.default_rng(6).standard_normal((500, 4)))
+    assert abs(found.nats) < 2 * found.standard_error
+    assert 0.004 < found.standard_error < 0.05
 
 
 def test_auto_of_equal_variables_is_refused_not_guessed():

@@ -119,7 +119,7 @@ def learned(
     )
     check_same_length(x=x, y=y)
     generator = random_generator(seed, "learned")
-    folds = _folds(np.hstack([x, y]), generator)
+    folds, distinct = _folds(np.hstack([x, y]), generator)
     order = generator.permutation(len(x))[:_MOST_SAMPLES]
     notes = []
     x, y = (
@@ -133,6 +133,12 @@ def learned(
         options = {"limit": limit, "seed": seed, "device": device or "cpu", "tick": tick}
         if discrete != "neither":
             numbers, labels = (y, x) if discrete == "x" else (x, y)
+            if labels.max() >= len(labels) / 2:
+                raise ValueError(
+                    f"{discrete}: expected symbols that are seen several times, got "
+                    f"{int(labels.max()) + 1} symbols in {len(labels)} samples; if they are "
+                    'numbers, say so by discrete="neither"'
+                )
             found = _classifier.by_classifier(
                 numbers[order], labels[order, 0], folds[order], **options
             )
@@ -145,11 +151,13 @@ def learned(
             found = _densities.by_densities(x, y, order, folds, **options)
             kind = "numbers x numbers"
             for name, given, value in (("y", x, y), ("x", y, x)):
-                if looks_like_function(given, value):
+                if looks_like_function(given[distinct], value[distinct]):
                     notes.append(f"{name} seems a function of the other: I would be infinite")
                     found = replace(found, standard_error=math.inf)
+    copies = len(x) / len(distinct)  # that tell nothing new
     return replace(
         found,
+        standard_error=found.standard_error * math.sqrt(copies),
         reason="; ".join([kind, *notes, found.reason]).strip("; "),
         is_lower_bound=any("principal" in note or "infinite" in note for note in notes),
     )
@@ -179,6 +187,8 @@ def _symbols(x: np.ndarray, y: np.ndarray, seed: int) -> Estimate:
 
 def _looks_discrete(name: str, value: Any) -> bool:
     array = as_array(name, value)
+    if array.dtype.kind == "c":
+        raise TypeError(f"{name}: expected real numbers or symbols, got dtype {array.dtype}")
     if array.dtype.kind not in "iuf" or array.ndim not in (1, 2) or len(array) == 0:
         return True
     if array.dtype.kind == "f" and array.size != len(array):
@@ -187,18 +197,22 @@ def _looks_discrete(name: str, value: Any) -> bool:
     return distinct <= len(array) / (50 if array.dtype.kind == "f" else 10)
 
 
-def _folds(rows: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """0..4 for each row, the same for copies: else networks would be tested on what they saw."""
+def _folds(rows: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """0..4 for each row, and one row of each distinct kind.
+
+    Copies are in the same fold: else networks would be tested on what they saw.
+    """
     if any(len(np.unique(column)) == len(rows) for column in rows.T):
-        group = np.arange(len(rows))  # no copies, which is quickly seen
+        distinct = group = np.arange(len(rows))  # no copies, which is quickly seen
     else:
-        group = np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1)
-    if group.max() + 1 < 50:
+        distinct, group = np.unique(rows, axis=0, return_index=True, return_inverse=True)[1:]
+        group = group.reshape(-1)
+    if len(distinct) < 50:
         raise ValueError(
-            f"x and y: expected at least 50 distinct pairs, got {group.max() + 1}; if the values "
+            f"x and y: expected at least 50 distinct pairs, got {len(distinct)}; if the values "
             'are symbols, say so by discrete="both"'
         )
-    return (generator.permutation(group.max() + 1) % 5)[group]
+    return (generator.permutation(len(distinct)) % 5)[group], distinct
 
 
 def _distinct(name: str, values: np.ndarray, notes: list[str]) -> np.ndarray:

@@ -48,7 +48,10 @@ def by_classifier(
         deadline=time.monotonic() + limit,
         **options,
     )
-    error = math.hypot(gain.samples.std() / math.sqrt(N), (gain.seen - gain.held_out) / 2)
+    by_chance = math.sqrt((K - 1) * inputs.shape[1] / 2) / N  # of a linear classifier (Wilks)
+    error = math.hypot(
+        gain.samples.std() / math.sqrt(N), (gain.seen - gain.held_out) / 2, by_chance
+    )
     nats = (gain.held_out + gain.seen) / 2
     return Estimate(nats, error, "learned", history=tuple(gain.history))
 

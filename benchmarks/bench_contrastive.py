@@ -1,32 +1,35 @@
 """Contrastive losses, ours tile by tile beside those of peers: time, memory, share of the limit.
 
-    python benchmarks/bench_contrastive.py           more than ten minutes on one core
-    python benchmarks/bench_contrastive.py --quick   batches of 2,048 only
+    python benchmarks/bench_contrastive.py           about six minutes on one core
+    python benchmarks/bench_contrastive.py --quick   batches of at most 2,048, one minute
 
 One thread, d = 128, temperature 0.1, forward and backward, float32. Time: CPU seconds, the least of
 interleaved repetitions in one process. Memory: what a fresh process needs above its state before
-the loss. Peers that are not installed are left out (``pip install -e ".[bench]"`` installs them).
-Exits with 1 if a bar is missed: one way at least 80 % of the matrix products' own speed in this
-process, both ways 75 %; at 16,384 at least 5 times faster than the dense loss, and 50 times less
-memory; at 2,048 at least 8 times faster than lightly's NT-Xent; 131,072 within 500 MB.
+the loss. Share: the time that the loss's products of matrices alone would take in this process, by
+torch.mm (which all peers use), and by what ours uses, oneDNN, which is faster on AMD processors.
+Peers that are not installed are left out (``pip install -e ".[bench]"`` installs them). A row is
+printed as soon as it is measured. Exits with 1 if a bar is missed.
 """
 
 import argparse
 import importlib.util
+import math
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
 from simmim_lite.contrastive import info_nce_loss, nt_xent_loss
+from simmim_lite.contrastive._tiles import KEPT, product
 
 DIM, TEMPERATURE = 128, 0.1
-REPETITIONS = 5
 
 
 def ours_both_ways() -> Callable:
@@ -95,8 +98,17 @@ LOSSES = {
         256,
     ),
 }
-# floating point operations for B pairs, by B^2 dim
-WORK = {"ours, both ways": 8, "ours, one way": 6, "ours, NT-Xent": 24}
+# floating point operations for B pairs, by B^2 dim: with the scores kept, and computed twice
+WORK = {"ours, both ways": (6, 8), "ours, one way": (6, 6), "ours, NT-Xent": (12, 16)}
+# share of torch.mm's speed, at 2,048 and above
+SHARES = {"ours, both ways": 0.75, "ours, one way": 0.80}
+# (peer, batch): times faster, times less memory
+BARS = {
+    ("dense, both ways", 16_384): (5, 50),
+    ("open_clip", 16_384): (5, 50),
+    ("lightly NT-Xent", 2_048): (8, 1),
+}
+LARGEST, LARGEST_MEGABYTES = 131_072, 500
 
 
 def embeddings(B: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -115,29 +127,35 @@ def step(loss: Callable, pair: tuple[torch.Tensor, torch.Tensor]) -> None:
     loss(*pair).backward()
 
 
-def matmul_rate() -> float:
-    """Floating point operations a second of a matrix product of this shape, the best of ten."""
-    a, b, out = torch.randn(2048, DIM), torch.randn(DIM, 4096), torch.empty(2048, 4096)
-    best = min(cpu_seconds(lambda: torch.mm(a, b, out=out)) for _ in range(10))
-    return 2 * 2048 * 4096 * DIM / best
+def product_rates() -> tuple[float, float]:
+    """Floating point operations a second of torch.mm, and of what the losses call."""
+    a, b = torch.randn(1024, DIM), torch.randn(1024, DIM)
+    times = 60  # about as long as a loss takes, so that interruptions are as likely
+
+    def rate(multiply: Callable) -> float:
+        taken = cpu_seconds(lambda: deque((multiply(a, b) for _ in range(times)), maxlen=0))
+        return times * 2 * 1024 * 1024 * DIM / taken
+
+    return rate(lambda a, b: torch.mm(a, b.T)), rate(product)
 
 
-def measure_memory(name: str, B: int) -> float:
-    """Peak MB of one forward and backward above the state before, in a process of its own."""
+def in_a_fresh_process(name: str, B: int) -> tuple[float, float]:
+    """Peak MB of one forward and backward above the state before, and its CPU seconds."""
     command = [sys.executable, __file__, "--memory", name, str(B)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return float(done.stdout.split()[-1])
+    megabytes, seconds = done.stdout.split()[-2:]
+    return float(megabytes), float(seconds)
 
 
-def memory_of_this_process(name: str, B: int) -> float:
+def in_this_process(name: str, B: int) -> tuple[float, float]:
     torch.set_num_threads(1)
     loss = LOSSES[name][0]()
     step(loss, embeddings(64))  # what is set up at the first call is no part of it
-    q, k = embeddings(B)
+    pair = embeddings(B)
     Path("/proc/self/clear_refs").write_text("5")  # Linux: forget the peak so far
     before = peak_megabytes()
-    loss(q, k).backward()
-    return peak_megabytes() - before
+    seconds = cpu_seconds(partial(step, loss, pair))
+    return peak_megabytes() - before, seconds
 
 
 def peak_megabytes() -> float:
@@ -146,57 +164,79 @@ def peak_megabytes() -> float:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
+def compare(B: int, repetitions: int, missed: list[str]) -> None:
+    """A row for each loss that is practical at B pairs."""
+    losses = {
+        name: maker()
+        for name, (maker, package, _, largest) in LOSSES.items()
+        if largest >= B and importlib.util.find_spec(package)
+    }
+    pair, best, rates = embeddings(B), dict.fromkeys(losses, math.inf), (0.0, 0.0)
+    for _ in range(repetitions):
+        rates = tuple(map(max, rates, product_rates()))
+        for name, loss in losses.items():
+            for _ in range(3 if B < 2_048 else 1):  # the first of short ones finds a cold cache
+                best[name] = min(best[name], cpu_seconds(partial(step, loss, pair)))
+    print(
+        "\nproducts of matrices: torch.mm {:.0f}, oneDNN {:.0f} Gflop/s".format(
+            *(r / 1e9 for r in rates)
+        )
+    )
+    print(
+        f"{'loss':<24} {'batch':>7} {'CPU s':>9} {'MB':>8} {'time x':>7} {'MB x':>6} "
+        f"{'of mm':>6} {'of oneDNN':>9}"
+    )
+    memory = {}
+    for name in losses:
+        memory[name], _ = in_a_fresh_process(name, B)
+        row = f"{name:<24} {B:>7,} {best[name]:>9.4f} {memory[name]:>8.0f}"
+        if own := LOSSES[name][2]:
+            times = best[name] / best[own], memory[name] / max(memory[own], 1)
+            row += f" {times[0]:>7.1f} {times[1]:>6.0f}"
+            bars = zip(times, BARS.get((name, B), (0, 0)), ("time", "memory"), strict=True)
+            missed += [
+                f"{name} at {B:,}: {got:.1f} times our {what}, not {wanted}"
+                for got, wanted, what in bars
+                if got < wanted
+            ]
+        elif name in WORK:
+            scores = B * B * (4 if name == "ours, NT-Xent" else 1)
+            work = WORK[name][scores > KEPT["cpu"]] * B**2 * DIM
+            shares = [work / best[name] / rate for rate in rates]
+            row += f" {'':>14} {shares[0]:>6.0%} {shares[1]:>9.0%}"
+            if B >= 2_048 and shares[0] < SHARES.get(name, 0):
+                missed.append(f"{name} at {B:,}: {shares[0]:.0%} of torch.mm's speed")
+        print(row, flush=True)
+
+
+def grow(name: str, missed: list[str]) -> None:
+    """Memory and time up to the largest batch, and their slopes on logarithmic axes."""
+    print(f"\n{name:<24} {'batch':>7} {'CPU s':>9} {'MB':>8}")
+    sizes, measured = [LARGEST >> i for i in range(4, -1, -1)], []
+    for B in sizes:
+        repeated = (in_a_fresh_process(name, B) for _ in range(3 if B < 50_000 else 1))
+        measured.append([min(values) for values in zip(*repeated, strict=True)])
+        megabytes, seconds = measured[-1]
+        print(f"{'':<24} {B:>7,} {seconds:>9.2f} {megabytes:>8.0f}", flush=True)
+    slopes = np.polyfit(np.log(sizes), np.log(measured), 1)[0]
+    print(f"slopes: memory {slopes[0]:.2f}, time {slopes[1]:.2f}")
+    if abs(slopes[0] - 1) > 0.1:
+        missed.append(f"{name}: memory grows with a slope of {slopes[0]:.2f}, not 1")
+    if measured[-1][0] > LARGEST_MEGABYTES:
+        missed.append(f"{name} at {LARGEST:,}: {measured[-1][0]:.0f} MB, not {LARGEST_MEGABYTES}")
+
+
 def main(quick: bool) -> int:
     torch.set_num_threads(1)
-    installed = {n: v for n, v in LOSSES.items() if importlib.util.find_spec(v[1])}
-    print("left out, not installed:", ", ".join(LOSSES.keys() - installed.keys()) or "none")
-    seconds, memory, missed = {}, {}, []
-    print(
-        f"{'loss':<24} {'batch':>7} {'CPU s':>9} {'MB':>8} {'x ours':>7} {'MB x':>6} {'share':>6}"
-    )
-    for B in (256, 2_048) if quick else (256, 2_048, 16_384):
-        names = [name for name in installed if installed[name][3] >= B]
-        losses = {name: installed[name][0]() for name in names}
-        pair = embeddings(B)
-        best = dict.fromkeys(names, float("inf"))
-        rate = 0.0
-        for _ in range(REPETITIONS if B < 16_384 else 2):
-            rate = max(rate, matmul_rate())
-            for name in names:
-                taken = cpu_seconds(partial(step, losses[name], pair))
-                best[name] = min(best[name], taken)
-        for name in names:
-            seconds[name, B], memory[name, B] = best[name], measure_memory(name, B)
-            own = installed[name][2]
-            ratio = f"{best[name] / best[own]:.1f}" if own else ""
-            more = f"{memory[name, B] / max(memory[own, B], 1):.0f}" if own else ""
-            share = WORK[name] * B**2 * DIM / best[name] / rate if name in WORK else None
-            text = f"{share:.0%}" if share else ""
-            print(
-                f"{name:<24} {B:>7,} {best[name]:>9.4f} {memory[name, B]:>8.0f} {ratio:>7} "
-                f"{more:>6} {text:>6}"
-            )
-            if B >= 2_048 and name in ("ours, one way", "ours, both ways"):
-                wanted = 0.80 if name == "ours, one way" else 0.75
-                if share < wanted:
-                    missed.append(f"{name} at {B}: {share:.0%} of the matrix products' speed")
-    if "lightly NT-Xent" in installed:
-        ratio = seconds["lightly NT-Xent", 2_048] / seconds["ours, NT-Xent", 2_048]
-        if ratio < 8:
-            missed.append(f"lightly NT-Xent at 2,048 takes {ratio:.1f} times ours, not 8")
+    absent = [name for name, (_, p, *_) in LOSSES.items() if not importlib.util.find_spec(p)]
+    print("left out, not installed:", ", ".join(absent) or "none")
+    missed: list[str] = []
+    compare(256, 4, missed)
+    compare(2_048, 8, missed)
     if not quick:
-        dense, own = "dense, both ways", "ours, both ways"
-        ratio = seconds[dense, 16_384] / seconds[own, 16_384]
-        more = memory[dense, 16_384] / memory[own, 16_384]
-        if ratio < 5:
-            missed.append(f"dense at 16,384 takes {ratio:.1f} times ours, not 5")
-        if more < 50:
-            missed.append(f"dense at 16,384 needs {more:.0f} times the memory, not 50")
-        large = measure_memory(own, 131_072)
-        print(f"{own:<24} {131_072:>7,} {'':>9} {large:>8.0f}")
-        if large > 500:
-            missed.append(f"131,072 pairs need {large:.0f} MB, not 500")
-    print("\n".join(f"missed: {line}" for line in missed) or "Passed.")
+        compare(16_384, 3, missed)
+        grow("ours, both ways", missed)
+    print("\n" + ("\n".join(f"missed: {line}" for line in missed) or "Passed."))
     return bool(missed)
 
 
@@ -206,6 +246,6 @@ if __name__ == "__main__":
     parser.add_argument("--memory", nargs=2, metavar=("LOSS", "B"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.memory:
-        print(memory_of_this_process(options.memory[0], int(options.memory[1])))
+        print(*in_this_process(options.memory[0], int(options.memory[1])))
         sys.exit(0)
     sys.exit(main(options.quick))

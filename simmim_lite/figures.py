@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
 from seaborn.utils import relative_luminance
 
 TRUTH = {"color": "black", "linestyle": "--", "linewidth": 1.4}
@@ -107,6 +108,45 @@ def estimates(
         ax.set(xscale="log", xticks=ticks, xticklabels=ticks)
         ax.minorticks_off()
     ax.legend(title=None, frameon=True)
+    return ax
+
+
+def error_table(errors: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Heat map of absolute errors in nats, tasks by estimators, on a scale from 0.003 to 1.
+
+    ``errors`` has a row each (family, task) of its index, the rows of a family together, and a
+    column each estimator; nan, drawn hatched, is what an estimator cannot do.
+    """
+    ax = ax or plt.gca()
+    families, tasks = zip(*errors.index, strict=True)
+    ticks = [0.003, 0.01, 0.03, 0.1, 0.3, 1.0]
+    sns.heatmap(
+        errors.clip(ticks[0], ticks[-1]),
+        mask=errors.isna(),
+        annot=errors.map(lambda error: f"{error:.2f}" if error < 9.995 else "10+"),
+        fmt="",
+        annot_kws={"fontsize": 8},
+        norm=LogNorm(ticks[0], ticks[-1]),
+        cmap="mako_r",
+        cbar_kws={"label": "absolute error in nats", "fraction": 0.025, "pad": 0.12},
+        linewidths=0.5,
+        yticklabels=tasks,
+        ax=ax,
+    )
+    bar = ax.collections[0].colorbar
+    bar.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks], minor=False)
+    bar.minorticks_off()
+    ax.grid(visible=False)
+    ax.set_facecolor("0.93")
+    ax.patch.set(hatch="///", edgecolor="0.8")
+    starts = [row for row, family in enumerate(families) if family not in families[:row]]
+    for start, end in zip(starts, [*starts[1:], len(families)], strict=True):
+        ax.axhline(start, color="black", linewidth=1.5)
+        place = (len(errors.columns) + 0.2, (start + end) / 2)
+        ax.text(*place, families[start], va="center", fontweight="bold")
+    ax.xaxis.tick_top()
+    ax.set_xticks(ax.get_xticks(), list(errors.columns), rotation=45, ha="left")
+    ax.set(xlabel="", ylabel="")
     return ax
 
 

@@ -252,6 +252,36 @@ FUSIONS: dict[str, type[Fusion]] = {
 }
 
 
+class FusedClassifier(nn.Module):
+    """A linear layer behind a fusion: what the modalities say together about a class.
+
+    Args:
+        fusion: of the modalities.
+        classes: how many.
+        drop: in training, probability of leaving each modality out (see `drop_modalities`).
+    """
+
+    def __init__(self, fusion: Fusion, classes: int, *, drop: float = 0.0, seed: int = 0):
+        super().__init__()
+        self.fusion = fusion
+        self.drop = check_number("drop", drop, minimum=0.0, maximum=1.0)
+        with seeded(seed):
+            self.head = nn.Linear(fusion.dim, check_integer("classes", classes, minimum=2))
+
+    def forward(self, batch: Mapping[str, Tensor], present: Tensor | None = None) -> Tensor:
+        """Vectors (N, dim) of some or all modalities -> logits (N, classes).
+
+        Other entries of the batch, labels say, are left alone.
+        """
+        features = {name: batch[name] for name in self.fusion.names if name in batch}
+        if self.training and self.drop and features:
+            N = len(next(iter(features.values())))
+            here = torch.tensor([name in features for name in self.fusion.names])
+            present = here.expand(N, -1) if present is None else present & here
+            present = drop_modalities(present, self.drop)
+        return self.head(self.fusion(features, present))
+
+
 def drop_modalities(
     present: Tensor, probability: float, *, generator: torch.Generator | None = None
 ) -> Tensor:

@@ -7,9 +7,11 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.weak import WeakIdKeyDictionary
 
 from simmim_lite import bounds
-from simmim_lite.contrastive import info_nce_loss, nt_xent_loss, sigmoid_loss
+from simmim_lite.contrastive import _tiles, info_nce_loss, nt_xent_loss, sigmoid_loss
 
 
 def embeddings(N, dim, *, M=None, seed=0, dtype=torch.float64, normalize=True):
@@ -96,6 +98,16 @@ def test_info_nce_of_large_batches(N, dim, temperature, symmetric):
         for x, y in zip(a, b, strict=True):
             assert (x.double() - y).norm() / y.norm().clamp(min=1e-2) < bound
         assert abs(ours.item() - theirs.item()) < bound * max(1, theirs.item())
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_a_small_loss_is_not_the_difference_of_two_large_means(symmetric):
+    """Scores of 100 in float32: one of them is rounded by 4e-6, the mean over 1,024 by less."""
+    generator = torch.Generator().manual_seed(1)
+    queries, _ = embeddings(1024, 64, dtype=torch.float32)
+    keys = F.normalize(queries + 0.02 * torch.randn(1024, 64, generator=generator))
+    found = info_nce_loss(queries, keys, 0.01, symmetric=symmetric).item()
+    assert found == pytest.approx(0, abs=3e-6)
 
 
 @given(N=st.integers(1, 60), temperature=st.floats(0.01, 1), seed=st.integers(0, 10**6))
@@ -227,18 +239,94 @@ def test_no_gradient_is_formed_when_none_is_wanted():
         assert not info_nce_loss(queries, keys, 0.1).requires_grad
 
 
-def test_memory_is_that_of_a_tile():
-    """The largest block that the loss asks for grows with the batch, not with its square."""
-    largest = {}
-    for N in (512, 2048):
-        queries, keys = embeddings(N, 8, dtype=torch.float32)
-        with torch.profiler.profile(
-            activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True
-        ) as profile:
-            info_nce_loss(queries, keys, 0.1, tile=16).backward()
-        largest[N] = max(event.cpu_memory_usage for event in profile.events())
-    assert largest[512] >= 16 * 512 * 4
-    assert largest[2048] <= 5 * largest[512] < 2048 * 2048 * 4 / 16
+class Memory(TorchDispatchMode):
+    """Bytes of all tensors made in this context, at the moment when there were most."""
+
+    def __init__(self):
+        super().__init__()
+        self.alive, self.peak = WeakIdKeyDictionary(), 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        if isinstance(result, torch.Tensor):
+            self.alive[result] = None
+            storages = {s.data_ptr(): s.nbytes() for s in (t.untyped_storage() for t in self.alive)}
+            self.peak = max(self.peak, sum(storages.values()))
+        return result
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda *pair: info_nce_loss(*pair, 0.1, tile=16),
+        lambda *pair: info_nce_loss(*pair, 0.1, symmetric=False, tile=16),
+        lambda *pair: nt_xent_loss(*pair, 0.1, tile=16),
+        lambda *pair: sigmoid_loss(*pair, 0.1, 0.0, tile=16),
+    ],
+    ids=["both ways", "one way", "nt_xent", "sigmoid"],
+)
+def test_memory_grows_with_the_batch_and_not_with_its_square(loss):
+    peak = {}
+    for N in (300, 600):
+        pair = tuple(embeddings(N, 8, dtype=torch.float32))
+        with Memory() as memory:
+            loss(*pair).backward()
+        peak[N] = memory.peak
+    assert peak[300] > 3 * 300 * 8 * 4  # the gradients are among it
+    assert peak[600] < 2.2 * peak[300] < 600**2 * 4 / 2
+
+
+@pytest.mark.parametrize("temperature", [0.1, 0.01])
+def test_without_onednn_the_loss_is_the_same(temperature, monkeypatch):
+    """float32, in tiles: the product that is not public may be absent from a later torch."""
+    inputs = [*embeddings(300, 32, dtype=torch.float32), torch.tensor(temperature)]
+    inputs[2].requires_grad_()
+    losses = {
+        "both ways": lambda: info_nce_loss(*inputs, tile=32),
+        "one way": lambda: info_nce_loss(*inputs, symmetric=False, tile=32),
+        "nt_xent": lambda: nt_xent_loss(*inputs, tile=32),
+    }
+    found = {}
+    for linear in (_tiles._onednn_linear(), None):
+        monkeypatch.setattr(_tiles, "_onednn_linear", lambda linear=linear: linear)
+        found[linear] = {
+            name: [value, *torch.autograd.grad(value, inputs)]
+            for name, loss in losses.items()
+            for value in [loss()]
+        }
+    with_onednn, without = found.values()  # equal where this torch has no oneDNN
+    for name in losses:
+        for a, b in zip(with_onednn[name], without[name], strict=True):
+            assert (a - b).norm() <= 1e-5 * b.norm()
+
+
+def test_scores_that_are_kept_and_that_are_computed_twice(monkeypatch):
+    pair = tuple(embeddings(400, 8, dtype=torch.float32))
+    monkeypatch.setitem(_tiles.TILE, "cpu", 32)
+    found = []
+    for kept in (0, 1 << 30):
+        monkeypatch.setitem(_tiles.KEPT, "cpu", kept)
+        for loss in (info_nce_loss, nt_xent_loss):
+            value = loss(*pair, 0.1)
+            found.append([value, *torch.autograd.grad(value, pair)])
+    for a, b in zip(found[0] + found[1], found[2] + found[3], strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
+def test_embeddings_of_any_memory_layout():
+    generator = torch.Generator().manual_seed(0)
+    values = torch.randn(8, 300, generator=generator)
+    queries, keys = values.T, values[:, :1].T.expand(300, 8)
+    assert not queries.is_contiguous()
+    assert keys.stride(0) == 0
+    plain = info_nce_loss(queries.contiguous(), keys.contiguous(), 0.5, tile=16)
+    assert info_nce_loss(queries, keys, 0.5, tile=16).item() == plain.item()
+
+
+def test_a_sum_beyond_the_range_of_float16_is_no_bad_row():
+    large = torch.full((64, 16), 100.0, dtype=torch.float16)  # together 102,400
+    assert not large.sum().isfinite()
+    assert info_nce_loss(large, large, 1000.0).item() == pytest.approx(math.log(64), rel=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -159,6 +159,24 @@ def test_what_leaves_the_image_does_not_come_back():
     assert moved.sum(dim=(1, 2, 3)).min() == 25
 
 
+def test_turned_images_are_turned_about_the_centre():
+    image = torch.zeros(400, 1, 41, 61)
+    image[:, :, 17:24, 45:52] = 1.0  # to the right of the centre, (20, 30), by 18
+    turned = ImageEncoder(shift=0, turn=30).augment(image, generator())
+    ink = turned[:, 0] / turned.sum(dim=(1, 2, 3))[:, None, None]
+    y = (ink.sum(dim=2) * torch.arange(41)).sum(dim=1) - 20
+    x = (ink.sum(dim=1) * torch.arange(61)).sum(dim=1) - 30
+    angles, distances = torch.rad2deg(torch.atan2(y, x)), torch.hypot(x, y) / 18
+    assert 28 < angles.abs().max() < 31
+    assert abs(angles.mean()) < 3
+    wide = math.radians(30)
+    assert 1 / (1 + wide) - 0.02 < distances.min() < 0.7
+    assert 1.6 < distances.max() < 1 / (1 - wide) + 0.05
+    areas = turned.sum(dim=(1, 2, 3)) / 49
+    inside = distances < 1.3  # none of it beyond the edge
+    torch.testing.assert_close(areas[inside], distances[inside] ** 2, atol=0.1, rtol=0.1)
+
+
 def test_resnet_for_small_and_large_images():
     for channels, small in ((1, True), (3, False), (2, False)):
         encoder = resnet18_encoder(channels, 5, small=small)
@@ -276,22 +294,40 @@ def test_spectrograms_of_many_clips_are_those_of_each():
         torch.testing.assert_close(prepared[i : i + 1], encoder.prepare(waveforms[i : i + 1]))
 
 
-def test_augmented_speech_is_moved_masked_and_louder():
+def centre(powers, dim):
+    """Mean place along an axis, weighted by what is above the floor: (N,)."""
+    weights = (powers + 4).clamp(min=0).sum(dim=3 - dim)
+    return (weights * torch.arange(powers.shape[dim])).sum(dim=1) / weights.sum(dim=1)
+
+
+def test_augmented_speech_is_moved_stretched_and_louder():
     encoder = AudioEncoder(seconds=0.5)
-    clips = torch.full((300, 40, encoder.frames), -4.0)
-    clips[:, :, 18:28] = 5.0  # more frames than are ever silenced
+    clips = torch.full((500, 40, encoder.frames), -4.0)
+    clips[:, 15:25, 16:32] = 5.0
     augmented = encoder.augment(clips, generator())
     assert augmented.shape == clips.shape
-    loud = (augmented > 0.5).sum(dim=1)
-    begins = loud.argmax(dim=1).tolist()
-    assert max(begins) - min(begins) >= 8
-    kept = loud.amax(dim=1)  # bands that are left
-    assert kept.min() >= 40 - 40 // 7 - 2
-    assert kept.unique().numel() > 3
-    gains = augmented[:, :, :].amax(dim=(1, 2)) - 5
-    assert 0.7 < gains.std() < 1.2
+    times, bands = (centre(augmented, dim) for dim in (2, 1))
+    # drawn uniformly from -w to w: standard deviation w / sqrt(3), with w of an eighth of the clip
+    assert 0.7 * encoder.frames / 8 < times.std() * math.sqrt(3) < 1.3 * encoder.frames / 8
+    assert 1 < bands.std() * math.sqrt(3) < 4
+    sounds = (augmented > 0.5).flatten(1).sum(dim=1) / 160
+    assert 0.1 < sounds.std() < 0.35
+    gains = augmented.flatten(1).quantile(0.98, dim=1)
+    assert 0.7 < gains.std() < 1.3
     assert not torch.equal(augmented, encoder.augment(clips, generator(1)))
     assert torch.equal(augmented, encoder.augment(clips, generator(0)))
+
+
+def test_bands_and_moments_are_silenced():
+    encoder = AudioEncoder(seconds=0.5)
+    clips = torch.full((300, 40, encoder.frames), 5.0)
+    clips[:, 0, 0] = -4.0  # the lowest
+    silent = encoder.augment(clips, generator()) == -4  # noise keeps all others from being equal
+    for dim, length in ((2, 40), (1, encoder.frames)):
+        runs = silent.all(dim=dim).sum(dim=1)
+        assert runs.max() == length // 7
+        assert runs.min() == 0
+        assert (runs.bincount() > 15).all()
 
 
 def test_words_and_their_numbers():
@@ -307,7 +343,7 @@ def test_words_and_their_numbers():
 def test_order_matters():
     encoder = TextEncoder(Tokenizer.from_texts(["dog bites man"])).eval()
     first, second, first_again = encoder(["dog bites man", "man bites dog", "dog bites man"])
-    assert torch.equal(first, first_again)
+    torch.testing.assert_close(first, first_again)
     assert (first - second).norm() > 0.1 * first.norm()
 
 

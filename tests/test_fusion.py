@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 from simmim_lite.fusion import (
     FUSIONS,
     AverageFusion,
+    FusedClassifier,
     GatedFusion,
     ProductOfExperts,
     WeightedFusion,
@@ -291,3 +292,27 @@ def test_bad_arguments():
         ProductOfExperts(NAMES, 2, prior=[0.5, 0.6])
     with pytest.raises(ValueError, match="probability: "):
         drop_modalities(torch.ones(2, 2).bool(), 1.5)
+
+
+def test_a_classifier_behind_a_fusion():
+    rows = features()
+    model = FusedClassifier(make("gated"), 5, drop=0.5)
+    batch = rows | {"label": torch.arange(6)}
+    model.eval()
+    logits = model(batch)
+    assert logits.shape == (6, 5)
+    torch.testing.assert_close(logits, model.head(model.fusion(rows)))
+    missing = torch.tensor([[True, False, True]]).expand(6, -1)
+    torch.testing.assert_close(
+        model(batch, missing), model({"image": rows["image"], "text": rows["text"]})
+    )
+    model.train()
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        seen = torch.stack([(model(batch), model.fusion.weights > 0)[1] for _ in range(200)])
+    # each stays with probability 1/2 + 1/2^3 / 3 = 0.542; 4 standard errors of 3600 are 0.033
+    assert seen.float().mean().item() == pytest.approx(0.542, abs=0.033)
+    with pytest.raises(ValueError, match="features: "):
+        model({"label": torch.arange(6)})
+    with pytest.raises(ValueError, match="drop: "):
+        FusedClassifier(make("gated"), 5, drop=-1)

@@ -249,7 +249,7 @@ def test_class_and_normal_by_integration():
     assert truth.mutual_information_error < 0.005
 
 
-@pytest.mark.parametrize("curve", ["parabola", "sine"])
+@pytest.mark.parametrize("curve", ["parabola", "sine", "zigzag"])
 def test_noisy_curve_by_integration(curve):
     truth = NoisyCurve(curve, 0.2)
     points = CURVES[curve]((np.arange(20_000) + 0.5) / 20_000)[:, 0]

@@ -717,9 +717,7 @@ def test_auto_warns_of_too_few_samples():
 
 def test_auto_refuses_names_that_are_all_different():
     names = np.arange(300).astype(str)
-    with pytest.raises(
-        ValueError, match="x: expected symbols that are seen several times"
-    ):
+    with pytest.raises(ValueError, match="x: expected symbols that are seen several times"):
         estimate(names, REAL)
 
 

@@ -230,16 +230,17 @@ for row, (name, frame) in zip(panels, stairs.items(), strict=True):
 plt.show()
 
 # %% [markdown]
-# Dashed is the truth, red $\ln 64$. The table takes the last quarter of each step: bias, and the
-# deviation from batch to batch.
+# Dashed is the truth, red $\ln 64$. The table takes the last quarter of each step: bias, and over all
+# steps the deviation from batch to batch and the mean squared error.
 
 # %%
 late = np.tile(np.arange(STEPS) >= 3 * STEPS // 4, len(LEVELS))
 settled = {name: frame[late].groupby(level=0) for name, frame in stairs.items()}
 for name, at in settled.items():
     rows = at.mean().T - np.array(LEVELS)
-    rows["deviation"] = at.std().mean()
-    print(f"{name}: bias at each true value, mean deviation\n{rows.round(2).to_string()}")
+    squares = rows.T**2 + at.var()
+    rows["deviation"], rows["MSE"] = at.std().mean(), squares.mean()
+    print(f"{name}: bias at each true value; over all\n{rows.round(2).to_string()}")
 
 final = {name: at.mean().loc[10] for name, at in settled.items()}
 assert all(frame["InfoNCE"].max() <= np.log(64) + 1e-4 for frame in stairs.values())
@@ -269,6 +270,15 @@ for nats in LEVELS[0], LEVELS[-1]:
 # All four are drawn from the same noise, so that they are off in the same direction. That they reach
 # ten nats is no contradiction to section 3: the method assumes that ranks and a Gaussian are a good beginning, and
 # where that is wrong the networks have more to do. It is no lower bound.
+#
+# How good is it where nothing is Gaussian? On 39 tasks that were written before it was run on them, with other
+# packages beside it (10,000 pairs, absolute errors in nats; hatched is what an estimator cannot do or, for the
+# slow ones, was not run on):
+#
+# ![Absolute errors of ours and of other estimators on 39 tasks with known information](images/mutual_information.png)
+#
+# Neighbours (KSG) fail as columns are added, correlation (CCA) where there is none, critics (SMILE, InfoNCE) at
+# high values and on fine structure. Sharp edges in several columns are what the default finds hardest.
 #
 # ## 5. What do they say about real pairs?
 #
@@ -457,4 +467,4 @@ exercises.check("ceiling", my_ceiling)
 # - McAllester, D., & Stratos, K. (2020). Formal limitations on the measurement of mutual information. https://arxiv.org/abs/1811.04251
 # - Hjelm, R. D., et al. (2019). Learning deep representations by mutual information estimation and maximization. https://arxiv.org/abs/1808.06670
 #
-# Previous: [02 · Mutual information](02_mutual_information.ipynb)
+# Previous: [02 · Mutual information](02_mutual_information.ipynb) · Next: [10 · Training on a GPU, and without one](10_gpu_training.ipynb)

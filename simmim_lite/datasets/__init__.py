@@ -8,6 +8,14 @@ recordings of FSDD, found in the folder that SIMMIM_DATA names or downloaded onc
 
 from simmim_lite.datasets._captions import Captions, describe, load_captions, measure_strokes
 from simmim_lite.datasets._catalogue import available, download
+from simmim_lite.datasets._damage import (
+    DamagedDigits,
+    add_noise,
+    babble,
+    keep_components,
+    load_damaged_digits,
+    principal_components,
+)
 from simmim_lite.datasets._files import DataError
 from simmim_lite.datasets._images import (
     CIFAR10_CLASSES,
@@ -24,21 +32,27 @@ __all__ = [
     "CIFAR10_CLASSES",
     "MODALITIES",
     "Captions",
+    "DamagedDigits",
     "DataError",
     "Images",
     "Pairs",
     "Speech",
+    "add_noise",
     "available",
+    "babble",
     "describe",
     "download",
+    "keep_components",
     "load_captions",
     "load_cifar10",
+    "load_damaged_digits",
     "load_digits",
     "load_fsdd",
     "load_mnist",
     "load_speech",
     "measure_strokes",
     "paired_digits",
+    "principal_components",
     "read_image",
     "read_wav",
 ]

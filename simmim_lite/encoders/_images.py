@@ -1,12 +1,13 @@
 """Images: a small convolutional network, and ResNet-18."""
 
+import math
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from simmim_lite._arguments import check_integer
+from simmim_lite._arguments import check_integer, check_number
 from simmim_lite.encoders._base import Encoder, seeded, uniform_integers
 
 _GRID = 4  # cells a side that the last features are averaged to, whatever the size of the image
@@ -17,11 +18,12 @@ _IMAGENET_STD = (0.229, 0.224, 0.225)
 class _Images(Encoder):
     """What `prepare` and `augment` are for images, whatever the network."""
 
-    def __init__(self, channels: int, dim: int, shift: int):
+    def __init__(self, channels: int, dim: int, shift: int, turn: float):
         super().__init__()
         self.channels = check_integer("channels", channels, minimum=1)
         self.dim = check_integer("dim", dim, minimum=1)
         self.shift = check_integer("shift", shift, minimum=0)
+        self.turn = check_number("turn", turn, minimum=0.0, maximum=180.0)
 
     def prepare(self, images: Any) -> Tensor:
         """Pixels or brightnesses -> (N, channels, height, width) float32.
@@ -58,41 +60,68 @@ class _Images(Encoder):
         return images
 
     def augment(self, prepared: Tensor, generator: torch.Generator) -> Tensor:
-        """Each image moved by up to ``shift`` pixels in each direction; what enters is black.
+        """Each image moved by up to ``shift`` pixels each way, and turned; what enters is black.
 
-        Turning, mirroring and scaling would be no less usual, but would make a caption about slant
-        or width untrue.
+        Not mirrored, as letters and digits have a direction.
         """
+        return self._turned(self._moved(prepared, generator), generator)
+
+    def _moved(self, images: Tensor, generator: torch.Generator) -> Tensor:
         if not self.shift:
-            return prepared
-        N, _, height, width = prepared.shape
-        device = prepared.device
+            return images
+        N, _, height, width = images.shape
+        device = images.device
         moves = uniform_integers(0, 2 * self.shift, (2, N, 1), generator)
         rows = moves[0] + torch.arange(height, device=device)
         columns = moves[1] + torch.arange(width, device=device)
-        padded = nn.functional.pad(prepared, [self.shift] * 4)
+        padded = nn.functional.pad(images, [self.shift] * 4)
         samples = torch.arange(N, device=device)[:, None, None]
         return padded[samples, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+    def _turned(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        if not self.turn:
+            return images
+        N, _, height, width = images.shape
+        draws = 2 * torch.rand(2, N, generator=generator, device=images.device) - 1
+        angle = draws[0] * math.radians(self.turn)
+        size = 1 + draws[1] * math.radians(self.turn)
+        cos, sin, zero = angle.cos() * size, angle.sin() * size, torch.zeros_like(angle)
+        aspect = height / width  # the grid's unit is half the width, and half the height
+        rows = [cos, -sin * aspect, zero, sin / aspect, cos, zero]
+        grid = nn.functional.affine_grid(
+            torch.stack(rows, dim=1).view(N, 2, 3), list(images.shape), align_corners=False
+        )
+        return nn.functional.grid_sample(images, grid, align_corners=False)
 
 
 class ImageEncoder(_Images):
     """Three convolutions and a linear layer: images of any size from 4 x 4 -> (N, dim).
 
     A 28 x 28 image becomes ``width`` maps of 14 x 14, 2 ``width`` of 7 x 7 and 4 ``width`` of
-    7 x 7. Larger images are averaged to 7 x 7 at the end, so that position within the image counts
-    whatever its size.
+    7 x 7. Maps of any size are averaged to 4 x 4 in the end, so that position within the image
+    counts, and the number of weights does not depend on its size.
 
     Args:
         channels: 1 for grey, 3 for colour.
         dim: columns of the output.
         width: maps of the first convolution.
         shift: pixels by which `augment` moves an image at most.
+        turn: degrees by which it turns one at most, and makes it larger or smaller by as much: an
+            angle in radians is a part of one. It helps where classes count, and harms where a
+            caption speaks of slant or width.
     """
 
     def __init__(
-        self, channels: int = 1, dim: int = 128, *, width: int = 16, shift: int = 2, seed: int = 0
+        self,
+        channels: int = 1,
+        dim: int = 128,
+        *,
+        width: int = 16,
+        shift: int = 2,
+        turn: float = 0.0,
+        seed: int = 0,
     ):
-        super().__init__(channels, dim, shift)
+        super().__init__(channels, dim, shift, turn)
         width = check_integer("width", width, minimum=1)
         with seeded(seed):
             self.network = nn.Sequential(
@@ -127,6 +156,7 @@ def resnet18_encoder(
     small: bool = True,
     pretrained: bool = False,
     shift: int = 4,
+    turn: float = 0.0,
     seed: int = 0,
 ) -> Encoder:
     """ResNet-18 (He et al. 2016, arXiv 1512.03385) of torchvision, with a new last layer.
@@ -139,7 +169,7 @@ def resnet18_encoder(
             and no pooling after it.
         pretrained: torchvision's ImageNet weights, which are downloaded; for ``channels=3`` and
             ``small=False``.
-        shift: pixels by which `augment` moves an image at most.
+        shift, turn: as for `ImageEncoder`.
 
     Returns:
         An encoder of images, called as `ImageEncoder` is.
@@ -149,14 +179,21 @@ def resnet18_encoder(
             "pretrained: expected channels=3 and small=False, for which there are weights, "
             f"got channels={channels} and small={small}"
         )
-    return _ResNet18(channels, dim, small, pretrained, shift, seed)
+    return _ResNet18(channels, dim, small, pretrained, shift, turn, seed)
 
 
 class _ResNet18(_Images):
     def __init__(
-        self, channels: int, dim: int, small: bool, pretrained: bool, shift: int, seed: int
+        self,
+        channels: int,
+        dim: int,
+        small: bool,
+        pretrained: bool,
+        shift: int,
+        turn: float,
+        seed: int,
     ):
-        super().__init__(channels, dim, shift)
+        super().__init__(channels, dim, shift, turn)
         from torchvision.models import ResNet18_Weights, resnet18  # here, its import takes seconds
 
         with seeded(seed):

@@ -11,6 +11,7 @@ from simmim_lite.exercises import (  # noqa: F401
     _entropy,
     _mutual_information,
     _start_here,
+    _training,
 )
 from simmim_lite.exercises._check import EXERCISES, Case, Exercise, check
 

@@ -38,7 +38,9 @@ CURVES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "parabola": lambda x: (2 * x[:, None] - 1) ** 2,
     "sine": lambda x: np.sin(4 * np.pi * x)[:, None],
     "fast_sine": lambda x: np.sin(10 * np.pi * x)[:, None],
+    "zigzag": lambda x: np.abs(4 * (3 * x % 1) - 2)[:, None] - 1,
     "circle": _circle,
+    "figure_eight": lambda x: np.hstack([_circle(x)[:, 1:], _circle(2 * x)[:, 1:]]),
     "spiral": lambda x: 2 * x[:, None] * _circle(2 * x),
     "helix": lambda x: np.hstack([_circle(3 * x), 2 * x[:, None] - 1]),
 }
@@ -51,7 +53,7 @@ class NoisyCurve(MonteCarloTruth):
     1,000 points of the curve, which is exact unless the noise is far smaller than their distance.
     """
 
-    _draws, _parts = 2500, 40
+    _draws, _parts = 2500, 60
 
     def __init__(self, curve: str, noise: float):
         check_choice("curve", curve, CURVES)

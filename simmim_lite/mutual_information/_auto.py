@@ -95,6 +95,11 @@ def learned(
     seems to be a function of one or two columns of the other variable (told from 500 samples
     on): I is infinite then.
 
+    On 39 truths written for the purpose (N = 10,000, five seeds;
+    ``benchmarks/bench_mutual_information.py --tasks held-out``) `auto` had a mean absolute error of
+    0.015 nats, at worst 0.116, and two standard errors held the truth in 96 % of runs. Sharp edges
+    in several columns cost most, 0.04 to 0.09.
+
     More than 256 columns, or N / 20, are reduced to as many principal components, and the estimate
     is then said to be a lower bound. Networks are trained on at most 100,000 samples, and for at
     most the 10 columns that correlation explains worst.

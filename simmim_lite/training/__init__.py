@@ -30,6 +30,7 @@ from simmim_lite.training._checkpoint import CheckpointError, pack, unpack, writ
 from simmim_lite.training._fit import fit
 from simmim_lite.training._gathers import compare_gathers
 from simmim_lite.training._history import History
+from simmim_lite.training._measure import measure_bytes, measure_seconds
 from simmim_lite.training._optimizers import make_optimizer, make_schedule
 from simmim_lite.training._processes import (
     ContrastiveLoss,
@@ -52,6 +53,8 @@ __all__ = [
     "load_weights",
     "make_optimizer",
     "make_schedule",
+    "measure_bytes",
+    "measure_seconds",
     "pack",
     "process_group",
     "random_affine",

@@ -3,10 +3,10 @@
 ``WRONG[exercise][mistake]`` is a function that the exercise's check must reject.
 """
 
-from wrong_answers import _bounds, _entropy, _mutual_information, _start_here
+from wrong_answers import _bounds, _entropy, _mutual_information, _start_here, _training
 
 WRONG = {
     name: mistakes
-    for lesson in (_start_here, _entropy, _mutual_information, _bounds)
+    for lesson in (_start_here, _entropy, _mutual_information, _bounds, _training)
     for name, mistakes in lesson.WRONG.items()
 }

@@ -1,0 +1,596 @@
+"""Pairs and their truth, exact bounds, and the system: it learns, and its controls do not."""
+
+import math
+from itertools import combinations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from simmim_lite import bounds
+from simmim_lite.datasets import load_digits, load_speech
+from simmim_lite.encoders import (
+    AudioEncoder,
+    ImageEncoder,
+    TabularEncoder,
+    TextEncoder,
+    Tokenizer,
+)
+from simmim_lite.entropy import mutual_information
+from simmim_lite.fusion import FUSIONS, AverageFusion
+from simmim_lite.multimodal import (
+    OBJECTIVES,
+    Information,
+    MultimodalInfoMax,
+    Pairing,
+    exact_bound,
+    lightness_and_colour,
+    minus_log,
+)
+from simmim_lite.training import CheckpointError
+
+WORDS = ("zero", "one", "two", "three")
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def clouds(labels, columns, seed=0, noise=0.2):
+    """Rows of numbers around a centre of their class, of unit size: (N, columns) float32."""
+    rng = np.random.default_rng(seed)
+    centres = rng.standard_normal((int(max(labels)) + 1, columns))
+    return (centres[labels] + noise * rng.standard_normal((len(labels), columns))).astype("f4")
+
+
+def two_sensors(N=400, classes=4, seed=0):
+    """Tables of 5 and 3 columns that share a class, as items and labels."""
+    rng = np.random.default_rng(seed)
+    first, second = np.arange(N) % classes, rng.permutation(np.arange(N // 2) % classes)
+    items = {"first": clouds(first, 5), "second": clouds(second, 3)}
+    return items, {"first": first, "second": second}
+
+
+def small_model(seed=0, **options):
+    encoders = {
+        "first": TabularEncoder(5, 16, hidden=16, seed=seed),
+        "second": TabularEncoder(3, 16, hidden=16, seed=seed + 1),
+    }
+    return MultimodalInfoMax(encoders, 8, seed=seed, **options)
+
+
+def shown(model, pairs):
+    """Nats that the critic shows of the population of two sensors, exactly."""
+    return model.exact_information(pairs)["first", "second"]
+
+
+# Pairs
+
+
+def three_modalities(seed=0, **options):
+    rng = np.random.default_rng(seed)
+    digits = rng.integers(0, 4, 30)
+    thick = rng.integers(0, 2, 30)
+    texts = [f"a {'thick ' * t}{WORDS[d]}" for d, t in zip(digits, thick, strict=True)]
+    speech = np.r_[np.arange(4), rng.integers(0, 4, 9)]
+    items = {"image": np.zeros((30, 2, 2)), "speech": np.zeros((13, 5)), "text": texts}
+    return Pairing(items, {"image": digits, "speech": speech}, **options), digits, speech, texts
+
+
+def test_information_and_population_by_brute_force():
+    pairs, digits, speech, texts = three_modalities()
+    distinct = sorted(set(texts))
+    wanted = {
+        pair: np.zeros(shape)
+        for pair, shape in [
+            (("image", "speech"), (30, 13)),
+            (("image", "text"), (30, len(distinct))),
+            (("speech", "text"), (13, len(distinct))),
+        ]
+    }
+    for i, (digit, text) in enumerate(zip(digits, texts, strict=True)):
+        partners = np.flatnonzero(speech == digit)
+        for j in partners:
+            p = 1 / 30 / len(partners)
+            wanted["image", "speech"][i, j] += p
+            wanted["image", "text"][i, distinct.index(text)] += p
+            wanted["speech", "text"][j, distinct.index(text)] += p
+    for (a, b), table in wanted.items():
+        population = pairs.population(a, b)
+        np.testing.assert_allclose(population.joint, table, atol=1e-12)
+        truth = mutual_information(table)
+        assert population.mutual_information == pytest.approx(truth)
+        assert pairs.mutual_information[a, b] == pytest.approx(truth)
+        if b == "text":
+            assert [texts[i] for i in population.second] == distinct
+        np.testing.assert_allclose(pairs.population(b, a).joint, table.T, atol=1e-12)
+
+
+def test_partners_are_uniform_within_the_class():
+    pairs, digits, speech, _ = three_modalities()
+    rows = torch.arange(30).repeat(400)
+    drawn = pairs.indices(rows, generator())
+    assert torch.equal(drawn["image"], rows)
+    assert torch.equal(drawn["text"], rows)
+    assert (speech[drawn["speech"]] == digits[rows]).all()
+    for digit in range(4):
+        counts = np.bincount(drawn["speech"][digits[rows] == digit], minlength=13)
+        counts = counts[speech == digit]
+        expected = counts.mean()
+        assert (abs(counts - expected) < 5 * math.sqrt(expected)).all()
+
+
+def test_partners_are_drawn_anew_or_kept():
+    rows = torch.arange(30)
+    fresh, _, _, _ = three_modalities()
+    first, second = (fresh.indices(rows, generator(seed))["speech"] for seed in (0, 1))
+    assert not torch.equal(first, second)
+    assert torch.equal(first, fresh.indices(rows, generator(0))["speech"])
+    kept, digits, speech, _ = three_modalities(resample=False)
+    first, second = (kept.indices(rows, generator(seed))["speech"] for seed in (0, 1))
+    assert torch.equal(first, second)
+    assert (speech[first] == digits).all()
+    assert torch.equal(kept.indices(rows[5:7], generator())["speech"], first[5:7])
+    another = Pairing(kept.items, {"image": digits, "speech": speech}, resample=False, seed=1)
+    assert not torch.equal(another.indices(rows, generator())["speech"], first)
+    assert kept.mutual_information == fresh.mutual_information
+
+
+def test_rows_that_are_no_symbols_all_differ():
+    pairs = Pairing({"a": np.zeros((8, 3)), "b": np.zeros((8, 2)), "c": np.arange(8) % 2})
+    found = pairs.mutual_information
+    assert found["a", "b"] == pytest.approx(math.log(8))
+    assert found["a", "c"] == found["b", "c"] == pytest.approx(math.log(2))
+
+
+# Exact bounds
+
+
+def random_population(seed, n=7, m=5):
+    rng = np.random.default_rng(seed)
+    joint = rng.dirichlet(np.full(n * m, 0.3)).reshape(n, m)
+    return torch.from_numpy(rng.normal(0, 3, (n, m))), joint
+
+
+@given(seed=st.integers(0, 10**6), K=st.sampled_from([1, 2, 7, 100]))
+@settings(max_examples=40)
+def test_no_bound_exceeds_the_information(seed, K):
+    scores, joint = random_population(seed)
+    truth = mutual_information(joint)
+    product = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0)
+    ratio = torch.from_numpy(np.log(joint / product))
+    for bound in ("info_nce", "donsker_varadhan", "nwj", "jensen_shannon"):
+        assert exact_bound(scores, joint, bound) <= truth + 1e-9
+    at_K = exact_bound(scores, joint, K=K)
+    assert at_K <= min(truth, math.log(K)) + 1e-7
+    assert at_K <= exact_bound(ratio, joint, K=K) + 1e-7
+    # and the best critic reaches it, whatever a bound leaves open
+    assert exact_bound(ratio, joint, "donsker_varadhan") == pytest.approx(truth)
+    assert exact_bound(ratio + 1, joint, "nwj") == pytest.approx(truth)
+    shift = torch.from_numpy(np.random.default_rng(seed).normal(size=(len(joint), 1)))
+    assert exact_bound(ratio + shift, joint) == pytest.approx(truth)
+
+
+@pytest.mark.parametrize("K", [1, 2, 3])
+def test_info_nce_of_few_candidates_by_enumeration(K):
+    scores, joint = random_population(3, n=4, m=3)
+    p_y, f, wanted = joint.sum(axis=0), scores.numpy(), 0.0
+    for x, y in np.ndindex(joint.shape):
+        for strangers in np.ndindex((3,) * (K - 1)):
+            p = joint[x, y] * p_y[list(strangers)].prod()
+            candidates = np.exp([f[x, y], *(f[x, j] for j in strangers)])
+            wanted += p * (f[x, y] - math.log(candidates.mean()))
+    assert exact_bound(scores, joint, K=K) == pytest.approx(wanted, abs=1e-9)
+
+
+@pytest.mark.parametrize("K", [2, 64, 1000])
+def test_the_ideal_critic_reaches_the_ceiling_of_class_pairs(K):
+    items, labels = two_sensors()
+    population = Pairing(items, labels).population("first", "second")
+    same = labels["first"][:, None] == labels["second"]
+    scores = torch.from_numpy(np.where(same, 0.0, -60.0))
+    ceiling = bounds.class_paired_ceiling(K, [1 / 4] * 4)
+    assert exact_bound(scores, population.joint, K=K) == pytest.approx(ceiling, abs=1e-8)
+    assert exact_bound(scores, population.joint) == pytest.approx(math.log(4))
+
+
+def test_exact_values_are_the_means_of_the_sampled_ones():
+    scores, joint = random_population(5)
+    rng, K, draws = np.random.default_rng(0), 6, 20_000
+    cells = rng.choice(joint.size, (draws, K), p=joint.ravel())
+    x, y = np.unravel_index(cells, joint.shape)
+    batches = scores[torch.from_numpy(x)[:, :, None], torch.from_numpy(y)[:, None, :]]
+    for name, options in (("info_nce", {"K": K}), ("nwj", {}), ("jensen_shannon", {})):
+        bound = getattr(bounds, name)
+        values = torch.stack([bound(batch) for batch in batches[:4000]])
+        error = values.std().item() / math.sqrt(len(values))
+        assert abs(exact_bound(scores, joint, name, **options) - values.mean()) < 4.5 * error
+
+
+def test_smile_without_clipping_is_donsker_varadhan_and_clipped_overshoots():
+    scores, joint = random_population(1)
+    exact = exact_bound(scores, joint, "donsker_varadhan")
+    assert exact_bound(scores, joint, "smile", clip=1e9) == pytest.approx(exact)
+    product = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0)
+    ratio = torch.from_numpy(np.log(joint / product))
+    assert exact_bound(3 * ratio, joint, "smile", clip=0.1) > 2 * mutual_information(joint)
+
+
+# The system
+
+
+class ForbiddenLabels:
+    """Pairs that can be drawn, and that break where anybody asks for a class."""
+
+    def __init__(self, pairs):
+        self.__dict__.update(items=pairs.items, indices=pairs.indices, rows=len(pairs))
+
+    def __len__(self):
+        return self.rows
+
+    def __getattr__(self, name):
+        raise AssertionError(f"training asked for {name}")
+
+
+def test_training_sees_no_labels(monkeypatch):
+    items, labels = two_sensors()
+    pairs = Pairing(items, labels)
+    stub = ForbiddenLabels(pairs)
+    with pytest.raises(AssertionError, match="labels"):
+        _ = stub.labels
+    monkeypatch.setattr("simmim_lite.multimodal._model.Pairing", ForbiddenLabels)
+    model = small_model()
+    model.fit(stub, steps=100, batch_size=64, progress=False)
+    assert shown(model, pairs) > 1.0
+
+
+def test_it_learns_what_is_shared_and_nothing_where_nothing_is():
+    items, labels = two_sensors()
+    pairs = Pairing(items, labels)
+    model = small_model()
+    before = shown(model, pairs)
+    history = model.fit(pairs, steps=150, batch_size=64, progress=False)
+    after = shown(model, pairs)
+    assert before < 0.7
+    assert 1.15 < after < pairs.mutual_information["first", "second"] == pytest.approx(math.log(4))
+    ceiling = bounds.class_paired_ceiling(64, [1 / 4] * 4)
+    assert 1.0 < history["first-second"][-1] < ceiling + 0.1
+    z = model.project(items)
+    nearest = (z["first"] @ z["second"].T).argmax(dim=1)
+    assert (labels["second"][nearest] == labels["first"]).mean() > 0.97
+
+    shuffled = dict(labels, second=np.random.default_rng(0).permutation(labels["second"]))
+    control = small_model()
+    control.fit(Pairing(items, shuffled), steps=150, batch_size=64, progress=False)
+    assert shown(control, pairs) < 0.05
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_every_objective_trains_every_weight(objective):
+    items, labels = two_sensors()
+    pairs = Pairing(items, labels)
+    model = small_model(objective=objective)
+    before = {name: weight.clone() for name, weight in model.named_parameters()}
+    model.fit(pairs, steps=150, batch_size=64, progress=False)
+    assert shown(model, pairs) > 1.0
+    for name, weight in model.named_parameters():
+        assert (weight - before[name]).abs().max() > 1e-4, name
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "rmsprop"])
+def test_every_optimizer_trains(optimizer):
+    items, labels = two_sensors()
+    pairs = Pairing(items, labels)
+    model = small_model()
+    rate = {"sgd": 0.1}.get(optimizer, 2e-3)
+    options = {"optimizer": optimizer, "learning_rate": rate}
+    model.fit(pairs, steps=150, batch_size=64, progress=False, **options)
+    assert shown(model, pairs) > 1.0
+
+
+def test_an_objective_of_ones_own():
+    def sharper(scores):
+        return 2 * bounds.info_nce(scores)
+
+    items, labels = two_sensors()
+    outputs = {"a": torch.eye(5), "b": torch.eye(5)}
+    ours, plain = (Information([("a", "b")], objective) for objective in (sharper, "info_nce"))
+    assert ours(outputs)["loss"].item() == pytest.approx(2 * plain(outputs)["loss"].item())
+    model = small_model(objective=sharper)
+    model.fit(Pairing(items, labels), steps=60, batch_size=64, progress=False)
+    assert shown(model, Pairing(items, labels)) > 0.8
+
+
+def test_the_loss_is_minus_the_sum_over_pairs():
+    rows = torch.nn.functional.normalize(torch.randn(3, 20, 8, generator=generator()), dim=2)
+    outputs = dict(zip("abc", rows, strict=True))
+    information = Information(list(combinations("abc", 2)), temperature=0.1)
+    terms = information(outputs)
+    for a, b in combinations("abc", 2):
+        scores = outputs[a] @ outputs[b].T / 0.1
+        wanted = (bounds.info_nce(scores) + bounds.info_nce(scores.T)) / 2
+        assert terms[f"{a}-{b}"].item() == pytest.approx(wanted.item(), abs=1e-5)
+    assert terms["loss"].item() == pytest.approx(
+        -sum(terms[f"{a}-{b}"].item() for a, b in combinations("abc", 2))
+    )
+
+
+def test_four_modalities_with_a_simulated_sensor():
+    """Each encoder, projection and temperature gets a gradient; partners may be few and missing."""
+    rng = np.random.default_rng(0)
+    digits = np.arange(24) % 4
+    items = {
+        "image": rng.integers(0, 256, (24, 12, 12), np.uint8),
+        "speech": [rng.standard_normal(1500).astype("f4") for _ in range(9)],
+        "text": [f"a {WORDS[digit]}" for digit in digits],
+        "sensor": clouds(digits, 6),
+    }
+    labels = {"image": digits, "speech": np.arange(9) % 4}
+    encoders = {
+        "image": ImageEncoder(dim=16, width=4),
+        "speech": AudioEncoder(seconds=0.2, dim=16, width=8, hidden=8),
+        "text": TextEncoder(Tokenizer.from_texts(items["text"]), 16, embedding=8, hidden=8),
+        "sensor": TabularEncoder(6, 16, hidden=8),
+    }
+    model = MultimodalInfoMax(encoders, 8, fusion=FUSIONS["gated"](list(encoders), 16))
+    nine = {name: values[:9] for name, values in items.items()}
+    terms = model.information(model(nine))
+    terms["loss"].backward()
+    for name, weight in model.named_parameters():
+        assert weight.grad is not None, name
+        assert weight.grad.abs().max() > 0, name
+    history = model.fit(Pairing(items, labels), steps=4, batch_size=12, progress=False)
+    assert set(history.epochs[-1]) >= {"image-speech", "text-sensor", "sensor-all but sensor"}
+    some = model.project({"speech": items["speech"][:2], "image": items["image"][:5]})
+    assert {name: tuple(z.shape) for name, z in some.items()} == {"speech": (2, 8), "image": (5, 8)}
+    for z in some.values():
+        torch.testing.assert_close(z.norm(dim=1), torch.ones(len(z)))
+    assert model.encode({"sensor": items["sensor"]})["sensor"].shape == (24, 16)
+
+
+def test_only_fusion_learns_synergy():
+    """c = (a + b) mod 3 shares nothing with a, nothing with b, and ln 3 with both together."""
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 3, (2, 1500))
+    items = {
+        name: clouds(values, 4, seed=i)
+        for i, (name, values) in enumerate({"a": a, "b": b, "c": (a + b) % 3}.items())
+    }
+    encoders = {name: TabularEncoder(4, 32, hidden=32, seed=i) for i, name in enumerate("abc")}
+    model = MultimodalInfoMax(encoders, 16, fusion=FUSIONS["bilinear"](["a", "b", "c"], 32))
+    history = model.fit(items, steps=250, batch_size=128, progress=False)
+    last = history.epochs[-1]
+    for pair in ("a-b", "a-c", "b-c"):
+        assert last[pair] < 0.1
+    for name in "abc":
+        assert last[f"{name}-all but {name}"] > 0.85  # of ln 3 = 1.10, less the finite K
+    together = model.fuse({"a": items["a"], "b": items["b"]})
+    z = model.project({"c": items["c"]})["c"]
+    nearest = (together[:300] @ z[300:].T).argmax(dim=1)
+    assert ((a + b)[300:][nearest] % 3 == (a + b)[:300] % 3).mean() > 0.95
+    present = torch.tensor([[True, True, False]]).expand(1500, -1)
+    spoilt = dict(items, c=np.full_like(items["c"], 7))
+    torch.testing.assert_close(model.fuse(spoilt, present), together)
+
+
+def test_fusion_learns_to_do_with_less():
+    rows = list("abc")
+    items = {name: clouds(np.arange(60) % 3, 4, seed=i) for i, name in enumerate(rows)}
+    encoders = {name: TabularEncoder(4, 8, hidden=8) for name in rows}
+    for drop, wanted in ((0.0, [2]), (0.5, [1, 2])):
+        model = MultimodalInfoMax(encoders, 4, fusion=FUSIONS["gated"](rows, 8), drop=drop)
+        model(items)
+        seen = (model.fusion.weights > 0).sum(dim=1).unique().tolist()
+        assert seen == wanted
+        model.eval()(items)
+        assert (model.fusion.weights > 0).sum(dim=1).unique().tolist() == [2]
+
+
+def test_exact_information_of_all_pairs():
+    pairs, _, _, _ = three_modalities()
+    encoders = {
+        "image": ImageEncoder(dim=8, width=2),
+        "speech": TabularEncoder(5, 8),
+        "text": TextEncoder(Tokenizer.from_texts(pairs.items["text"]), 8),
+    }
+    pairs.items["image"] = torch.rand(30, 1, 4, 4, generator=generator())
+    model = MultimodalInfoMax(encoders, 4)
+    found = model.exact_information(pairs, K=3)
+    assert found.keys() == pairs.mutual_information.keys()
+    z = model.project(pairs.items)
+    population = pairs.population("speech", "text")
+    scores = model.scores(
+        {"speech": z["speech"], "text": z["text"][population.second]}, "speech", "text"
+    )
+    assert found["speech", "text"] == pytest.approx(exact_bound(scores, population.joint, K=3))
+
+
+def test_same_seed_same_weights():
+    items, labels = two_sensors()
+    runs = []
+    for seed in (0, 0, 1):
+        model = small_model()
+        model.fit(Pairing(items, labels), steps=5, batch_size=64, seed=seed, progress=False)
+        runs.append(torch.cat([weight.flatten() for weight in model.parameters()]))
+        torch.rand(3)
+    assert torch.equal(runs[0], runs[1])
+    assert not torch.equal(runs[0], runs[2])
+
+
+def test_modules_of_ones_own_as_encoders():
+    class Mine(nn.Linear):
+        dim = 4
+
+    items, labels = two_sensors()
+    model = MultimodalInfoMax({"first": Mine(5, 4), "second": Mine(3, 4)}, 4)
+    model.fit(Pairing(items, labels), steps=100, batch_size=64, learning_rate=0.01, progress=False)
+    assert shown(model, Pairing(items, labels)) > 0.6
+
+
+def test_saved_and_loaded_models_agree(tmp_path):
+    items, labels = two_sensors()
+    model = small_model()
+    model.fit(Pairing(items, labels), steps=20, batch_size=64, progress=False)
+    model.save(tmp_path / "model")
+    other = small_model(seed=5)
+    assert other.load(tmp_path / "model") is other
+    z, again = model.project(items), other.project(items)
+    assert torch.equal(model.scores(z, "first", "second"), other.scores(again, "first", "second"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model"]
+
+
+def test_files_of_other_models_and_damaged_ones_are_refused(tmp_path):
+    path = tmp_path / "model"
+    small_model().save(path)
+    other = MultimodalInfoMax({"first": TabularEncoder(5, 16), "second": TabularEncoder(3, 16)}, 8)
+    with pytest.raises(CheckpointError, match=r"of another model: .*=16.*there.*=128"):
+        other.load(path)
+    words = [TextEncoder(Tokenizer(words), 4) for words in (["a", "b"], ["b", "a"])]
+    first, second = (MultimodalInfoMax({"t": text, "s": TabularEncoder(2, 4)}) for text in words)
+    first.save(path)
+    with pytest.raises(CheckpointError, match="vocabulary"):
+        second.load(path)
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+    before = [weight.clone() for weight in first.parameters()]
+    with pytest.raises(CheckpointError, match="damaged"):
+        first.load(path)
+    assert all(torch.equal(a, b) for a, b in zip(before, first.parameters(), strict=True))
+
+
+def test_lightness_and_colour_are_those_of_the_standard():
+    """Values of scikit-image 0.26.0's rgb2lab."""
+    colours = np.array([[0, 0, 0], [255] * 3, [255, 0, 0], [0, 255, 0], [0, 0, 255], [3, 128, 200]])
+    views = lightness_and_colour(colours.astype("u1").reshape(2, 1, 3, 3))
+    assert views["lightness"].shape == (2, 1, 1, 3)
+    assert views["colour"].shape == (2, 2, 1, 3)
+    found = (
+        torch.cat([views["lightness"], views["colour"]], dim=1).permute(0, 2, 3, 1).reshape(6, 3)
+    )
+    wanted = [
+        [0, 0, 0],
+        [100, 0, 0],
+        [53.2406, 80.0923, 67.2028],
+        [87.7351, -86.1830, 83.1797],
+        [32.2957, 79.1856, -107.8573],
+        [51.4108, -2.4928, -45.3939],
+    ]
+    torch.testing.assert_close(100 * found, torch.tensor(wanted), atol=0.01, rtol=0)
+    for wrong in (colours, np.zeros((2, 3, 3), np.uint8), torch.zeros(1, 4, 4, 3)):
+        with pytest.raises(ValueError, match="images: expected uint8"):
+            lightness_and_colour(wrong)
+
+
+def test_variation_of_ones_own_reaches_its_modality_only():
+    items, labels = two_sensors()
+    seen = []
+
+    def vary(batch, generator):
+        seen.append(tuple(batch.shape))
+        return batch + torch.randn(batch.shape, generator=generator)
+
+    model = small_model()
+    options = {"batch_size": 64, "progress": False}
+    model.fit(Pairing(items, labels), steps=3, augment={"second": vary}, **options)
+    assert seen == [(64, 3)] * 3
+
+
+def test_minus_log_turns_the_sign_below_zero_and_refuses_it():
+    nats = torch.tensor([0.5, 1.0, 2.0], requires_grad=True)
+    minus_log(nats).sum().backward()
+    torch.testing.assert_close(nats.grad, torch.tensor([-2.0, -1.0, -0.5]))
+    plain = torch.tensor(-0.5, requires_grad=True)
+    (-plain.log()).backward()  # nan, and yet
+    assert plain.grad.item() == pytest.approx(2.0)  # descent lowers the information
+    for bad in (0.0, -0.1, math.nan):
+        with pytest.raises(ValueError, match="nats: expected information above 0"):
+            minus_log(torch.tensor([1.0, bad]))
+
+
+def test_identical_views_leave_nothing_to_learn():
+    """The same images twice: an untrained encoder is at the ceiling already."""
+    items = {"one": load_digits("test").images[::8], "two": load_digits("test").images[::8]}
+    model = MultimodalInfoMax({name: ImageEncoder(seed=0) for name in items}, temperature=0.01)
+    model.projections["two"].load_state_dict(model.projections["one"].state_dict())
+    with torch.no_grad():
+        nats = model.eval().information(model(items))["one-two"].item()
+    assert nats > 0.9 * math.log(125)
+
+
+@pytest.mark.slow
+def test_real_digits_and_voices():
+    """60 steps: about a tenth of what the notebook trains."""
+    pairings = {}
+    for split in ("train", "test"):
+        digits, speech = load_digits(split), load_speech(split)
+        pairings[split] = Pairing(
+            {"image": digits.images, "speech": speech.waveforms},
+            {"image": digits.labels, "speech": speech.labels},
+        )
+    model = MultimodalInfoMax({"image": ImageEncoder(), "speech": AudioEncoder()})
+    model.fit(pairings["train"], steps=60, progress=False)
+    nats = model.exact_information(pairings["test"])["image", "speech"]
+    # 1.84 when written; what chance alone shows is below 0
+    assert 1.6 < nats < pairings["test"].mutual_information["image", "speech"]
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: Pairing({"a": [1.0]}), ValueError, "items: .*two modalities"),
+        (
+            lambda: Pairing({"a": [[1.0]], "b": [[1.0], [2.0]]}),
+            ValueError,
+            "items: expected 1 in 'b'",
+        ),
+        (
+            lambda: Pairing({"a": [[1.0]], "b": [[1.0]]}, {"b": [0]}),
+            ValueError,
+            "labels: expected those of 'a'",
+        ),
+        (
+            lambda: Pairing({"a": [[1.0]], "b": [[1.0]]}, {"a": [0], "b": [0, 1]}),
+            ValueError,
+            r"labels: .*\(1,\) and \(2,\)",
+        ),
+        (
+            lambda: Pairing({"a": [[1.0]] * 2, "b": [[1.0]]}, {"a": [0, 3], "b": [0]}),
+            ValueError,
+            "labels: .*none of class .*3.*row 1",
+        ),
+        (lambda: three_modalities()[0].population("image", "image"), ValueError, "first, second: "),
+        (
+            lambda: three_modalities()[0].population("smell", "image"),
+            ValueError,
+            "first, second: .*smell",
+        ),
+        (lambda: MultimodalInfoMax({"a": TabularEncoder(2)}), ValueError, "encoders: .*two"),
+        (
+            lambda: MultimodalInfoMax({"a": TabularEncoder(2), "b": nn.Linear(2, 2)}),
+            TypeError,
+            "encoders: .*'b'",
+        ),
+        (lambda: small_model(objective="club"), ValueError, "objective: .*'club'"),
+        (lambda: small_model(temperature=0.0), ValueError, "temperature: "),
+        (lambda: small_model(fusion=AverageFusion(["first"], 16)), ValueError, "fusion: .*three"),
+        (lambda: small_model().fit({"first": [[0.0]], "other": [[0.0]]}), ValueError, "pairs: "),
+        (lambda: small_model().project({"other": [[0.0]]}), ValueError, "items: .*other"),
+        (lambda: small_model().fuse({"first": [[0.0]]}), ValueError, "fuse: "),
+        (lambda: small_model().scores({}, "second", "first"), ValueError, "first, second: "),
+        (
+            lambda: exact_bound(torch.zeros(2, 2), np.full((2, 3), 1 / 6)),
+            ValueError,
+            "scores, joint",
+        ),
+        (lambda: exact_bound(torch.zeros(2, 2), np.eye(2)), ValueError, "joint: .*sum"),
+        (lambda: exact_bound(torch.zeros(2, 2), np.eye(2) / 2, "club"), ValueError, "bound: "),
+        (lambda: exact_bound(torch.zeros(2, 2), np.eye(2) / 2, "nwj", K=3), ValueError, "K: "),
+    ],
+)
+def test_bad_arguments(make, error, message):
+    with pytest.raises(error, match=message):
+        make()

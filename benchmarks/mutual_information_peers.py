@@ -15,8 +15,8 @@ What to install for each, where the package's own name does not suffice (found i
 
 Networks get a budget of about 10 CPU seconds at N = 10,000, which is what ours takes; nothing
 stops them earlier, but for `bmi`, whose early stopping cannot be switched off, and `torch-mist`
-and `dmi` score pairs that they were not trained on. Symbols reach networks one-hot. `mist-statinf`
-is absent: its package carries no weights, so that it answers from random ones.
+and `dmi` score pairs that they were not trained on. Columns come unscaled, symbols one-hot.
+`mist-statinf` is absent: its package carries no weights, so that it answers from random ones.
 """
 
 import contextlib

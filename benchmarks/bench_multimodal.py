@@ -66,13 +66,16 @@ def new_model(seed: int) -> MultimodalInfoMax:
 
 
 def steps_within(seconds: float, run: Callable[[int], object]) -> int:
-    """How many steps last so many CPU seconds, by the difference of a run of 4 and one of 12."""
-    times = []
-    for steps in (4, 12):
+    """How many steps last so many CPU seconds: by the difference of two short runs."""
+    times = {}
+    for steps in (2, 5, 25):  # the first run of all is slower, and not counted
         start = time.process_time()
         run(steps)
-        times.append(time.process_time() - start)
-    return max(20, round(seconds / max(1e-3, (times[1] - times[0]) / 8)))
+        times[steps] = time.process_time() - start
+    each = (times[25] - times[5]) / 20
+    if each <= 0:
+        raise RuntimeError(f"a step took no time: {times}")
+    return max(25, round(seconds / each))
 
 
 def train_ours(pairs: Pairing, seconds: float, seed: int) -> MultimodalInfoMax:

@@ -28,7 +28,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     data.add_argument("names", nargs="*", metavar="NAME")
 
-    train = add("train", "train a system on digits, speech and captions; torchrun makes it many")
+    train = add("train", "train a system on digits and speech; under torchrun in several processes")
     train.add_argument("system", choices=("multimodal",))
     train.add_argument("--steps", type=int, default=500)
     train.add_argument("--batch-size", type=int, default=256, help="pairs of all processes")
@@ -170,7 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"error: {error}; {INSTALL} installs what is needed", file=sys.stderr)
         return 1
-    except (ValueError, OSError, ArithmeticError) as error:  # they say all there is to say
+    except (ValueError, OSError, FloatingPointError) as error:  # they say all there is to say
         print("\n".join([f"error: {error}", *getattr(error, "__notes__", [])]), file=sys.stderr)
         return 1
 

@@ -72,8 +72,8 @@ figures.set_style()
 # | 00 | [Start here](00_start_here.ipynb) | One name and four ideas, the map of the notebooks, the real data they use, and a first measurement of mutual information whose result can be checked. | 9 |
 # | 01 | [Entropy](01_entropy.ipynb) | Entropy, conditional entropy, the chain rule and KL divergence on real captions; why entropy estimated from a sample is too small, and what repairs it. | 3 |
 # | 02 | [Mutual information](02_mutual_information.ipynb) | Mutual information three ways, the data processing inequality on real digits, the Gaussian closed form, nearest-neighbour estimates and where they collapse, and why an estimate is never put into a logarithm. | 10 |
-# | 03 | [Variational bounds](03_variational_bounds.ipynb) | Bounds on mutual information that a trained critic can reach: which hold, which stop at ln K, which scatter like e to the I, which overshoot, and what the default estimator does instead. | 69 |
-# | 10 | [Training on a GPU, and without one](10_gpu_training.ipynb) | From a laptop to a GPU to several: the limits of your own machine, a contrastive loss without the square of the batch, mixed precision, a run that survives being killed, and two processes that agree. | 92 |
+# | 03 | [Variational bounds](03_variational_bounds.ipynb) | Bounds on mutual information that a trained critic can reach: which hold, which stop at ln K, which scatter like e to the I, which overshoot, and what the default estimator does instead. | 83 |
+# | 10 | [Training on a GPU, and without one](10_gpu_training.ipynb) | From a laptop to a GPU to several: the limits of your own machine, a contrastive loss without the square of the batch, mixed precision, a run that survives being killed, and two processes that agree. | 41 |
 #
 # <!-- /map -->
 #

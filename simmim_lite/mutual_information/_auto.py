@@ -100,9 +100,10 @@ def learned(
     0.015 nats, at worst 0.116, and two standard errors held the truth in 96 % of runs. Sharp edges
     in several columns cost most, 0.04 to 0.09.
 
-    More than 256 columns, or N / 20, are reduced to as many principal components, and the estimate
-    is then said to be a lower bound. Networks are trained on at most 100,000 samples, and for at
-    most the 10 columns that correlation explains worst.
+    Between numbers, more than 256 columns, or N / 20, are reduced to as many principal components;
+    the estimate is then said to be a lower bound, and it may be a very low one. Networks are
+    trained on at most 100,000 samples, and for at most the 10 columns that correlation explains
+    worst.
 
     Args:
         seconds: stop to learn after so long; the estimate is then too close to `rank_gaussian`,

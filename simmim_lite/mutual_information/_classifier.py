@@ -34,7 +34,7 @@ def by_classifier(
     K, N = int(labels.max()) + 1, len(labels)
     # Tied values share the mean of their ranks: that most pixels are black is no noise.
     inputs = ndtri(rankdata(numbers, axis=0) / (N + 1))
-    inputs = (inputs - inputs.mean(axis=0)) / inputs.std(axis=0)
+    inputs = (inputs - inputs.mean(axis=0)) / np.maximum(inputs.std(axis=0), 1e-12)
     counts = np.stack([np.bincount(labels[folds != fold], minlength=K) for fold in range(FOLDS)])
     log_prior = np.log((counts + 0.5) / (counts + 0.5).sum(axis=1, keepdims=True))
     nets = _Classifiers(log_prior, inputs.shape[1], torch.Generator().manual_seed(seed))

@@ -27,7 +27,8 @@ class Estimate:
     history: tuple[float, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.nats:.3f} ± {self.standard_error:.3f} nats ({self.method})"
+        bound = "at least " if self.is_lower_bound else ""
+        return f"{bound}{self.nats:.3f} ± {self.standard_error:.3f} nats ({self.method})"
 
 
 def paired_samples(x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:

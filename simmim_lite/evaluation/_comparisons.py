@@ -1,4 +1,4 @@
-"""Results beside their truth, as tidy tables: one row a measurement."""
+"""Estimators and bounds beside the truth, as tidy tables: one row a measurement."""
 
 import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence

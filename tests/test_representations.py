@@ -1,0 +1,213 @@
+"""Probes, neighbours, clusters and ranks, against answers by hand and by brute force."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from simmim_lite.evaluation import (
+    cluster_accuracy,
+    linear_probe,
+    nearest_neighbours,
+    precision_at_k,
+    recall_at_k,
+)
+
+
+def blobs(N, classes=3, dim=5, seed=0, spread=0.1):
+    """Rows around unit vectors of their class, and labels."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(N) % classes
+    return np.eye(dim)[labels] + spread * rng.standard_normal((N, dim)), labels
+
+
+# Probes and neighbours
+
+
+@pytest.mark.parametrize("score", [linear_probe, nearest_neighbours])
+def test_what_is_there_is_found_and_what_is_not_is_chance(score):
+    x, labels = blobs(300)
+    x_test, test_labels = blobs(120, seed=1)
+    assert score(x, labels, x_test, test_labels) == 1
+    names = np.array(["a", "b", "c"])
+    assert score(torch.tensor(x), names[labels], torch.tensor(x_test), names[test_labels]) == 1
+    # Labels in another order: the mean of 120 draws of probability 1 / 3, to 4 standard errors.
+    shuffled = np.random.default_rng(2).permutation(labels)
+    assert abs(score(x, shuffled, x_test, test_labels) - 1 / 3) < 4 * np.sqrt(2 / 9 / 120)
+
+
+@pytest.mark.parametrize("score", [linear_probe, nearest_neighbours])
+def test_accuracy_is_of_the_test_rows(score):
+    x, labels = blobs(300)
+    x_test, test_labels = blobs(90, seed=1)
+    assert score(x, labels, x_test, np.r_[test_labels[:60], test_labels[60:] + 1]) == 2 / 3
+
+
+def test_probe_is_linear_and_does_not_mind_units():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((600, 2))
+    crossed = (x[:, 0] > 0) != (x[:, 1] > 0)
+    assert linear_probe(x[:400], crossed[:400], x[400:], crossed[400:]) < 0.65
+    assert nearest_neighbours(x[:400], crossed[:400], x[400:], crossed[400:]) > 0.9
+    straight = x[:, 0] + x[:, 1] > 0
+    units = np.array([1e-6, 1e6])
+    plain, odd = (
+        linear_probe(rows[:400], straight[:400], rows[400:], straight[400:])
+        for rows in (x, x * units)
+    )
+    assert odd == plain > 0.95
+
+
+def test_neighbours_vote_by_their_cosines():
+    angles = np.radians([0, 10, 170, 180, 190])
+    x = np.c_[np.cos(angles), np.sin(angles)] * np.array([[1], [9], [1], [1], [1]])
+    labels = np.array([0, 0, 1, 1, 1])
+    query = np.array([[0.1, 0.0], [-5.0, 0.1]])
+    # All five are asked; three of the other class stand on the other side.
+    assert nearest_neighbours(x, labels, query, [0, 1], k=5) == 1
+    assert nearest_neighbours(x, labels, query, [1, 0], k=1) == 0
+
+
+@pytest.mark.parametrize("score", [linear_probe, nearest_neighbours])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"train_labels": np.zeros(9)}, "train_features and train_labels: .*same number"),
+        ({"test_labels": np.zeros(3)}, "test_features and test_labels: .*same number"),
+        ({"test_features": np.ones((4, 2))}, "test_features: expected 3 columns"),
+        ({"train_features": np.full((10, 3), np.nan)}, "train_features: .*finite"),
+    ],
+)
+def test_classification_refuses(score, change, message):
+    arguments = {
+        "train_features": np.eye(10, 3) + 1,
+        "train_labels": np.arange(10) % 2,
+        "test_features": np.ones((4, 3)),
+        "test_labels": np.zeros(4),
+    }
+    with pytest.raises(ValueError, match=message):
+        score(**arguments | change)
+
+
+def test_neighbours_refuse_rows_without_direction_and_too_many():
+    x = np.ones((4, 2))
+    with pytest.raises(ValueError, match=r"test_features: .*row 1"):
+        nearest_neighbours(x, np.arange(4), np.array([[1, 2], [0, 0]]), [0, 1], k=1)
+    with pytest.raises(ValueError, match=r"k: .* in 1\.\.4, got 5"):
+        nearest_neighbours(x, np.arange(4), x, np.arange(4), k=5)
+
+
+# Clusters
+
+
+def best_assignment(labels, clusters):
+    names = np.unique(labels)
+    sizes = range(max(len(names), len(np.unique(clusters))))
+    codes = np.unique(clusters, return_inverse=True)[1]
+    return max(
+        np.mean(np.array([*names, *[-1] * len(sizes)])[list(order)][codes] == labels)
+        for order in itertools.permutations(sizes)
+    )
+
+
+@pytest.mark.parametrize("groups", [2, 4, 5])
+def test_cluster_accuracy_is_the_best_of_all_assignments(groups):
+    rng = np.random.default_rng(groups)
+    for _ in range(5):
+        labels, clusters = rng.integers(0, 4, 40), rng.integers(0, groups, 40)
+        assert cluster_accuracy(labels, clusters) == pytest.approx(
+            best_assignment(labels, clusters)
+        )
+
+
+def test_cluster_accuracy_by_hand():
+    labels = ["one", "one", "two", "two", "two", "three"]
+    assert cluster_accuracy(labels, [7, 7, 3, 3, 3, 5]) == 1
+    # The greedy choice of "two" for cluster 0 would give 3 / 6.
+    assert cluster_accuracy([1] * 2 + [2] * 5, [0, 0, 0, 0, 0, 1, 1]) == 4 / 7
+    assert cluster_accuracy(labels, [0] * 6) == 1 / 2
+    assert cluster_accuracy(labels, np.arange(6)) == 1 / 2
+    with pytest.raises(ValueError, match=r"labels and clusters: .*same number"):
+        cluster_accuracy([1, 2], [1, 2, 3])
+
+
+# Retrieval
+
+SCORES = np.array([[4.0, 3, 2, 1], [1, 2, 3, 4], [1, 4, 2, 3]])
+CANDIDATES = ["a", "b", "a", "c"]
+
+
+def test_retrieval_by_hand():
+    found = precision_at_k(SCORES, ["a", "a", "c"], CANDIDATES, 1)
+    assert found.value == pytest.approx(1 / 3)
+    assert found.chance == pytest.approx((2 + 2 + 1) / 12)
+    assert found.ceiling == 1
+    found = precision_at_k(SCORES, ["a", "a", "c"], CANDIDATES, 3)
+    assert found.value == pytest.approx((2 + 1 + 1) / 9)
+    assert found.chance == pytest.approx((2 + 2 + 1) / 12)
+    assert found.ceiling == pytest.approx((2 + 2 + 1) / 9)
+    found = recall_at_k(SCORES, ["a", "a", "c"], CANDIDATES, 1)
+    assert found == pytest.approx((0.5 / 3, 1 / 4, (0.5 + 0.5 + 1) / 3))
+    found = recall_at_k(torch.tensor(SCORES), ["a", "a", "c"], CANDIDATES, 2)
+    assert found == pytest.approx(((0.5 + 0.5 + 1) / 3, 1 / 2, 1))
+
+
+@pytest.mark.parametrize("k", [1, 3, 7])
+def test_retrieval_by_brute_force_and_equal_scores_at_random(k):
+    rng = np.random.default_rng(k)
+    scores = rng.integers(0, 4, (6, 7)).astype(float)  # many ties
+    queries, candidates = rng.integers(0, 3, 6), np.r_[0, 1, 2, rng.integers(0, 3, 4)]
+    precisions, recalls = [], []
+    for _ in range(3000):
+        order = np.argsort(-(scores + 0.5 * rng.random(scores.shape)), axis=1)[:, :k]
+        hits = (candidates[order] == queries[:, None]).sum(axis=1)
+        precisions.append(hits.mean() / k)
+        recalls.append((hits / (queries[:, None] == candidates).sum(axis=1)).mean())
+    # A mean of 3,000 x 6 shares: 4 standard errors, each below 0.5 / sqrt(18000).
+    assert precision_at_k(scores, queries, candidates, k).value == pytest.approx(
+        np.mean(precisions), abs=0.015
+    )
+    assert recall_at_k(scores, queries, candidates, k).value == pytest.approx(
+        np.mean(recalls), abs=0.015
+    )
+
+
+@pytest.mark.parametrize("score", [precision_at_k, recall_at_k])
+def test_no_meaning_is_chance_and_perfection_is_the_ceiling(score):
+    queries, candidates = np.sort(np.arange(50) % 5), np.sort(np.arange(30) % 5)
+    for k in (1, 4, 10):
+        constant = score(np.zeros((50, 30)), queries, candidates, k)
+        assert constant.value == pytest.approx(constant.chance)
+        perfect = score(queries[:, None] == candidates, queries, candidates, k)
+        assert perfect.value == pytest.approx(perfect.ceiling)
+        assert perfect.chance < perfect.ceiling
+
+
+def test_one_partner_each_is_the_usual_recall():
+    rng = np.random.default_rng(0)
+    scores = rng.standard_normal((40, 40)) + 2 * np.eye(40)
+    rank = (scores >= scores.diagonal()[:, None]).sum(axis=1)
+    found = recall_at_k(scores, np.arange(40), np.arange(40), 5)
+    assert found == pytest.approx((np.mean(rank <= 5), 5 / 40, 1))
+
+
+@pytest.mark.parametrize("score", [precision_at_k, recall_at_k])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((SCORES, ["a"] * 4, CANDIDATES), r"scores: .*\(4,\) and \(4,\), got \(3, 4\)"),
+        ((SCORES.T, ["a"] * 3, CANDIDATES), r"scores: .*\(3,\) and \(4,\), got \(4, 3\)"),
+        ((SCORES, ["a"] * 3, CANDIDATES, 5), r"k: .* in 1\.\.4, got 5"),
+        ((np.where(SCORES == 3, np.nan, SCORES), ["a"] * 3, CANDIDATES), "scores: .*row 0"),
+    ],
+)
+def test_retrieval_refuses(score, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        score(*arguments)
+
+
+def test_recall_of_nothing_is_refused():
+    with pytest.raises(ValueError, match=r"query_labels: .*1 others, the first in row 2"):
+        recall_at_k(SCORES, ["a", "b", "d"], CANDIDATES)
+    assert precision_at_k(SCORES, ["a", "b", "d"], CANDIDATES).ceiling == pytest.approx(2 / 3)

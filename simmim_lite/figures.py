@@ -5,6 +5,7 @@ a dashed black line, so that a reader finds it in every figure.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,6 +14,9 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from seaborn.utils import relative_luminance
+
+if TYPE_CHECKING:
+    from IPython.display import Audio
 
 TRUTH = {"color": "black", "linestyle": "--", "linewidth": 1.4}
 
@@ -178,4 +182,56 @@ def stacked_bars(
     ax.set(yticks=range(len(parts)), yticklabels=list(parts), xlabel="nats")
     ax.invert_yaxis()
     ax.grid(visible=False, axis="y")
+    return ax
+
+
+def audio_player(waveform: np.ndarray, rate: int) -> "Audio":
+    """A player for a waveform (T,), brought to full loudness: the last line of a notebook's cell.
+
+    The sound is stored in the notebook, at two bytes a sample and a third more for its encoding.
+    """
+    from IPython.display import Audio  # here, as only a notebook needs it, and brings it
+
+    return Audio(np.asarray(waveform), rate=rate)
+
+
+def pictures(
+    images: np.ndarray, titles: Sequence[object] | None = None, *, columns: int = 10
+) -> list[Axes]:
+    """Grey images (N, H, W) in rows of ``columns``, white ink drawn black, a title above each."""
+    titles = [""] * len(images) if titles is None else titles
+    rows = -(-len(images) // columns)
+    height = 0.9 if any(map(str, titles)) else 0.7
+    _, axes = plt.subplots(rows, columns, figsize=(0.75 * columns, height * rows), squeeze=False)
+    for ax in axes.flat:
+        ax.axis("off")
+    for ax, image, title in zip(axes.flat, images, titles, strict=False):
+        ax.imshow(image, cmap="gray_r")
+        ax.set_title(str(title), fontsize=8)
+    return list(axes.flat[: len(images)])
+
+
+def class_map(
+    points: np.ndarray,
+    classes: Sequence[object],
+    kinds: Sequence[str] | None = None,
+    *,
+    ax: Axes | None = None,
+) -> Axes:
+    """Points (N, 2) without axes, a colour each class and, if given, a marker each kind."""
+    ax = ax or plt.gca()
+    palette = "tab10" if len(np.unique(classes)) <= 10 else "husl"
+    names = np.asarray(classes).astype(str)  # else numbers would be a scale, not names
+    sns.scatterplot(
+        x=points[:, 0],
+        y=points[:, 1],
+        hue=names,
+        hue_order=[str(name) for name in np.unique(classes)],
+        style=kinds,
+        palette=palette,
+        s=22,
+        ax=ax,
+    )
+    ax.set(xticks=[], yticks=[])
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
     return ax

@@ -1,6 +1,10 @@
 """`figures.py`: what a reader reads off a figure is what was put in."""
 
+import base64
+import io
 import math
+import re
+import wave
 from collections.abc import Iterator
 
 import matplotlib.pyplot as plt
@@ -51,3 +55,39 @@ def test_error_table_names_tasks_estimators_and_families(ax):
     heights = {text.get_text(): text.get_position()[1] for text in ax.texts}
     assert heights["Gaussian"] == 1.0  # the middle of its two rows
     assert heights["manifold"] == 2.5
+
+
+def test_audio_player_holds_the_waveform_at_its_rate():
+    waveform = np.sin(np.arange(800) / 5) / 4
+    html = figures.audio_player(waveform, 8000)._repr_html_()
+    encoded = re.search(r"data:audio/wav;base64,([\w+/=]+)", html)[1]
+    with wave.open(io.BytesIO(base64.b64decode(encoded))) as file:
+        assert (file.getframerate(), file.getnframes()) == (8000, 800)
+        samples = np.frombuffer(file.readframes(800), "<i2") / 2**15
+    np.testing.assert_allclose(samples, waveform / np.abs(waveform).max(), atol=1e-4)
+
+
+def test_pictures_show_each_image_in_its_place(ax):
+    images = np.arange(3 * 4 * 5).reshape(3, 4, 5)
+    axes = figures.pictures(images, ["a", 2, "c"], columns=2)
+    assert [panel.get_title() for panel in axes] == ["a", "2", "c"]
+    for panel, image in zip(axes, images, strict=True):
+        assert np.array_equal(panel.images[0].get_array(), image)
+    assert len(axes[0].figure.axes) == 4
+    assert not axes[0].figure.axes[3].axison
+    assert axes[0].get_position().y0 > axes[2].get_position().y0
+    plt.close(axes[0].figure)
+
+
+def test_class_map_has_a_colour_each_class_and_a_marker_each_kind(ax):
+    points = np.array([[0.0, 1], [2, 3], [4, 5], [6, 7]])
+    figures.class_map(points, [10, 9, 10, 9], ["x", "x", "y", "y"], ax=ax)
+    drawn = ax.collections[0]
+    assert np.array_equal(drawn.get_offsets(), points)
+    colours = [tuple(colour) for colour in drawn.get_facecolors()]
+    assert colours[0] == colours[2] != colours[1] == colours[3]
+    assert len(drawn.get_paths()) == 4
+    assert not np.array_equal(drawn.get_paths()[0].vertices, drawn.get_paths()[2].vertices)
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels == ["9", "10", "x", "y"]
+    figures.class_map(points, ["a", "b", "a", "b"], ax=ax)

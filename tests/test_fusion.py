@@ -12,11 +12,13 @@ from torch.nn.functional import cross_entropy
 from simmim_lite.fusion import (
     FUSIONS,
     AverageFusion,
+    BayesClassifier,
     FusedClassifier,
     GatedFusion,
     ProductOfExperts,
     WeightedFusion,
     drop_modalities,
+    fit_temperature,
 )
 
 NAMES = ("image", "speech", "text")
@@ -316,3 +318,107 @@ def test_a_classifier_behind_a_fusion():
         model({"label": torch.arange(6)})
     with pytest.raises(ValueError, match="drop: "):
         FusedClassifier(make("gated"), 5, drop=-1)
+
+
+def test_a_classifier_trains_the_encoders_that_it_is_given():
+    """Items of one modality go through its encoder, vectors of the others straight on."""
+    encoder = nn.Linear(3, 8)
+    model = FusedClassifier(AverageFusion(("a", "b"), 8), 5, encoders={"a": encoder})
+    items, vectors = torch.randn(6, 3, generator=generator()), features(names=("b",))["b"]
+    logits = model({"a": items, "b": vectors})
+    torch.testing.assert_close(logits, model.head((encoder(items) + vectors) / 2))
+    torch.testing.assert_close(model({"b": vectors}), model.head(vectors))
+    cross_entropy(logits, torch.arange(6) % 5).backward()
+    assert encoder.weight.grad.abs().max() > 0
+    with pytest.raises(ValueError, match="encoders: expected some of a, b, got 'c'"):
+        FusedClassifier(AverageFusion(("a", "b"), 8), 5, encoders={"c": encoder})
+
+
+@pytest.mark.parametrize("factor", [0.3, 1.0, 4.0])
+def test_temperature_is_the_factor_by_which_logits_are_too_large(factor):
+    """Labels drawn from softmax(logits): 20,000 rows tell the temperature to about one percent."""
+    logits = 2 * torch.randn(20_000, 6, generator=generator())
+    labels = torch.multinomial(logits.softmax(dim=1), 1, generator=generator(1))[:, 0]
+    shift = 5 * torch.randn(20_000, 1, generator=generator(2))  # changes no probability
+    found = fit_temperature(factor * logits + shift, labels)
+    assert found == pytest.approx(factor, rel=0.04)
+
+
+def test_temperature_of_rows_without_a_mistake_is_small_and_finite():
+    assert 0.05 <= fit_temperature(torch.eye(4), torch.arange(4)) < 0.06
+    with pytest.raises(ValueError, match=r"logits, labels: .*got \(4, 4\) and \(3,\)"):
+        fit_temperature(torch.eye(4), torch.arange(3))
+    with pytest.raises(ValueError, match="logits, labels: "):
+        fit_temperature(torch.zeros(0, 4), torch.arange(0))
+
+
+def one_each(names=("a", "b"), classes=5):
+    """A trained-looking classifier of each modality."""
+    return {
+        name: FusedClassifier(AverageFusion([name], 8, seed=i), classes, seed=i)
+        for i, name in enumerate(names)
+    }
+
+
+def test_bayes_classifier_adds_log_probabilities_and_takes_out_the_prior():
+    prior = torch.tensor([0.1, 0.2, 0.3, 0.2, 0.2])
+    experts, rows = one_each(), features(names=("a", "b"))
+    bayes = BayesClassifier(experts, 5, prior=prior)
+    p, q = (experts[name](rows).softmax(dim=1) for name in ("a", "b"))
+    wanted = p * q / prior
+    wanted = wanted / wanted.sum(dim=1, keepdim=True)
+    torch.testing.assert_close(bayes(rows | {"label": torch.arange(6)}).exp(), wanted)
+    torch.testing.assert_close(bayes({"b": rows["b"]}).exp(), q)
+    present = torch.tensor([[True, False]]).expand(6, -1)
+    torch.testing.assert_close(bayes(rows | {"b": rows["b"] * math.nan}, present).exp(), p)
+
+
+def test_calibration_is_of_one_modality_and_is_saved():
+    experts = one_each()
+    with torch.no_grad():
+        experts["b"].head.weight.mul_(20)
+    bayes = BayesClassifier(experts, 5)
+    values = torch.randn(5000, 8, generator=generator(3))
+    logits = experts["b"]({"b": values}) / 3
+    labels = torch.multinomial(logits.softmax(dim=1), 1, generator=generator(4))[:, 0]
+    assert bayes.calibrate("b", values, labels) == pytest.approx(3, rel=0.1)
+    assert bayes.temperatures[0] == 1
+    torch.testing.assert_close(bayes({"b": values}), logits.log_softmax(dim=1), atol=0.3, rtol=0.1)
+    other = BayesClassifier(one_each(), 5)
+    other.load_state_dict(bayes.state_dict())
+    torch.testing.assert_close(other({"b": values}), bayes({"b": values}))
+    with pytest.raises(ValueError, match="name: expected one of 'a', 'b', got 'c'"):
+        bayes.calibrate("c", values, labels)
+
+
+def test_predictions_are_normalized_without_dropping_or_gradients():
+    model = FusedClassifier(make("gated"), 5, drop=1.0)
+    model.train()
+    predicted = model.predict(features())
+    assert model.training
+    assert not predicted.requires_grad
+    torch.testing.assert_close(predicted.exp().sum(dim=1), torch.ones(6))
+    torch.testing.assert_close(predicted, model.eval()(features()).log_softmax(dim=1))
+
+
+def test_the_loss_is_the_cross_entropy_of_the_labels():
+    logits, labels = torch.randn(6, 5, generator=generator()), torch.arange(6) % 5
+    by_hand = -logits.log_softmax(dim=1)[torch.arange(6), labels].mean()
+    torch.testing.assert_close(FusedClassifier.loss(logits, {"label": labels}), by_hand)
+
+
+class Shifted(nn.Linear):
+    """An encoder whose variation can be recognized."""
+
+    def augment(self, items, generator):
+        return items + torch.rand(1, generator=generator)
+
+
+def test_items_are_varied_by_their_encoders_and_nothing_else_is():
+    encoders = {"a": Shifted(3, 8), "b": nn.Linear(3, 8)}
+    model = FusedClassifier(AverageFusion(("a", "b", "c"), 8), 5, encoders=encoders)
+    batch = {name: torch.zeros(4, 3) for name in ("a", "b")} | {"label": torch.arange(4)}
+    varied = model.augment(batch, generator())
+    torch.testing.assert_close(varied["a"], torch.rand(1, generator=generator()).expand(4, 3))
+    assert all(torch.equal(varied[name], batch[name]) for name in ("b", "label"))
+    assert not batch["a"].any()

@@ -9,9 +9,11 @@ import torch
 from simmim_lite.evaluation import (
     cluster_accuracy,
     linear_probe,
-    nearest_neighbours,
+    neighbour_vote,
     precision_at_k,
+    read_out,
     recall_at_k,
+    retrieval_table,
 )
 
 
@@ -25,7 +27,7 @@ def blobs(N, classes=3, dim=5, seed=0, spread=0.1):
 # Probes and neighbours
 
 
-@pytest.mark.parametrize("score", [linear_probe, nearest_neighbours])
+@pytest.mark.parametrize("score", [linear_probe, neighbour_vote])
 def test_what_is_there_is_found_and_what_is_not_is_chance(score):
     x, labels = blobs(300)
     x_test, test_labels = blobs(120, seed=1)
@@ -37,7 +39,7 @@ def test_what_is_there_is_found_and_what_is_not_is_chance(score):
     assert abs(score(x, shuffled, x_test, test_labels) - 1 / 3) < 4 * np.sqrt(2 / 9 / 120)
 
 
-@pytest.mark.parametrize("score", [linear_probe, nearest_neighbours])
+@pytest.mark.parametrize("score", [linear_probe, neighbour_vote])
 def test_accuracy_is_of_the_test_rows(score):
     x, labels = blobs(300)
     x_test, test_labels = blobs(90, seed=1)
@@ -49,7 +51,7 @@ def test_probe_is_linear_and_does_not_mind_units():
     x = rng.standard_normal((600, 2))
     crossed = (x[:, 0] > 0) != (x[:, 1] > 0)
     assert linear_probe(x[:400], crossed[:400], x[400:], crossed[400:]) < 0.65
-    assert nearest_neighbours(x[:400], crossed[:400], x[400:], crossed[400:]) > 0.9
+    assert neighbour_vote(x[:400], crossed[:400], x[400:], crossed[400:]) > 0.9
     straight = x[:, 0] + x[:, 1] > 0
     units = np.array([1e-6, 1e6])
     plain, odd = (
@@ -65,11 +67,11 @@ def test_neighbours_vote_by_their_cosines():
     labels = np.array([0, 0, 1, 1, 1])
     query = np.array([[0.1, 0.0], [-5.0, 0.1]])
     # All five are asked; three of the other class stand on the other side.
-    assert nearest_neighbours(x, labels, query, [0, 1], k=5) == 1
-    assert nearest_neighbours(x, labels, query, [1, 0], k=1) == 0
+    assert neighbour_vote(x, labels, query, [0, 1], k=5) == 1
+    assert neighbour_vote(x, labels, query, [1, 0], k=1) == 0
 
 
-@pytest.mark.parametrize("score", [linear_probe, nearest_neighbours])
+@pytest.mark.parametrize("score", [linear_probe, neighbour_vote])
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -93,9 +95,9 @@ def test_classification_refuses(score, change, message):
 def test_neighbours_refuse_rows_without_direction_and_too_many():
     x = np.ones((4, 2))
     with pytest.raises(ValueError, match=r"test_features: .*row 1"):
-        nearest_neighbours(x, np.arange(4), np.array([[1, 2], [0, 0]]), [0, 1], k=1)
+        neighbour_vote(x, np.arange(4), np.array([[1, 2], [0, 0]]), [0, 1], k=1)
     with pytest.raises(ValueError, match=r"k: .* in 1\.\.4, got 5"):
-        nearest_neighbours(x, np.arange(4), x, np.arange(4), k=5)
+        neighbour_vote(x, np.arange(4), x, np.arange(4), k=5)
 
 
 # Clusters
@@ -130,6 +132,20 @@ def test_cluster_accuracy_by_hand():
     assert cluster_accuracy(labels, np.arange(6)) == 1 / 2
     with pytest.raises(ValueError, match=r"labels and clusters: .*same number"):
         cluster_accuracy([1, 2], [1, 2, 3])
+
+
+def test_read_out_is_its_three_readers():
+    x, labels = blobs(90, spread=0.6)
+    x_test, test_labels = blobs(60, seed=1, spread=0.6)
+    found = read_out(x, labels, x_test, test_labels)
+    assert found["linear probe"] == linear_probe(x, labels, x_test, test_labels)
+    assert found["20 neighbours"] == neighbour_vote(x, labels, x_test, test_labels)
+    assert 0.5 < found["k-means"] < 1
+    # k-means sees neither the training rows nor any label
+    others = read_out(x[::-1], labels, x_test, test_labels)
+    assert others["k-means"] == found["k-means"]
+    x_test, test_labels = blobs(60, seed=1)
+    assert read_out(x, labels, x_test, test_labels)["k-means"] == 1
 
 
 # Retrieval
@@ -211,3 +227,13 @@ def test_recall_of_nothing_is_refused():
     with pytest.raises(ValueError, match=r"query_labels: .*1 others, the first in row 2"):
         recall_at_k(SCORES, ["a", "b", "d"], CANDIDATES)
     assert precision_at_k(SCORES, ["a", "b", "d"], CANDIDATES).ceiling == pytest.approx(2 / 3)
+
+
+def test_retrieval_table_holds_both_directions():
+    first, second = ["a", "a", "c"], CANDIDATES
+    table = retrieval_table(torch.tensor(SCORES), first, second, names=("x", "y"), ks=(1, 2))
+    assert table.index.tolist() == ["x to y, P@1", "x to y, P@2", "y to x, P@1", "y to x, P@2"]
+    for k in (1, 2):
+        there, back = table.loc[f"x to y, P@{k}"], table.loc[f"y to x, P@{k}"]
+        assert tuple(there) == precision_at_k(SCORES, first, second, k)
+        assert tuple(back) == precision_at_k(SCORES.T, second, first, k)

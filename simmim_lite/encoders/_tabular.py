@@ -12,6 +12,9 @@ from simmim_lite.encoders._base import Encoder, seeded
 class TabularEncoder(Encoder):
     """Two layers after a standardization that is learned with them: (N, columns) -> (N, dim).
 
+    The unit of a column does not matter, as long as its standard deviation in that unit is well
+    above 0.003: batch normalization adds 1e-5 to the variance, so that constant columns stay 0.
+
     Args:
         columns: of the table.
         dim: columns of the output.

@@ -1,9 +1,12 @@
 """How good embeddings are, by what can be read from them: probes, neighbours, clusters, ranks."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from scipy.optimize import linear_sum_assignment
+from sklearn.cluster import KMeans
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics.cluster import contingency_matrix
 from sklearn.neighbors import KNeighborsClassifier
@@ -48,7 +51,7 @@ def linear_probe(
     return _accuracy(classifier, *data)
 
 
-def nearest_neighbours(
+def neighbour_vote(
     train_features: Any, train_labels: Any, test_features: Any, test_labels: Any, *, k: int = 20
 ) -> float:
     """Accuracy of the vote of the ``k`` training rows of the highest cosine, each with its cosine.
@@ -95,6 +98,27 @@ def cluster_accuracy(labels: Any, clusters: Any) -> float:
     check_same_length(labels=labels, clusters=clusters)
     counts = contingency_matrix(labels, clusters)
     return float(counts[linear_sum_assignment(counts, maximize=True)].sum() / len(labels))
+
+
+def read_out(
+    train_features: Any, train_labels: Any, test_features: Any, test_labels: Any
+) -> dict[str, float]:
+    """Accuracies of three readers of the same features, from the most help to the least.
+
+    Args:
+        train_features, train_labels, test_features, test_labels: as for `linear_probe`.
+
+    Returns:
+        "linear probe"; "20 neighbours"; "k-means" of the test rows alone, told nothing but the
+        number of classes, with its clusters named as in `cluster_accuracy`.
+    """
+    data = _classification(train_features, train_labels, test_features, test_labels)
+    kmeans = KMeans(len(np.unique(data[3])), n_init=10, random_state=0)
+    return {
+        "linear probe": linear_probe(*data),
+        "20 neighbours": neighbour_vote(*data, k=min(20, len(data[0]))),
+        "k-means": cluster_accuracy(data[3], kmeans.fit_predict(data[2])),
+    }
 
 
 class Retrieval(NamedTuple):
@@ -149,6 +173,38 @@ def recall_at_k(scores: Any, query_labels: Any, candidate_labels: Any, k: int = 
         k / np.shape(scores)[1],
         float((np.minimum(relevant, k) / relevant).mean()),
     )
+
+
+def retrieval_table(
+    scores: Any,
+    first_labels: Any,
+    second_labels: Any,
+    *,
+    names: tuple[str, str] = ("first", "second"),
+    ks: Sequence[int] = (1, 5),
+) -> pd.DataFrame:
+    """`precision_at_k` in both directions: a row each direction and k.
+
+    Args:
+        scores: (N, M) of two modalities.
+        first_labels, second_labels: (N,) and (M,).
+        names: of the modalities.
+
+    Returns:
+        Columns value, chance and ceiling; the index says "first to second, P@1".
+    """
+    scores, (first, second) = as_array("scores", scores), names
+    return pd.DataFrame(
+        {
+            f"{query} to {candidate}, P@{k}": precision_at_k(matrix, queries, candidates, k)
+            for query, candidate, matrix, queries, candidates in (
+                (first, second, scores, first_labels, second_labels),
+                (second, first, scores.T, second_labels, first_labels),
+            )
+            for k in ks
+        },
+        index=Retrieval._fields,
+    ).T
 
 
 def _classification(

@@ -8,7 +8,13 @@ untouched stub prints "not done yet", so that a notebook still runs from top to 
 # Each module registers its exercises when it is imported.
 from simmim_lite.exercises import (  # noqa: F401
     _bounds,
+    _encoders,
     _entropy,
+    _fusion,
+    _generation,
+    _manifold,
+    _memory,
+    _multimodal,
     _mutual_information,
     _start_here,
     _training,

@@ -13,12 +13,13 @@ bound on a whole population of pairs, without sampling.
 
 from simmim_lite.multimodal._model import MultimodalInfoMax
 from simmim_lite.multimodal._objective import OBJECTIVES, Critic, Information, minus_log
-from simmim_lite.multimodal._pairing import Pairing, Population
+from simmim_lite.multimodal._pairing import BlindPairing, Pairing, Population
 from simmim_lite.multimodal._population import exact_bound
 from simmim_lite.multimodal._views import lightness_and_colour
 
 __all__ = [
     "OBJECTIVES",
+    "BlindPairing",
     "Critic",
     "Information",
     "MultimodalInfoMax",

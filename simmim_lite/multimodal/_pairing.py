@@ -148,6 +148,19 @@ class Pairing:
         }
 
 
+class BlindPairing(Pairing):
+    """Pairs of which only items, their number and partners can be had.
+
+    Who trains on it shows that training sees no class: any other question is a PermissionError.
+    """
+
+    def __init__(self, pairs: Pairing):
+        self.items, self.indices, self._rows = pairs.items, pairs.indices, len(pairs)
+
+    def __getattr__(self, name: str) -> Any:
+        raise PermissionError(f"{name}: expected questions about items and partners only")
+
+
 class _Classes:
     """The items of one modality, class by class."""
 

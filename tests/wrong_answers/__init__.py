@@ -3,10 +3,34 @@
 ``WRONG[exercise][mistake]`` is a function that the exercise's check must reject.
 """
 
-from wrong_answers import _bounds, _entropy, _mutual_information, _start_here, _training
+from wrong_answers import (
+    _bounds,
+    _encoders,
+    _entropy,
+    _fusion,
+    _generation,
+    _manifold,
+    _memory,
+    _multimodal,
+    _mutual_information,
+    _start_here,
+    _training,
+)
 
 WRONG = {
     name: mistakes
-    for lesson in (_start_here, _entropy, _mutual_information, _bounds, _training)
+    for lesson in (
+        _start_here,
+        _entropy,
+        _mutual_information,
+        _bounds,
+        _encoders,
+        _fusion,
+        _training,
+        _multimodal,
+        _manifold,
+        _memory,
+        _generation,
+    )
     for name, mistakes in lesson.WRONG.items()
 }

@@ -1,25 +1,4 @@
-"""Fusion: vectors of several modalities into one, also where some are missing.
-
-``fusion({name: (N, dim)}, present=None) -> (N, dim)``. A modality that is not in the dictionary is
-missing in all rows; ``present`` says it row by row. What stands in a missing row, NaN for example,
-changes nothing and gets no gradient.
-
-| class | what it computes of the present modalities | can it tell a XOR b |
-|---|---|---|
-| `AverageFusion` | the mean | no |
-| `WeightedFusion` | a mean with learned weights, the same for all rows | no |
-| `GatedFusion` | a mean with weights that the rows themselves decide, feature by feature | yes |
-| `ConcatenationFusion` | a layer over all of them side by side | yes |
-| `BilinearFusion` | products of learned projections | yes |
-| `AttentionFusion` | modalities look at each other, then the mean | yes |
-| `ProductOfExperts` | of log-probabilities: what Bayes' rule says | no |
-
-"a XOR b" stands for synergy: what both modalities know together and none alone. With a linear layer
-behind it, the mean can only add up what each one says.
-
-All are made by ``Fusion(names, dim)``. After a call, ``weights`` (N, M) are the shares that the M
-modalities, in the order of ``names``, had in each row; None where there is no such thing.
-"""
+"""The kinds of fusion."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -27,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from simmim_lite._arguments import check_integer, check_number
+from simmim_lite._arguments import check_integer
 from simmim_lite.encoders import seeded
 
 
@@ -250,60 +229,6 @@ FUSIONS: dict[str, type[Fusion]] = {
     "attention": AttentionFusion,
     "experts": ProductOfExperts,
 }
-
-
-class FusedClassifier(nn.Module):
-    """A linear layer behind a fusion: what the modalities say together about a class.
-
-    Args:
-        fusion: of the modalities.
-        classes: how many.
-        drop: in training, probability of leaving each modality out (see `drop_modalities`).
-    """
-
-    def __init__(self, fusion: Fusion, classes: int, *, drop: float = 0.0, seed: int = 0):
-        super().__init__()
-        self.fusion = fusion
-        self.drop = check_number("drop", drop, minimum=0.0, maximum=1.0)
-        with seeded(seed):
-            self.head = nn.Linear(fusion.dim, check_integer("classes", classes, minimum=2))
-
-    def forward(self, batch: Mapping[str, Tensor], present: Tensor | None = None) -> Tensor:
-        """Vectors (N, dim) of some or all modalities -> logits (N, classes).
-
-        Other entries of the batch, labels say, are left alone.
-        """
-        features = {name: batch[name] for name in self.fusion.names if name in batch}
-        if self.training and self.drop and features:
-            N = len(next(iter(features.values())))
-            here = torch.tensor([name in features for name in self.fusion.names])
-            present = here.expand(N, -1) if present is None else present & here
-            present = drop_modalities(present, self.drop)
-        return self.head(self.fusion(features, present))
-
-
-def drop_modalities(
-    present: Tensor, probability: float, *, generator: torch.Generator | None = None
-) -> Tensor:
-    """Each present modality left out with this probability, for training; one a row remains.
-
-    A fusion that has seen modalities missing in training does without them later (Neverova et al.
-    2016, arXiv 1501.00102). Where all of a row would go, one of them, drawn uniformly, stays.
-
-    Args:
-        present: (N, M) bool, at least one a row.
-        probability: in [0, 1].
-
-    Returns:
-        (N, M) bool.
-    """
-    check_number("probability", probability, minimum=0.0, maximum=1.0)
-    draws = torch.rand(present.shape, generator=generator).to(present.device).where(present, -1)
-    kept = present & (draws >= probability)
-    spared = draws == draws.amax(
-        dim=1, keepdim=True
-    )  # also in rows that keep some: the first to stay
-    return kept | (spared & present)
 
 
 def _mix(weights: Tensor, stacked: Tensor) -> Tensor:

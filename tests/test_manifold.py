@@ -1,0 +1,484 @@
+"""Codes along a manifold: each part against a truth that is known, and the estimator as a whole."""
+
+import itertools
+import math
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from scipy import sparse
+from scipy.spatial import cKDTree
+from scipy.special import rel_entr
+from sklearn import datasets as toys
+from sklearn.base import clone
+from sklearn.cluster import KMeans
+from sklearn.model_selection import cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import check_estimator
+from torch import nn
+
+from simmim_lite import datasets, entropy
+from simmim_lite.evaluation import cluster_accuracy
+from simmim_lite.manifold import (
+    OBJECTIVES,
+    ManifoldInfoMax,
+    Warp,
+    code_information,
+    exchange_codes,
+    graph_codes,
+    iic,
+    imsat,
+    information_bound,
+    intrinsic_dimension,
+    merge_codes,
+    nearest_neighbours,
+    neighbour_graph,
+    oriented_gradients,
+    rim,
+    spectral_map,
+    virtual_adversarial_step,
+)
+from simmim_lite.mutual_information import ksg  # noqa: F401 - imports must not be circular
+
+RNG = np.random.default_rng
+
+
+def random_graph(N, seed=0):
+    weights = RNG(seed).random((N, N)) * (RNG(seed + 1).random((N, N)) < 0.3)
+    weights = weights + weights.T
+    np.fill_diagonal(weights, 0)
+    return sparse.csr_array(weights)
+
+
+def blobs(N=300, K=3, columns=4, seed=0):
+    """Far apart: centres on the axes at distance 10, deviation 1."""
+    y = RNG(seed).integers(K, size=N)
+    return 10 * np.eye(K, columns)[y] + RNG(seed + 1).normal(size=(N, columns)), y
+
+
+# --- neighbours -----------------------------------------------------------------------------
+
+
+def test_neighbours_are_those_of_a_tree():
+    x = RNG(0).normal(size=(500, 5)) + 1000  # far from the origin: cancellation would show
+    distance, index = nearest_neighbours(x, 4)
+    expected, others = cKDTree(x).query(x, 5)
+    np.testing.assert_allclose(distance, expected[:, 1:], rtol=1e-4)
+    assert (index == others[:, 1:]).mean() > 0.999
+
+
+def test_duplicates_are_neighbours_at_distance_zero_and_no_row_is_its_own():
+    x = np.repeat(RNG(0).normal(size=(20, 3)), 3, axis=0)
+    distance, index = nearest_neighbours(x, 2)
+    assert (distance == 0).all()
+    assert (index // 3 == np.arange(60)[:, None] // 3).all()
+    assert (index != np.arange(60)[:, None]).all()
+
+
+def test_distance_is_the_least_from_any_place_a_row_may_move_to():
+    x, moved = RNG(0).normal(size=(60, 3)), RNG(1).normal(size=(2, 60, 3))
+    distance, index = nearest_neighbours(x, 5, moved=iter(moved))
+    places = np.concatenate([x[None], moved])
+    table = np.linalg.norm(places[:, :, None] - x, axis=-1).min(axis=0)
+    np.fill_diagonal(table, np.inf)
+    np.testing.assert_allclose(distance, np.sort(table, axis=1)[:, :5], rtol=1e-4)
+    assert all(len(set(row)) == 5 for row in index.tolist())
+
+
+def test_weights_follow_the_local_unit_of_length():
+    x = RNG(0).normal(size=(80, 2))
+    distance, index = nearest_neighbours(x, 8)
+    graph = neighbour_graph(x, 8)
+    i, j = 3, index[3, 0]
+    unit = distance[:, 6].astype(float)
+    assert graph[i, j] == pytest.approx(math.exp(-(distance[3, 0] ** 2) / (unit[i] * unit[j])))
+    assert abs(graph - graph.T).max() == 0
+    assert graph.diagonal().max() == 0
+    # Another unit for all lengths changes nothing.
+    np.testing.assert_allclose(neighbour_graph(100 * x, 8).toarray(), graph.toarray(), rtol=1e-3)
+
+
+def test_graph_of_nothing_but_duplicates_is_finite():
+    assert np.isfinite(neighbour_graph(np.ones((30, 2)), 5).data).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((np.zeros((5, 2)), 5), "n_neighbors"),
+        (([[1.0], [np.nan], [2.0]], 1), "row 1"),
+    ],
+)
+def test_neighbours_refuse(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        nearest_neighbours(*arguments)
+
+
+def test_moved_copies_have_the_shape_of_x():
+    with pytest.raises(ValueError, match="moved"):
+        nearest_neighbours(np.eye(4), 2, moved=[np.eye(3)])
+
+
+# --- codes of a graph -----------------------------------------------------------------------
+
+
+def test_code_information_is_that_of_the_table_of_edges():
+    graph, codes = random_graph(40), RNG(2).integers(4, size=40)
+    table = np.zeros((4, 4))
+    np.add.at(table, (codes[:, None], codes[None]), graph.toarray())
+    expected = entropy.mutual_information(table / table.sum())
+    assert code_information(codes, graph) == pytest.approx(expected, abs=1e-12)
+
+
+def test_code_information_of_known_graphs():
+    """Separate groups of one size: ln K. A complete graph: next to nothing."""
+    groups = np.repeat(np.arange(4), 10)
+    cliques = sparse.csr_array((groups[:, None] == groups).astype(float))
+    assert code_information(groups, cliques) == pytest.approx(math.log(4))
+    assert code_information(groups, sparse.csr_array(np.ones((40, 40)))) == pytest.approx(0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_each_merger_loses_least(seed):
+    """Against trying all pairs."""
+    graph, codes = random_graph(40, seed), RNG(seed).integers(7, size=40)
+    codes = np.unique(codes, return_inverse=True)[1]
+    for K in range(int(codes.max()), 1, -1):
+        pairs = itertools.combinations(range(K + 1), 2)
+        trials = [code_information(np.where(codes == j, i, codes), graph) for i, j in pairs]
+        codes = merge_codes(codes, graph, K)
+        assert len(np.unique(codes)) == K
+        assert code_information(codes, graph) == pytest.approx(max(trials), abs=1e-12)
+
+
+def test_exchange_never_loses_and_keeps_all_codes():
+    graph, pieces = random_graph(60), np.arange(60) // 5
+    codes = pieces % 3
+    better = exchange_codes(codes, pieces, graph)
+    assert code_information(better, graph) > code_information(codes, graph)
+    assert set(better) == {0, 1, 2}
+    assert all(len(set(better[pieces == piece])) == 1 for piece in range(12))
+
+
+def test_spectral_map_tells_components_apart():
+    groups = np.repeat(np.arange(3), 20)
+    rows = spectral_map(sparse.csr_array((groups[:, None] == groups).astype(float)), 3)
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1)
+    same = rows @ rows.T
+    np.testing.assert_allclose(same, groups[:, None] == groups, atol=1e-6)
+
+
+@pytest.mark.parametrize("noise", [0.05, 0.1])
+@pytest.mark.parametrize("seed", range(3))
+def test_codes_of_two_moons(noise, seed):
+    """k-means has 75 %; single wrong points remain where the moons' noise overlaps."""
+    x, y = toys.make_moons(1000, noise=noise, random_state=seed)
+    graph = neighbour_graph(x)
+    codes = graph_codes(graph, 2, seed=seed)
+    assert cluster_accuracy(y, codes) > 0.995
+    assert code_information(codes, graph) > code_information(y, graph) - 1e-9
+    assert cluster_accuracy(y, KMeans(2, n_init=1, random_state=0).fit_predict(x)) < 0.8
+
+
+def test_codes_and_graph_have_one_length():
+    with pytest.raises(ValueError, match="graph"):
+        code_information([0, 1], random_graph(3))
+
+
+# --- objectives -----------------------------------------------------------------------------
+
+
+def logits_of_table(p):
+    return torch.tensor(np.log(p))
+
+
+def test_bound_on_a_toy_where_everything_is_exact():
+    """X uniform on 6 points, X' = a step on a ring, p(y|x) given: exact I(Y; X') by enumeration."""
+    p = RNG(0).dirichlet(np.ones(3), size=6)
+    joint = np.zeros((3, 6))  # p(y, x')
+    pairs = [(x, (x + step) % 6) for x in range(6) for step in (-1, 1)]
+    for x, moved in pairs:
+        joint[:, moved] += p[x] / len(pairs)
+    logits = logits_of_table(p)
+    x, moved = map(list, zip(*pairs, strict=True))
+    bound = information_bound(logits[x], logits[moved]).item()
+    exact = entropy.mutual_information(joint)
+    # The gap of a Barber-Agakov bound is the mean divergence of its decoder from the posterior.
+    posterior = joint / joint.sum(axis=0)
+    gap = rel_entr(posterior, p.T).sum(axis=0).mean()
+    assert bound == pytest.approx(exact - gap, abs=1e-12)
+    assert bound < exact
+
+
+def test_bound_reaches_ln_K_and_falls_to_zero():
+    certain = 200 * torch.eye(5, dtype=torch.float64).repeat(4, 1)
+    uniform = torch.zeros(20, 5, dtype=torch.float64)
+    assert information_bound(certain, certain).item() == pytest.approx(math.log(5))
+    assert information_bound(uniform, uniform).item() == pytest.approx(0)
+    assert rim(certain).item() == pytest.approx(math.log(5))
+    assert iic(certain, certain).item() == pytest.approx(math.log(5))
+    assert information_bound(certain, certain.roll(1, 0)).item() < -100  # surely wrong
+
+
+def test_relatives_agree_where_they_should():
+    first, second = torch.randn(2, 50, 4, dtype=torch.float64, generator=torch.manual_seed(0))
+    # Without a move the bound is RIM, and IMSAT with weights of one is the bound.
+    assert information_bound(first, first).item() == pytest.approx(rim(first).item())
+    ours = information_bound(first, second).item()
+    assert imsat(first, second, weight=1, balance=1).item() == pytest.approx(ours)
+    table = (first.softmax(1).T @ second.softmax(1) / 50).numpy()
+    expected = entropy.mutual_information((table + table.T) / 2)
+    assert iic(first, second).item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES.values(), ids=OBJECTIVES)
+def test_objectives_have_finite_gradients_at_certainty(objective):
+    logits = (500 * torch.eye(4)).requires_grad_()
+    objective(logits, logits.roll(1, 0).detach()).backward()
+    assert logits.grad.isfinite().all()
+
+
+def test_adversarial_step_changes_codes_most():
+    """For logits (w x, 0) it is along w, whatever else is tried."""
+    w = torch.tensor([3.0, 4.0])
+    network = lambda x: torch.stack([x @ w, 0 * x[:, 0]], 1)  # noqa: E731
+    x = torch.randn(20, 2, generator=torch.manual_seed(0))
+    moved = virtual_adversarial_step(network, x, 0.5, probe=0.01)
+    step = moved - x
+    torch.testing.assert_close(step.norm(dim=1), torch.full((20,), 0.5))
+    torch.testing.assert_close((step @ w).abs() / 5, torch.full((20,), 0.5), rtol=1e-3, atol=0)
+
+
+def test_adversarial_step_leaves_no_gradient_behind():
+    network = nn.Linear(2, 3)
+    moved = virtual_adversarial_step(network, torch.ones(4, 2), torch.arange(4.0))
+    assert network.weight.grad is None
+    assert not moved.requires_grad
+    torch.testing.assert_close((moved - 1).norm(dim=1), torch.arange(4.0))
+
+
+# --- intrinsic dimension --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["two_nn", "levina_bickel"])
+@pytest.mark.parametrize("dim", [1, 2, 5])
+def test_dimension_of_a_flat_torus_in_many_columns(method, dim):
+    """Circles have no rim; 5 % is three deviations of Two-NN at N = 4,000, and bends cost some."""
+    angle = RNG(dim).uniform(0, 2 * np.pi, (4000, dim))
+    x = np.hstack([np.cos(angle), np.sin(angle)]) @ RNG(0).normal(size=(2 * dim, 20))
+    # Distorted by a linear map, yet still of that dimension.
+    assert intrinsic_dimension(x, method) == pytest.approx(dim, rel=0.12 if dim == 5 else 0.05)
+
+
+def test_dimension_of_a_swiss_roll_is_two():
+    x, _ = toys.make_swiss_roll(2000, random_state=0)
+    assert intrinsic_dimension(x) == pytest.approx(2, rel=0.1)
+    assert intrinsic_dimension(np.vstack([x, x])) == pytest.approx(2, rel=0.1)  # duplicates
+
+
+def test_dimension_refuses_too_few_points():
+    with pytest.raises(ValueError, match="distinct rows"):
+        intrinsic_dimension(np.ones((50, 3)))
+
+
+# --- images ---------------------------------------------------------------------------------
+
+
+def test_no_move_is_no_change():
+    images = torch.rand(3, 1, 28, 28, generator=torch.manual_seed(0))
+    same = Warp()(images, torch.Generator().manual_seed(0), strength=0.0)
+    torch.testing.assert_close(same, images, atol=1e-5, rtol=0)
+
+
+def test_moves_are_small_different_and_repeatable():
+    images = torch.from_numpy(datasets.load_digits("test", full=False).images[::100, None] / 255)
+    images = images.float()
+    first, second = (Warp()(images, torch.Generator().manual_seed(s)) for s in (0, 0))
+    assert torch.equal(first, second)
+    ink = first.sum(dim=(1, 2, 3)) / images.sum(dim=(1, 2, 3))
+    assert ((ink > 0.5) & (ink < 1.7)).all()  # areas change by at most e^0.4, and nothing is lost
+    assert (first - images).abs().mean() > 0.01
+
+
+def test_shift_moves_by_pixels():
+    images = torch.zeros(200, 1, 28, 28)
+    images[:, :, 14, 14] = 1
+    warp = Warp(degrees=0, scale=0, stretch=0, shear=0, shift=0.1, elastic=0)
+    moved = warp(images, torch.Generator().manual_seed(0))
+    column = (moved.sum(dim=(1, 2)) * torch.arange(28.0)).sum(dim=1)
+    assert column.min() == pytest.approx(14 - 2.8, abs=0.15)
+    assert column.max() == pytest.approx(14 + 2.8, abs=0.15)
+
+
+def test_gradients_bear_a_shift_better_than_pixels():
+    digits = datasets.load_digits("test", full=False)
+    images = torch.from_numpy(digits.images[:, None] / 255).float()
+    features = oriented_gradients(images)
+    torch.testing.assert_close(features.norm(dim=1), torch.ones(len(images)))
+
+    def share_of_same_class(rows):
+        _, index = nearest_neighbours(rows, 1)
+        return (digits.labels[index[:, 0]] == digits.labels).mean()
+
+    # Measured: 0.954 against 0.900.
+    assert share_of_same_class(features) > share_of_same_class(images.flatten(1)) + 0.02
+
+
+# --- the estimator --------------------------------------------------------------------------
+
+
+def quick(n_clusters=3, **options):
+    return ManifoldInfoMax(n_clusters, **{"max_iter": 60, "random_state": 0, **options})
+
+
+def test_is_an_estimator_of_scikit_learn():
+    check_estimator(ManifoldInfoMax(max_iter=10), on_skip=None)
+
+
+def test_finds_blobs_and_says_how_sure_it_is():
+    x, y = blobs()
+    model = quick().fit(x)
+    assert cluster_accuracy(y, model.labels_) == 1
+    assert model.score(x) == pytest.approx(model.bound_)
+    assert math.log(3) - 0.1 < model.bound_ <= math.log(3)
+    np.testing.assert_allclose(model.predict_proba(x).sum(axis=1), 1)
+    assert [stage.name for stage in model.stages_] == [
+        "graph",
+        "first network",
+        "vote",
+        "codes learned",
+        "bound learned",
+    ]
+    assert model.n_iter_ == 90
+    assert list(model.get_feature_names_out()) == [f"manifoldinfomax{i}" for i in range(3)]
+
+
+def test_same_seed_same_codes_and_global_random_numbers_stay():
+    x, _ = blobs()
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    first, second = quick().fit(x), quick().fit(x)
+    assert torch.equal(torch.rand(1), expected)
+    np.testing.assert_array_equal(first.predict_proba(x), second.predict_proba(x))
+    again = pickle.loads(pickle.dumps(first))
+    np.testing.assert_array_equal(first.predict_proba(x), again.predict_proba(x))
+
+
+def test_works_in_pipelines_and_cross_validation():
+    x, y = blobs()
+    model = make_pipeline(StandardScaler(), quick())
+    codes = cross_val_predict(clone(model), x, cv=2, method="predict", n_jobs=2)
+    assert codes.shape == y.shape
+    assert cluster_accuracy(y, model.fit_predict(x)) == 1
+
+
+@pytest.mark.parametrize("augment", ["adversarial", lambda x, generator: x + 0.1])
+def test_other_moves(augment):
+    x, y = blobs()
+    model = quick(augment=augment).fit(x)
+    assert cluster_accuracy(y, model.labels_) == 1
+    assert model.score(x) == model.score(x)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_other_objectives_leave_what_is_clear(objective):
+    x, y = blobs()
+    assert cluster_accuracy(y, quick(objective=objective).fit(x).labels_) == 1
+
+
+def test_without_smoothness_the_moons_are_cut_straight():
+    x, y = toys.make_moons(1000, noise=0.05, random_state=0)
+    options = {"init": "random", "max_iter": 200, "random_state": 0}
+    cut = ManifoldInfoMax(2, objective="rim", **options).fit(x)
+    assert cluster_accuracy(y, cut.labels_) < 0.95
+    assert cut.stages_[-1].nats < math.log(2) - 0.02
+    ours = ManifoldInfoMax(2, max_iter=200, random_state=0).fit(x)
+    assert cluster_accuracy(y, ours.labels_) > 0.995
+    assert ours.stages_[-1].nats > cut.stages_[-1].nats
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        blobs()[0].astype(np.float16),
+        np.round(blobs()[0]).astype(int),
+        np.clip(blobs()[0] + 5, 0, 255).astype(np.uint8),
+        np.hstack([blobs()[0], np.ones((300, 2))]),
+        blobs()[0].tolist(),
+    ],
+    ids=["float16", "int", "uint8", "constant features", "list"],
+)
+def test_any_numbers_will_do(X):
+    assert cluster_accuracy(blobs()[1], quick().fit_predict(X)) > 0.99
+
+
+def test_one_feature_and_duplicates():
+    x = np.repeat([0.0, 0.1, 5.0, 5.1, 9.0, 9.1], 20)[:, None]
+    codes = quick().fit_predict(x)
+    assert cluster_accuracy(np.repeat([0, 1, 2], 40), codes) == 1
+
+
+def test_one_row_can_be_predicted_and_scored():
+    x, _ = blobs()
+    model = quick().fit(x)
+    assert model.predict(x[:1]) == model.labels_[:1]
+    assert model.score(x[:1]) <= 1e-9  # one row has no entropy
+
+
+@pytest.mark.parametrize(
+    ("X", "options", "error", "message"),
+    [
+        (np.eye(4), {"n_clusters": 5}, ValueError, "n_samples=4"),
+        (np.ones((40, 2)), {}, ValueError, "distinct rows"),
+        ([[0.0], [np.nan], [1.0]], {}, ValueError, "NaN"),
+        (sparse.eye_array(9), {}, TypeError, "[Ss]parse"),
+        (np.eye(9), {"augment": "mirror"}, ValueError, "augment"),
+        (np.ones((9, 10)) * np.arange(9)[:, None], {"augment": "image"}, ValueError, "square"),
+        (np.eye(9), {"augment": lambda x, generator: x[:2]}, ValueError, "augment"),
+        (np.eye(9), {"objective": "likelihood"}, ValueError, "objective"),
+        (np.eye(9), {"init": "k-means++"}, ValueError, "init"),
+        (np.eye(9), {"max_iter": 0}, ValueError, "max_iter"),
+        (np.eye(9), {"n_clusters": 2.0}, TypeError, "n_clusters"),
+        (np.eye(9), {"radius": -1}, ValueError, "radius"),
+    ],
+)
+def test_bad_input_is_named(X, options, error, message):
+    with pytest.raises(error, match=message):
+        quick(**options).fit(X)
+
+
+def test_progress_is_shown(capsys):
+    quick(verbose=True).fit(blobs()[0])
+    shown = capsys.readouterr().out
+    assert shown.count("nats after") == 5
+
+
+def test_images_of_eight_pixels():
+    x, y = toys.load_digits(n_class=4, return_X_y=True)
+    model = quick(4, augment="image", max_iter=80).fit(x[:400])
+    assert cluster_accuracy(y[400:], model.predict(x[400:])) > 0.9
+    assert 0 < model.score(x[400:]) < math.log(4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["wine", "breast_cancer", "digits"])
+def test_tables_are_no_worse_than_by_k_means(name):
+    """Three seeds, k-means in brackets: wine .95 (.97), cancer .95 (.91), digits .93 (.59)."""
+    x, y = getattr(toys, f"load_{name}")(return_X_y=True)
+    x, K = StandardScaler().fit_transform(x), len(np.unique(y))
+    ours = cluster_accuracy(y, ManifoldInfoMax(K, max_iter=200, random_state=0).fit(x).labels_)
+    theirs = cluster_accuracy(y, KMeans(K, n_init=10, random_state=0).fit_predict(x))
+    assert ours > theirs - 0.03
+
+
+@pytest.mark.slow
+def test_embedded_digits_are_sorted():
+    """Held-out accuracy of five seeds: see benchmarks/results/manifold.md."""
+    train, test = (datasets.load_digits(part, full=False) for part in ("train", "test"))
+    model = ManifoldInfoMax(10, augment="image", max_iter=600, batch_size=128, random_state=0)
+    model.fit(train.images.reshape(len(train), -1))
+    codes = model.predict(test.images.reshape(len(test), -1))
+    assert cluster_accuracy(test.labels, codes) > 0.97

@@ -183,7 +183,7 @@ K, ends = FIT["batch_size"], 1 + np.arange(len(history.epochs))
 figure, panels = plt.subplots(1, 2, figsize=(10, 3.6), width_ratios=(3, 2))
 for ax, bottom in zip(panels, (0, 2.1), strict=True):
     ax.axhline(TRUTH, label="truth: what the pairs share", **figures.TRUTH)
-    ax.axhline(ceilings[K], color="C3", linewidth=1.2, label=f"ceiling of {K} candidates")
+    ax.axhline(ceilings[K], color="0.5", linestyle=":", label=f"ceiling of {K} candidates")
     ax.plot(ends - 0.5, history["image-speech"], label=f"in training, {K} candidates")
     ax.plot(ends, history["held out"], label="all pairs of new images and new voices, exact")
     ax.set(xlabel="epoch", ylim=(bottom, 2.32))

@@ -190,7 +190,7 @@ assert bits < 0.7 * alone
 # **Formula.** A rectified flow (Liu et al. 2023) learns the mean direction of straight lines from noise $x_0$ to
 # codes $x_1$, and a sample follows it from $t = 0$ to $1$:
 #
-# $$v = \arg\min_v \mathrm{E}\, | v((1 - t) x_0 + t x_1, t, c) - (x_1 - x_0) |^2, \qquad \frac{dx}{dt} = v(x, t, c)$$
+# $$v = \operatorname{argmin}_v \mathrm{E}\, | v((1 - t) x_0 + t x_1, t, c) - (x_1 - x_0) |^2, \qquad \frac{dx}{dt} = v(x, t, c)$$
 #
 # It is a regression, with nobody to outwit. Guidance (Ho and Salimans 2022) goes further in the direction in
 # which the condition $c$ changes $v$: more agreement, less variety. The GAN beside it learns the same codes.

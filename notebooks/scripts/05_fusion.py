@@ -429,7 +429,7 @@ print(results.round(3).to_string(), f"\nto read both digits, and add: {ceiling:.
 assert results.loc[[*NAMES], "right"].max() < 0.12
 assert results.loc[["average", "weighted"], "right"].max() < 0.2
 assert abs(results.loc[["average", "weighted"], "loss"] - np.log(10)).max() < 0.02
-assert results.loc[["gated", "concatenation", "bilinear", "attention"], "right"].min() > 0.95
+assert results.loc[["gated", "concatenation", "bilinear", "attention"], "right"].min() > 0.93
 
 # %%
 axes = results["right"].plot.barh(figsize=(7, 2.8), xlabel="right")
@@ -442,7 +442,7 @@ plt.show()
 # %% [markdown]
 # Sums of opinions stay at a loss of $\ln 10$, as the proof says, and their guesses are little better than
 # blind. Joint fusions get about as far as reading both digits and adding does, which is limited by what the
-# encoders misread: with two other seeds of the encoders they ended between 94.6 % and 95.7 %, and reading and
+# encoders misread: with `SEED` 1 and 2 instead of 0 they ended between 94.6 % and 95.7 %, and reading and
 # adding at 94.4 % and 95.4 %. The product of experts is no way out: it is a sum of opinions, too, and here the
 # opinions are empty.
 #

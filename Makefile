@@ -2,9 +2,9 @@
 PYTHON ?= python3
 SIMMIM := .venv/bin/python -m simmim_lite
 
-.PHONY: run test check lab doctor notebooks clean
+.PHONY: run test check lab doctor reproduce notebooks clean
 
-run test lab doctor: .venv/installed
+run test lab doctor reproduce: .venv/installed
 	$(SIMMIM) $@
 
 check: .venv/installed

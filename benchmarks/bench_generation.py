@@ -52,7 +52,7 @@ PEERS = ("JMVAE", "MVTCAE", "MMVAEPlus")
 LATENT = 32
 BATCH = 128
 # Chosen on voices and pictures held out of the training split.
-SAMPLER = {"guidance": 2.0, "guide_from": 0.3, "noise": 1.25}
+SAMPLER = {"guidance": 3.0, "guide_from": 0.5, "noise": 1.4}
 SIZES = {  # steps of embedder, autoencoder, flow; widths of the last two
     False: {"steps": (300, 400, 600), "widths": (16, 192)},
     True: {"steps": (400, 700, 2500), "widths": (24, 320)},

@@ -41,7 +41,7 @@ PIXELS_OF_DIGITS = 784
 def ours(train: np.ndarray, test: np.ndarray, seed: int) -> Codes:
     """The default for 10,000 rows and more; a small set takes fewer steps."""
     images = train.shape[1] == PIXELS_OF_DIGITS
-    size = {"max_iter": 300} if len(train) < 10_000 else {}
+    size = {"max_iter": 400} if len(train) < 10_000 else {}
     model = ManifoldInfoMax(10, augment="image" if images else None, random_state=seed, **size)
     return model.fit_predict(train), model.predict(test)
 
@@ -102,7 +102,6 @@ def imsat(train: np.ndarray, test: np.ndarray, seed: int) -> Codes:
         10,
         augment="adversarial",
         objective="imsat",
-        init="random",
         max_iter=50 * len(train) // 250,
         batch_size=250,
         random_state=seed,

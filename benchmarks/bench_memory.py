@@ -3,9 +3,9 @@
     python benchmarks/bench_memory.py            # crashes and growth
     python benchmarks/bench_memory.py --crashes
     python benchmarks/bench_memory.py --quick    # 10,000 keys, 5 crashes
-    python benchmarks/bench_memory.py --real FILE
-        # all of MNIST and FSDD: which item under noise, which class across modalities; weights of
-        # the encoder are read from FILE, or trained (8 CPU minutes) and written there
+    python benchmarks/bench_memory.py --real FOLDER
+        # all of MNIST and FSDD: which item under noise, which class across modalities; the encoder
+        # is read from FOLDER (embedder-full-0.model), or trained (8 CPU minutes) and written there
 
 Keys are real: 8 x 8 patches of the embedded digits (64 numbers, length one), those of the training
 images stored, those of the test images asked for. They lie less in clusters than embeddings of
@@ -17,40 +17,34 @@ with 0 if all bars are kept.
 
 import argparse
 import importlib.util
-import multiprocessing
-import random
 import sys
 import tempfile
-import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from scipy.optimize import curve_fit
 from torch import Tensor
-from torch.nn.functional import normalize
 
-from simmim_lite.datasets import (
-    MODALITIES,
-    load_captions,
-    load_digits,
-    load_mnist,
-    load_speech,
-    paired_digits,
+from simmim_lite.datasets import MODALITIES, load_mnist
+from simmim_lite.memory import Exact, Faiss, Milvus, Ram, SimulatedMemory, SQLite
+from simmim_lite.reproduction._claims import Setting
+from simmim_lite.reproduction._crashes import killed, two_writers
+from simmim_lite.reproduction._memory import (
+    DIM,
+    NOISE,
+    cpu_seconds,
+    directions,
+    item_recall,
+    patches,
+    recall,
 )
-from simmim_lite.encoders import AudioEncoder, ImageEncoder, TextEncoder, Tokenizer
-from simmim_lite.memory import Exact, Faiss, Milvus, Ram, SimulatedMemory, SQLite, fingerprint
-from simmim_lite.multimodal import MultimodalInfoMax, Pairing
+from simmim_lite.reproduction._multimodal import embedder
 
-DIM, K = 64, 10
+K = 10
 QUERIES = 200
-NOISE = 0.25
 # recall and time of ours, with FAISS, at a million keys; then of real images, and across modalities
 BARS = {"recall": 0.99, "milliseconds": 1.0, "item": 0.999, "class": 0.985}
 
@@ -62,18 +56,6 @@ class Engine:
     make: Callable
     package: str
     largest: int
-
-
-@cache
-def patches(split: str, n: int) -> Tensor:
-    """(n, 64) unit vectors: different places of different images, without the empty ones."""
-    images = torch.from_numpy(load_digits(split, full=False).images).float() / 255
-    windows = images.unfold(1, 8, 1).unfold(2, 8, 1).reshape(-1, DIM)
-    windows = windows[windows.std(dim=1) > 0.1]
-    chosen = torch.randperm(len(windows), generator=torch.Generator().manual_seed(0))[:n]
-    if len(chosen) < n:
-        raise ValueError(f"n: expected at most {len(windows)}, got {n}")
-    return normalize(windows[chosen], dim=1)
 
 
 def ours(backend: Callable[[Path], object]) -> Callable:
@@ -175,8 +157,6 @@ ENGINES = {
 def compare(N: int, missed: list[str]) -> dict[str, float]:
     """A row for each engine that is practical at N keys; CPU milliseconds a query of each."""
     keys, queries = patches("train", N), patches("test", QUERIES)
-    scores = torch.cat([part @ keys.T for part in queries.split(20)])
-    tenth = scores.topk(K).values[:, -1]
     print(f"\n{N:,} keys: written, first read (which builds an index), then one query at a time")
     print(
         f"{'engine':<20} {'write s':>8} {'rows/s':>10} {'first s':>8} {'ms/query':>9} "
@@ -195,30 +175,20 @@ def compare(N: int, missed: list[str]) -> dict[str, float]:
                 lambda one, n: [one(q[None]) for q in queries[:n]], read, few
             )
             disk = sum(f.stat().st_size for f in Path(folder).rglob("*") if f.is_file()) / 1e6
-        hits = [
-            (scores[i, row.tolist()] >= tenth[i] - 1e-6).sum().item() for i, row in enumerate(found)
-        ]
-        recall, costs[name] = sum(hits) / (K * few), 1000 * spent / few
+        share, costs[name] = recall(found, queries, keys, K), 1000 * spent / few
         print(
             f"{name:<20} {written:>8.2f} {N / written:>10,.0f} {first:>8.2f} {costs[name]:>9.3f} "
-            f"{recall:>9.4f} {disk:>8.1f}",
+            f"{share:>9.4f} {disk:>8.1f}",
             flush=True,
         )
-        if "exact" in name and recall < 1:
-            missed.append(f"{name} at {N:,}: recall {recall:.4f}, not 1")
+        if "exact" in name and share < 1:
+            missed.append(f"{name} at {N:,}: recall {share:.4f}, not 1")
         if name == "ours, IVF" and N == MILLION:
-            if recall < BARS["recall"]:
-                missed.append(f"{name}: recall {recall:.4f}, not {BARS['recall']}")
+            if share < BARS["recall"]:
+                missed.append(f"{name}: recall {share:.4f}, not {BARS['recall']}")
             if costs[name] > BARS["milliseconds"]:
                 missed.append(f"{name}: {costs[name]:.2f} ms a query, not {BARS['milliseconds']}")
     return costs
-
-
-def cpu_seconds(action: Callable, *arguments: object) -> tuple[float, Any]:
-    """Seconds, and what the action returned."""
-    start = time.process_time()
-    result = action(*arguments)
-    return time.process_time() - start, result
 
 
 def fit(costs: dict[int, dict[str, float]]) -> None:
@@ -238,82 +208,8 @@ def fit(costs: dict[int, dict[str, float]]) -> None:
         print("{:<20} {:.3f} + {:.2f} (N / 1,000,000)^{:.2f}".format(name, *found))
 
 
-def open_memory(backend: str, path: Path) -> SimulatedMemory:
-    kind = {"SQLite": SQLite, "Milvus": Milvus}[backend]
-    return SimulatedMemory(DIM, backend=kind(path))
-
-
-def write_batches(backend: str, path: Path, name: str, batches: int, log: Path) -> None:
-    """Writes batches of 50, each noted in ``log`` as soon as it is acknowledged."""
-    torch.set_num_threads(1)
-    memory = open_memory(backend, path)
-    with log.open("wb", buffering=0) as acknowledged:
-        acknowledged.write(b"open\n")
-        for batch in range(batches):
-            keys = {"image": torch.randn(50, DIM), "text": torch.randn(50, DIM)}
-            texts = [f"{name} {batch} {i}" for i in range(50)]
-            ids = memory.write(keys, {"text": texts}, instance={"image": keys["image"]})
-            acknowledged.write(f"{batch} {ids[0]} {ids[-1]}\n".encode())
-    memory.close()
-
-
-def start_writer(backend: str, path: Path, name: str, batches: int) -> tuple[BaseProcess, Path]:
-    """The process, at work, and its log."""
-    log = path.with_name(f"{name}.log")
-    # A fork starts at once; Milvus has threads, which a fork would not take along.
-    context = multiprocessing.get_context("fork" if backend == "SQLite" else "spawn")
-    process = context.Process(target=write_batches, args=(backend, path, name, batches, log))
-    process.start()
-    while process.is_alive() and not (log.exists() and log.stat().st_size):
-        time.sleep(0.005)
-    return process, log
-
-
-def acknowledged(log: Path) -> list[str]:
-    lines = log.read_text().splitlines(keepends=True)
-    return [line for line in lines[1:] if line.endswith("\n")]
-
-
-def lost(memory: SimulatedMemory, lines: list[str], name: str) -> list[str]:
-    """Acknowledged batches that aren't there as they were written, and batches there by half."""
-    complaints = []
-    texts = dict(zip(memory.ids.tolist(), memory.values(memory.ids, "text"), strict=True))
-    for line in lines:
-        batch, first, last = map(int, line.split())
-        found = [texts.get(item) for item in range(first, last + 1)]
-        if found != [f"{name} {batch} {i}" for i in range(50)]:
-            complaints.append(f"batch {batch} of {name} was acknowledged and is gone")
-    counts = Counter(text.rsplit(" ", 1)[0] for text in texts.values())
-    complaints += [f"batch {batch} has {n} items" for batch, n in counts.items() if n != 50]
-    for kind in ("image", "text", "image/instance"):
-        if memory._backend.count(kind) != len(memory):
-            complaints.append(f"{kind}: {memory._backend.count(kind)} keys, {len(memory)} items")
-    return complaints
-
-
 def crash(backend: str, times: int, missed: list[str]) -> None:
-    """SIGKILL at random moments; after each the memory is opened and checked, later written on."""
-    moments, total, complaints = random.Random(0), 0, []
-    longest = {"SQLite": 0.6, "Milvus": 3.0}[backend]
-    with tempfile.TemporaryDirectory() as folder:
-        path, kept = Path(folder) / "memory.db", []
-        for trial in range(times):
-            if moments.random() < 0.2:  # else the same file suffers again
-                path, kept = Path(folder) / f"memory{trial}.db", []
-            process, log = start_writer(backend, path, f"run{trial}", 100_000)
-            time.sleep(moments.uniform(0, longest))
-            process.kill()
-            process.join()
-            kept.append((log.stem, acknowledged(log)))
-            total += len(kept[-1][1])
-            try:
-                with open_memory(backend, path) as memory:
-                    for name, lines in kept if len(memory) else []:
-                        complaints += lost(memory, lines, name)
-                    if len(memory):
-                        memory.read(torch.randn(1, DIM), "text", K)
-            except Exception as error:
-                complaints.append(f"unreadable after a kill: {error!r}")
+    total, complaints = killed(backend, times)
     print(
         f"{backend}: {times} kills, {total:,} batches of 50 acknowledged before them, "
         f"{len(complaints)} complaints",
@@ -322,79 +218,29 @@ def crash(backend: str, times: int, missed: list[str]) -> None:
     missed += [f"{backend}: {complaint}" for complaint in complaints]
 
 
-def two_writers(missed: list[str]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "memory.db"
-        running = [start_writer("SQLite", path, name, 200) for name in ("a", "b")]
-        for process, _ in running:
-            process.join()
-        with open_memory("SQLite", path) as memory:
-            for _, log in running:
-                lines = acknowledged(log)
-                missed += [f"two writers: {line}" for line in lost(memory, lines, log.stem)]
-                if len(lines) != 200:
-                    missed.append(f"two writers: {log.stem} wrote {len(lines)} batches of 200")
-            print(f"SQLite: two processes wrote {len(memory):,} items at the same time")
+def two(missed: list[str]) -> None:
+    items, complaints = two_writers()
+    print(f"SQLite: two processes wrote {items:,} items at the same time", flush=True)
+    missed += [f"two writers: {complaint}" for complaint in complaints]
 
 
-def recall_items(images: Tensor, missed: list[str]) -> None:
-    """Each of the images, noisy, asks for itself by its pixels."""
-    memory = SimulatedMemory(1)
-    ids = memory.write({"image": torch.ones(len(images), 1)}, instance={"image": images})
-    generator, right = torch.Generator().manual_seed(0), 0
-    for part in ids.split(5_000):
-        noisy = images[part] + NOISE * torch.randn(len(part), 784, generator=generator)
-        found = memory.read(noisy, "image", by="instance").ids[:, 0]
-        right += (found == part).sum().item()
-    share = right / len(ids)
-    print(f"the very image among {len(ids):,}, pixel noise {NOISE}: {share:.5f}")
-    if share < BARS["item"]:
-        missed.append(f"item recall {share:.5f}, not {BARS['item']}")
-
-
-def cross(path: Path, missed: list[str]) -> None:
-    """A test item of one modality asks the training triples, by its own and by other keys."""
-    pairs, tests = (paired_digits(split=split, full=True) for split in ("train", "test"))
-    speech, texts = load_speech("test", full=True), load_captions("train", full=True).texts
-    model = encoder(texts)
-    if path.exists():
-        model.load(path)
-    else:  # partners are drawn anew in each step
-        clips, digits = load_speech("train", full=True), load_digits("train", full=True)
-        items = {"image": digits.images, "speech": clips.waveforms, "text": texts}
-        labels = {"image": digits.labels, "speech": clips.labels}
-        model.fit(Pairing(items, labels), steps=3600, learning_rate=4e-3, progress=False)
-        model.save(path)
-    asked = model.project(tests.data | {"speech": speech.waveforms})
-    labels = {"image": tests.labels, "speech": speech.labels, "text": tests.labels}
-    name = fingerprint(model)
-    memory = SimulatedMemory(DIM, encoder=name)
-    memory.write(model.project(pairs.data), encoder=name)
-    print(f"class precision@1 over {len(memory):,} triples; queries in rows, keys in columns")
+def real(folder: Path) -> int:
+    """The very item, and the class across modalities, of all of MNIST and FSDD."""
+    missed: list[str] = []
+    images = torch.from_numpy(load_mnist("train").images).flatten(1) / 255
+    for clipped in (False, True):
+        share = item_recall(images, clipped=clipped)
+        kind = " clipped" * clipped
+        print(f"the very image among {len(images):,}, noise {NOISE}{kind}: {share:.5f}", flush=True)
+        if share < BARS["item"] and not clipped:
+            missed.append(f"item recall {share:.5f}, not {BARS['item']}")
+    found = directions(embedder(Setting(0, True, folder)), full=True)
+    print("class precision@1 over 60,000 triples; queries in rows, keys in columns")
     print(" " * 8, *(f"{keys:>8}" for keys in MODALITIES))
     for query in MODALITIES:
-        row = []
-        for keys in MODALITIES:
-            found = memory.read(asked[query], keys, encoder=name).ids[:, 0]
-            row.append((pairs.labels[found] == labels[query]).mean())
+        row = [found[query, keys] for keys in MODALITIES]
         print(f"{query:>8}", *(f"{share:>8.4f}" for share in row), flush=True)
         missed += [f"{query}: precision {share:.4f}" for share in row if share < BARS["class"]]
-
-
-def encoder(texts: list[str]) -> MultimodalInfoMax:
-    encoders = {
-        "image": ImageEncoder(width=24, turn=0.0),
-        "speech": AudioEncoder(width=96, seconds=0.7),
-        "text": TextEncoder(Tokenizer.from_texts(texts)),
-    }
-    return MultimodalInfoMax(encoders, DIM)
-
-
-def real(path: Path) -> int:
-    torch.set_num_threads(1)
-    missed: list[str] = []
-    recall_items(torch.from_numpy(load_mnist("train").images).flatten(1) / 255, missed)
-    cross(path, missed)
     return report(missed)
 
 
@@ -404,14 +250,13 @@ def report(missed: list[str]) -> int:
 
 
 def main(quick: bool, crashes: bool) -> int:
-    torch.set_num_threads(1)
     absent = {e.package for e in ENGINES.values() if not importlib.util.find_spec(e.package)}
     print("left out, not installed:", ", ".join(sorted(absent)) or "none")
     missed: list[str] = []
-    crash("SQLite", 5 if quick else 50, missed)  # first, before libraries have threads of their own
-    two_writers(missed)
+    crash("SQLite", 5 if quick else 50, missed)
+    two(missed)
     if importlib.util.find_spec("milvus_lite"):
-        crash("Milvus", 2 if quick else 10, missed)
+        crash("Milvus", 2 if quick else 50, missed)
     if not crashes:
         sizes = [10_000] if quick else [1_000, 10_000, 100_000, MILLION]
         fit({N: compare(N, missed) for N in sizes})
@@ -421,7 +266,8 @@ def main(quick: bool, crashes: bool) -> int:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="10,000 keys, 5 crashes")
-    parser.add_argument("--real", type=Path, metavar="FILE", help="all of MNIST and FSDD")
+    parser.add_argument("--real", type=Path, metavar="FOLDER", help="all of MNIST and FSDD")
     parser.add_argument("--crashes", action="store_true", help="only these")
     options = parser.parse_args()
+    torch.set_num_threads(1)
     sys.exit(real(options.real) if options.real else main(options.quick, options.crashes))

@@ -5,10 +5,10 @@
     python benchmarks/bench_mutual_information.py --estimators ennemi bmi:cca --python bmi=PATH
     python benchmarks/bench_mutual_information.py --merge ours.csv peers.csv --figure errors.png
 
-The tasks and their halves are in ``mutual_information_tasks.py``. A peer gets the same samples as
-a file, and an environment of its own, whose Python ``--python`` names (how to make each is said in
-``mutual_information_peers.py``). The runs go to a tidy CSV, a summary to the screen and to
-Markdown beside it. ``--merge`` runs nothing: of runs that are in several files, the last counts.
+The tasks and their halves are in ``simmim_lite/reproduction/_tasks.py``. A peer gets the same
+samples as a file, and an environment of its own, whose Python ``--python`` names (how to make each
+is said in ``mutual_information_peers.py``). The runs go to a tidy CSV, a summary to the screen and
+to Markdown beside it. ``--merge`` runs nothing: of runs that are in several files, the last counts.
 """
 
 import argparse
@@ -26,9 +26,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from mutual_information_peers import PEERS
-from mutual_information_tasks import HALVES
 
 from simmim_lite.mutual_information import ESTIMATORS, estimate
+from simmim_lite.reproduction._tasks import HALVES
 
 OURS = ("auto", *ESTIMATORS)
 COPULAS = ("Gaussian", "monotone", "null")  # the families where correlation says it all

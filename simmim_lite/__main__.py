@@ -43,6 +43,19 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("numbers", nargs="*", metavar="NN", help="default: all notebooks")
         command.add_argument("--notebooks", type=Path, metavar="DIR", help="default: this clone's")
 
+    reproduce = add("reproduce", "measure every claim again, and write a report that reads offline")
+    reproduce.add_argument("--full", action="store_true", help="on the full data sets")
+    reproduce.add_argument("--only", nargs="+", default=(), metavar="NAME", help="experiments")
+    reproduce.add_argument("--seeds", type=int, metavar="N", help="at most so many of each")
+    reproduce.add_argument("--processes", type=int, metavar="N", help="default: one a CPU core")
+    reproduce.add_argument("--output", type=Path, default=Path("build/report"), metavar="DIR")
+    reproduce.add_argument(
+        "--measured", type=Path, metavar="FILE", help="results.json of a run, instead of a new one"
+    )
+    reproduce.add_argument(
+        "--keep", action="store_true", help="put the results into this clone and its README"
+    )
+
     test = add("test", "lint, unit tests, and nbval on every notebook")
     test.add_argument("--fast", action="store_true", help="lint and the fast unit tests alone")
     add("lab", "open JupyterLab on the map of notebooks")
@@ -119,10 +132,40 @@ def _build(options: argparse.Namespace) -> int:
     return len(lines) > 0
 
 
-def _in_clone(*module: str | Path) -> int:
-    """Run ``python -m module ...`` in the clone; its exit code."""
+def _reproduce(options: argparse.Namespace) -> int:
+    from simmim_lite import reproduction
+
+    if options.keep:
+        _clone_only()
+    if options.measured:
+        results = reproduction.judged_again(options.measured)
+    else:
+        results = reproduction.reproduce(
+            options.output,
+            full=options.full,
+            only=options.only,
+            seeds=options.seeds,
+            processes=options.processes,
+        )
+    report = options.output / "index.html"
+    reproduction.write_report(results, report)
+    if options.keep:
+        reproduction.keep(results, CLONE)
+    for outcome in results.failed:
+        print(f"{outcome.verdict}: {outcome.experiment}, {outcome.claim.name}")
+    print(f"{len(results.outcomes)} claims, {len(results.failed)} of them do not hold")
+    print(f"report: {report}")
+    return len(results.failed) > 0
+
+
+def _clone_only() -> None:
     if not (CLONE / "pyproject.toml").is_file():
         raise ValueError("this command needs a clone of the repository, not the package alone")
+
+
+def _in_clone(*module: str | Path) -> int:
+    """Run ``python -m module ...`` in the clone; its exit code."""
+    _clone_only()
     return subprocess.run([sys.executable, "-m", *map(str, module)], cwd=CLONE).returncode
 
 
@@ -158,6 +201,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return _run(options)
             case "build":
                 return _build(options)
+            case "reproduce":
+                return _reproduce(options)
             case "test":
                 return _test(fast=options.fast)
             case _:

@@ -4,7 +4,7 @@ Colours are seaborn's colour-blind palette and the perceptually even map "mako";
 a dashed black line, so that a reader finds it in every figure.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
@@ -151,6 +151,23 @@ def error_table(errors: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     ax.xaxis.tick_top()
     ax.set_xticks(ax.get_xticks(), list(errors.columns), rotation=45, ha="left")
     ax.set(xlabel="", ylabel="")
+    return ax
+
+
+def reliability(tables: Mapping[str, pd.DataFrame], *, ax: Axes | None = None) -> Axes:
+    """Accuracy against confidence, a line each table of `evaluation.reliability_table`.
+
+    Bars are the intervals of the accuracy; on the dashed line probabilities are right.
+    """
+    ax = ax or plt.gca()
+    for name, table in tables.items():
+        x, y = table["confidence"], table["accuracy"]
+        bars = [y - table["low"], table["high"] - y]
+        ax.errorbar(x, y, np.clip(bars, 0, None), fmt="o-", capsize=2, label=name)
+    low = min(table["confidence"].min() for table in tables.values())
+    ax.plot([low, 1], [low, 1], label="right probabilities", **TRUTH)
+    ax.set(xlabel="confidence", ylabel="accuracy")
+    ax.legend()
     return ax
 
 

@@ -91,3 +91,16 @@ def test_class_map_has_a_colour_each_class_and_a_marker_each_kind(ax):
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert labels == ["9", "10", "x", "y"]
     figures.class_map(points, ["a", "b", "a", "b"], ax=ax)
+
+
+def test_reliability_draws_each_table_with_its_intervals_and_the_right_line(ax):
+    table = pd.DataFrame(
+        {"confidence": [0.5, 0.9], "accuracy": [0.4, 1.0], "low": [0.3, 0.9], "high": [0.6, 1.0]}
+    )
+    assert figures.reliability({"one": table, "two": table / 2}, ax=ax) is ax
+    names = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert sorted(names) == ["one", "right probabilities", "two"]
+    truth = next(line for line in ax.lines if line.get_label() == "right probabilities")
+    assert truth.get_xdata().tolist() == truth.get_ydata().tolist() == [0.25, 1]
+    segments = ax.collections[0].get_segments()
+    assert np.allclose(segments, [[[0.5, 0.3], [0.5, 0.6]], [[0.9, 0.9], [0.9, 1.0]]])

@@ -18,6 +18,7 @@ from simmim_lite.generation import (
     CrossModalGenerator,
     LatentGenerator,
     RectifiedFlow,
+    WhitenedKeys,
     bits_per_dimension,
     condition_batches,
     griffin_lim,
@@ -429,7 +430,8 @@ def test_what_was_written_after_training_is_drawn_around_and_named(world):
     assert made.known == 39
     filled(world, new, memory)
     # The autoencoder is untrained: all of the items is in what it loses.
-    out = made.generate(first[new[:4]], "first", "first", detail=1.0, seed=1)
+    options = {"neighbours": 16, "detail": 1.0, "seed": 1}
+    out = made.generate(first[new[:4]], "first", "first", **options)
     assert out.remembered.all()
     assert (out.ids >= 40).all()  # only new items, no others
     truth = first[labels == 2]
@@ -467,3 +469,68 @@ def test_generators_need_what_they_are_conditioned_on(world):
     with pytest.raises(ValueError, match="target: expected one of 'first', got 'text'"):
         made.generate(torch.zeros(1, 4), "first", "text")
     assert made.generate(torch.zeros(1, 4), "first", "first").ids.shape == (1, 0)
+
+
+def test_a_modality_that_knows_only_the_class_finds_a_single_new_item(world):
+    """Keys of "first" are of style, and say the wrong class; those of "text" are right."""
+    first, labels, embedder, z, space = world
+    old, new = np.flatnonzero(labels != 2), np.flatnonzero(labels == 2)
+    memory = SimulatedMemory(8)
+    for rows in (old, new[:1]):
+        memory.write(
+            {"first": -z["first"][rows], "text": z["first"][rows]},
+            {"first": first[rows].numpy()},
+            instance={"first": space.encode(first[rows])[0]},
+        )
+    flow = LatentGenerator(space, RectifiedFlow(2, 8, width=8, blocks=1))
+    args = embedder, {"first": flow}, memory
+    for search, found in ((None, False), ({"first": "text"}, True)):
+        made = CrossModalGenerator(*args, known=39, beta=1e4, search=search)
+        out = made.generate(first[new[:1]], "first", "first")
+        assert out.remembered.all() == found
+    with pytest.raises(ValueError, match="search: expected one of 'first', 'text', got 'third'"):
+        CrossModalGenerator(*args, search={"first": "third"})
+
+
+class _Identity(nn.Module):
+    def encode(self, items):
+        return {name: torch.as_tensor(x).float() for name, x in items.items()}
+
+
+def test_whitened_keys_find_what_differs_where_training_was_narrow():
+    """Training fills nine columns; a new class differs in a tenth, narrow one."""
+    rng = np.random.default_rng(0)
+    spread, shift = np.array([2.0] * 9 + [0.05]), np.array([0.0] * 9 + [0.5])
+    train = rng.standard_normal((400, 10)) * spread
+    new = rng.standard_normal((400, 10)) * spread + shift
+    keys = WhitenedKeys(_Identity(), {"x": train}, dim=10)
+    known, asked = keys({"x": np.concatenate([train, new[:20]])})["x"], keys({"x": new[20:]})["x"]
+    assert known.norm(dim=1) == pytest.approx(torch.ones(420))
+    found = (asked @ known.T).argmax(dim=1) >= 400
+    plain = nn.functional.normalize(torch.tensor(np.concatenate([train, new[:20]])), dim=1)
+    missed = (nn.functional.normalize(torch.tensor(new[20:]), dim=1) @ plain.T).argmax(dim=1) < 400
+    assert found.float().mean() > 0.95
+    assert missed.float().mean() > 0.5
+    alone = keys({"x": train})["x"]
+    assert torch.allclose(alone.T.cov(), torch.eye(10) / 10, atol=0.03)  # all directions as wide
+    with pytest.raises(ValueError, match=r"dim: expected a whole number in 1\.\.10, got 11"):
+        WhitenedKeys(_Identity(), {"x": train}, dim=11)
+    with pytest.raises(ValueError, match=r"items: expected some of \['x'\], got \['y'\]"):
+        keys({"y": train})
+
+
+def test_whitened_keys_search_their_own_modality_only(world):
+    first, labels, embedder, _, space = world
+    keys = WhitenedKeys(embedder, {"first": first, "text": first}, dim=8)
+    memory, old = SimulatedMemory(8), np.flatnonzero(labels != 2)
+    for rows in (old, np.flatnonzero(labels == 2)):
+        items = {"first": first[rows], "text": first[rows]}
+        instance = {"first": space.encode(first[rows])[0]}
+        memory.write(keys(items), {"first": first[rows].numpy()}, instance=instance)
+    flow = LatentGenerator(space, RectifiedFlow(2, 8, width=8, blocks=1))
+    made = CrossModalGenerator(embedder, {"first": flow}, memory, known=39, keys=keys)
+    out = made.generate(first[labels == 2], "text", "first")
+    assert out.remembered.all()  # 20 new ones among 64 hits of 60
+    assert not made.generate(first[old[:5]], "text", "first").remembered.any()
+    with pytest.raises(ValueError, match=r"keys: expected none, as \['first'\] need shared ones"):
+        CrossModalGenerator(embedder, {}, memory, keys=keys, search={"first": "text"})

@@ -2,12 +2,16 @@
 
 import itertools
 import math
+import os
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
 from scipy import sparse
+from scipy.ndimage import correlate
 from scipy.spatial import cKDTree
 from scipy.special import rel_entr
 from sklearn import datasets as toys
@@ -16,8 +20,8 @@ from sklearn.cluster import KMeans
 from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import check_estimator
 from torch import nn
+from torch.nn import functional as F
 
 from simmim_lite import datasets, entropy
 from simmim_lite.evaluation import cluster_accuracy
@@ -26,9 +30,11 @@ from simmim_lite.manifold import (
     ManifoldInfoMax,
     Warp,
     code_information,
+    distortion,
     exchange_codes,
     graph_codes,
     iic,
+    image_neighbours,
     imsat,
     information_bound,
     intrinsic_dimension,
@@ -38,6 +44,7 @@ from simmim_lite.manifold import (
     oriented_gradients,
     rim,
     spectral_map,
+    straightened,
     virtual_adversarial_step,
 )
 from simmim_lite.mutual_information import ksg  # noqa: F401 - imports must not be circular
@@ -77,16 +84,6 @@ def test_duplicates_are_neighbours_at_distance_zero_and_no_row_is_its_own():
     assert (index != np.arange(60)[:, None]).all()
 
 
-def test_distance_is_the_least_from_any_place_a_row_may_move_to():
-    x, moved = RNG(0).normal(size=(60, 3)), RNG(1).normal(size=(2, 60, 3))
-    distance, index = nearest_neighbours(x, 5, moved=iter(moved))
-    places = np.concatenate([x[None], moved])
-    table = np.linalg.norm(places[:, :, None] - x, axis=-1).min(axis=0)
-    np.fill_diagonal(table, np.inf)
-    np.testing.assert_allclose(distance, np.sort(table, axis=1)[:, :5], rtol=1e-4)
-    assert all(len(set(row)) == 5 for row in index.tolist())
-
-
 def test_weights_follow_the_local_unit_of_length():
     x = RNG(0).normal(size=(80, 2))
     distance, index = nearest_neighbours(x, 8)
@@ -114,11 +111,6 @@ def test_graph_of_nothing_but_duplicates_is_finite():
 def test_neighbours_refuse(arguments, message):
     with pytest.raises(ValueError, match=message):
         nearest_neighbours(*arguments)
-
-
-def test_moved_copies_have_the_shape_of_x():
-    with pytest.raises(ValueError, match="moved"):
-        nearest_neighbours(np.eye(4), 2, moved=[np.eye(3)])
 
 
 # --- codes of a graph -----------------------------------------------------------------------
@@ -170,13 +162,15 @@ def test_spectral_map_tells_components_apart():
     np.testing.assert_allclose(same, groups[:, None] == groups, atol=1e-6)
 
 
-@pytest.mark.parametrize("noise", [0.05, 0.1])
-@pytest.mark.parametrize("seed", range(3))
-def test_codes_of_two_moons(noise, seed):
-    """k-means has 75 %; single wrong points remain where the moons' noise overlaps."""
-    x, y = toys.make_moons(1000, noise=noise, random_state=seed)
+@pytest.mark.parametrize(("noise", "draw"), [(0.05, 0), (0.05, 1), (0.1, 0), (0.1, 1), (0.1, 8)])
+def test_codes_of_two_moons(noise, draw):
+    """k-means has 75 %; single wrong points remain where the moons' noise overlaps.
+
+    The last draw is one where three restarts do not find the codes of most information.
+    """
+    x, y = toys.make_moons(1000, noise=noise, random_state=draw)
     graph = neighbour_graph(x)
-    codes = graph_codes(graph, 2, seed=seed)
+    codes = graph_codes(graph, 2)
     assert cluster_accuracy(y, codes) > 0.995
     assert code_information(codes, graph) > code_information(y, graph) - 1e-9
     assert cluster_accuracy(y, KMeans(2, n_init=1, random_state=0).fit_predict(x)) < 0.8
@@ -322,8 +316,80 @@ def test_gradients_bear_a_shift_better_than_pixels():
         _, index = nearest_neighbours(rows, 1)
         return (digits.labels[index[:, 0]] == digits.labels).mean()
 
-    # Measured: 0.954 against 0.900.
+    # Measured: 0.951 against 0.916.
     assert share_of_same_class(features) > share_of_same_class(images.flatten(1)) + 0.02
+
+
+def by_plain_loops(first, second, reach):
+    """The definition of the image distortion model, pixel by pixel, zeros outside the image."""
+    sobel = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 4
+    fields = []
+    for image in (first, second):
+        edges = np.stack([correlate(image, kernel, mode="constant") for kernel in (sobel, sobel.T)])
+        fields.append(np.pad(edges, ((0, 0), (reach + 1,) * 2, (reach + 1,) * 2)))
+    around = np.arange(-1, 2)
+    total = 0.0
+    for row, column in itertools.product(*map(range, first.shape)):
+        y, x = row + reach + 1, column + reach + 1
+        here = fields[0][:, y + around][:, :, x + around]
+        total += min(
+            ((here - fields[1][:, y + down + around][:, :, x + right + around]) ** 2).sum()
+            for down, right in itertools.product(range(-reach, reach + 1), repeat=2)
+        )
+    return total
+
+
+@pytest.mark.parametrize("reach", [0, 1, 2])
+def test_distortion_is_that_of_plain_loops(reach):
+    first, second = RNG(reach).random((2, 3, 7, 6))
+    measured = distortion(*(torch.tensor(x[:, None]).float() for x in (first, second)), reach)
+    expected = [by_plain_loops(*pair, reach) for pair in zip(first, second, strict=True)]
+    np.testing.assert_allclose(measured, expected, rtol=1e-5)
+
+
+def test_distortion_forgives_what_it_may_displace():
+    """A shift by ``reach`` pixels costs nothing within, and more than that does."""
+    image = torch.zeros(1, 1, 20, 20)
+    image[..., 6:14, 8:12] = 1
+    shifted = [image.roll((step, -step), (2, 3)) for step in range(4)]
+    costs = [distortion(image, other, reach=2).item() for other in shifted]
+    assert costs[:3] == pytest.approx([0, 0, 0], abs=1e-6)
+    assert costs[3] > 0.5
+
+
+def test_straightened_strokes_stand_upright():
+    upright = torch.zeros(1, 1, 28, 28)
+    upright[..., 4:24, 12:16] = 1
+    sheared = F.affine_grid(torch.tensor([[[1, 0.4, 0], [0, 1, 0]]]), [1, 1, 28, 28], False)
+    slanted = F.grid_sample(upright, sheared, align_corners=False)
+    again = straightened(slanted)
+    assert (slanted - upright).abs().mean() > 0.1  # it was far from upright
+    assert (again - upright).abs().mean() < 0.03  # twice interpolated
+    torch.testing.assert_close(straightened(upright), upright)
+    assert straightened(torch.zeros(2, 1, 8, 8)).eq(0).all()
+
+
+def test_image_neighbours_are_the_least_distorted_of_all():
+    digits = datasets.load_digits("test", full=False).images[::10, None] / 255
+    images = torch.from_numpy(digits).float()[:, :, 4:24, 4:24]  # too small to be reduced
+    N = len(images)
+    distance, index = image_neighbours(images, 3, candidates=N - 1)
+    upright = straightened(images)
+    pairs = torch.cartesian_prod(torch.arange(N), torch.arange(N)).T
+    table = distortion(*(upright[rows] for rows in pairs)).reshape(N, N).sqrt().numpy()
+    np.fill_diagonal(table, np.inf)
+    np.testing.assert_allclose(distance, np.sort(table)[:, :3], rtol=1e-5)
+    np.testing.assert_allclose(np.take_along_axis(table, index, 1), distance, rtol=1e-5)
+    with pytest.raises(ValueError, match="n_neighbors"):
+        image_neighbours(images, N)
+
+
+def test_neighbours_by_distortion_are_of_one_class():
+    """Measured: 0.972, by gradients alone 0.951, by pixels 0.916."""
+    digits = datasets.load_digits("test", full=False)
+    images = torch.from_numpy(digits.images[:, None] / 255).float()
+    _, index = image_neighbours(images, 1)
+    assert (digits.labels[index[:, 0]] == digits.labels).mean() > 0.962
 
 
 # --- the estimator --------------------------------------------------------------------------
@@ -334,7 +400,17 @@ def quick(n_clusters=3, **options):
 
 
 def test_is_an_estimator_of_scikit_learn():
-    check_estimator(ManifoldInfoMax(max_iter=10), on_skip=None)
+    """In a process of its own, as one check runs only if SciPy is loaded with this variable set."""
+    program = """
+from sklearn.utils.estimator_checks import check_estimator
+from simmim_lite.manifold import ManifoldInfoMax
+results = check_estimator(ManifoldInfoMax(max_iter=10), on_skip=None)
+print({result["status"] for result in results})
+"""
+    environment = os.environ | {"SCIPY_ARRAY_API": "1"}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "{'passed'}", done.stderr
 
 
 def test_finds_blobs_and_says_how_sure_it_is():
@@ -348,10 +424,9 @@ def test_finds_blobs_and_says_how_sure_it_is():
         "graph",
         "first network",
         "vote",
-        "codes learned",
-        "bound learned",
+        "second network",
     ]
-    assert model.n_iter_ == 90
+    assert model.n_iter_ == 60
     assert list(model.get_feature_names_out()) == [f"manifoldinfomax{i}" for i in range(3)]
 
 
@@ -383,16 +458,20 @@ def test_other_moves(augment):
     assert model.score(x) == model.score(x)
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
-def test_other_objectives_leave_what_is_clear(objective):
+@pytest.mark.parametrize(
+    ("objective", "least"), [("bound", 0.99), ("iic", 0.99), ("imsat", 0.9), ("rim", 0.6)]
+)
+def test_objectives_from_random_weights(objective, least):
+    """RIM knows no moves: any even and certain cut will do, whatever it runs through."""
     x, y = blobs()
-    assert cluster_accuracy(y, quick(objective=objective).fit(x).labels_) == 1
+    model = quick(objective=objective).fit(x)
+    assert cluster_accuracy(y, model.labels_) > least
+    assert [stage.name for stage in model.stages_] == ["network"]
 
 
 def test_without_smoothness_the_moons_are_cut_straight():
     x, y = toys.make_moons(1000, noise=0.05, random_state=0)
-    options = {"init": "random", "max_iter": 200, "random_state": 0}
-    cut = ManifoldInfoMax(2, objective="rim", **options).fit(x)
+    cut = ManifoldInfoMax(2, objective="rim", max_iter=200, random_state=0).fit(x)
     assert cluster_accuracy(y, cut.labels_) < 0.95
     assert cut.stages_[-1].nats < math.log(2) - 0.02
     ours = ManifoldInfoMax(2, max_iter=200, random_state=0).fit(x)
@@ -439,7 +518,6 @@ def test_one_row_can_be_predicted_and_scored():
         (np.ones((9, 10)) * np.arange(9)[:, None], {"augment": "image"}, ValueError, "square"),
         (np.eye(9), {"augment": lambda x, generator: x[:2]}, ValueError, "augment"),
         (np.eye(9), {"objective": "likelihood"}, ValueError, "objective"),
-        (np.eye(9), {"init": "k-means++"}, ValueError, "init"),
         (np.eye(9), {"max_iter": 0}, ValueError, "max_iter"),
         (np.eye(9), {"n_clusters": 2.0}, TypeError, "n_clusters"),
         (np.eye(9), {"radius": -1}, ValueError, "radius"),
@@ -453,7 +531,7 @@ def test_bad_input_is_named(X, options, error, message):
 def test_progress_is_shown(capsys):
     quick(verbose=True).fit(blobs()[0])
     shown = capsys.readouterr().out
-    assert shown.count("nats after") == 5
+    assert shown.count("nats after") == 4
 
 
 def test_images_of_eight_pixels():
@@ -478,7 +556,7 @@ def test_tables_are_no_worse_than_by_k_means(name):
 def test_embedded_digits_are_sorted():
     """Held-out accuracy of five seeds: see benchmarks/results/manifold.md."""
     train, test = (datasets.load_digits(part, full=False) for part in ("train", "test"))
-    model = ManifoldInfoMax(10, augment="image", max_iter=600, batch_size=128, random_state=0)
+    model = ManifoldInfoMax(10, augment="image", max_iter=400, random_state=0)
     model.fit(train.images.reshape(len(train), -1))
     codes = model.predict(test.images.reshape(len(test), -1))
     assert cluster_accuracy(test.labels, codes) > 0.97

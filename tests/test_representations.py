@@ -5,9 +5,15 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
+from simmim_lite.entropy import sample_entropy, sample_mutual_information
 from simmim_lite.evaluation import (
     cluster_accuracy,
+    cluster_table,
+    fit_linear_probe,
     linear_probe,
     neighbour_vote,
     precision_at_k,
@@ -44,6 +50,18 @@ def test_accuracy_is_of_the_test_rows(score):
     x, labels = blobs(300)
     x_test, test_labels = blobs(90, seed=1)
     assert score(x, labels, x_test, np.r_[test_labels[:60], test_labels[60:] + 1]) == 2 / 3
+
+
+def test_fitted_probe_gives_the_answers_that_are_counted():
+    x, labels = blobs(300, spread=0.6)
+    x_test, test_labels = blobs(90, seed=1, spread=0.6)
+    probe = fit_linear_probe(torch.tensor(x), labels, C=0.3)
+    score = np.mean(probe.predict(x_test) == test_labels)
+    assert score == linear_probe(x, labels, x_test, test_labels, C=0.3)
+    assert 0.5 < score < 1
+    assert probe.predict_proba(x_test).sum(axis=1) == pytest.approx(1)
+    with pytest.raises(ValueError, match=r"train_features and train_labels: .*same number"):
+        fit_linear_probe(x, labels[:9])
 
 
 def test_probe_is_linear_and_does_not_mind_units():
@@ -132,6 +150,39 @@ def test_cluster_accuracy_by_hand():
     assert cluster_accuracy(labels, np.arange(6)) == 1 / 2
     with pytest.raises(ValueError, match=r"labels and clusters: .*same number"):
         cluster_accuracy([1, 2], [1, 2, 3])
+
+
+def test_cluster_table_is_by_definition_and_by_scikit_learn():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 4, 500)
+    near = np.where(rng.random(500) < 0.2, rng.integers(0, 4, 500), labels)
+    names = np.array(["a", "b", "c", "d"])[near]
+    table = cluster_table(labels, {"near": names, "one": np.zeros(500), "each": np.arange(500)})
+    row = table.loc["near"]
+    shared, own = sample_mutual_information(labels, near), [*map(sample_entropy, (labels, near))]
+    assert row["NMI"] == pytest.approx(shared / np.mean(own))
+    assert row["ARI"] == pytest.approx(adjusted_rand_score(labels, near))
+    assert row["accuracy"] == cluster_accuracy(labels, near)
+    assert table["clusters"].tolist() == [4, 1, 500]
+    # What a cluster for each row gets without meaning anything: only ARI is not taken in.
+    assert table.loc["each", "NMI"] > 0.3
+    assert table.loc[["one", "each"], "ARI"].tolist() == pytest.approx([0, 0], abs=1e-12)
+
+
+@given(st.integers(0, 10**6), st.integers(1, 5), st.integers(1, 5), st.integers(2, 40))
+def test_cluster_scores_are_symmetric_and_do_not_mind_names(seed, classes, groups, N):
+    rng = np.random.default_rng(seed)
+    a, b = rng.integers(0, classes, N), rng.integers(0, groups, N)
+    scores = ["accuracy", "NMI", "ARI"]
+    row = cluster_table(a, {"b": b}).loc["b", scores]
+    other_way = cluster_table(b, {"a": a}).loc["a", scores]
+    renamed = cluster_table(a, {"b": rng.permutation(groups)[b]}).loc["b", scores]
+    assert row.tolist() == pytest.approx(other_way.tolist())
+    assert row.tolist() == pytest.approx(renamed.tolist())
+    assert row["NMI"] == pytest.approx(normalized_mutual_info_score(a, b))
+    assert 0 <= row["accuracy"] <= 1
+    assert -1 <= row["ARI"] <= 1
+    assert cluster_table(a, {"a": a}).loc["a", scores].tolist() == pytest.approx([1, 1, 1])
 
 
 def test_read_out_is_its_three_readers():
@@ -237,3 +288,18 @@ def test_retrieval_table_holds_both_directions():
         there, back = table.loc[f"x to y, P@{k}"], table.loc[f"y to x, P@{k}"]
         assert tuple(there) == precision_at_k(SCORES, first, second, k)
         assert tuple(back) == precision_at_k(SCORES.T, second, first, k)
+
+
+def test_retrieval_table_shows_recall_beside_precision():
+    first, second = ["a", "a", "c"], ["a", "b", "a", "c"]
+    plain = retrieval_table(SCORES, first, ["a", "c", "a", "c"], ks=(1, 2))
+    table = retrieval_table(SCORES, first, ["a", "c", "a", "c"], ks=(1, 2), recall=True)
+    assert table.loc[plain.index].equals(plain)
+    assert table.index.tolist()[:4] == [
+        f"first to second, {m}" for m in ("P@1", "R@1", "P@2", "R@2")
+    ]
+    assert tuple(table.loc["second to first, R@2"]) == recall_at_k(
+        SCORES.T, ["a", "c", "a", "c"], first, 2
+    )
+    with pytest.raises(ValueError, match=r"query_labels: .*row 1"):  # nobody is a "b" but it
+        retrieval_table(SCORES, first, second, ks=(1,), recall=True)

@@ -22,6 +22,7 @@ ORDER = [
     ["generation"],
     ["evaluation"],
     ["figures", "exercises", "environment"],
+    ["reproduction"],
     ["notebooks"],
     ["pages"],
     ["__main__"],

@@ -61,8 +61,8 @@ figures.set_style()
 #
 # ## 2. Where to go?
 #
-# Each notebook stands alone; the numbers give an order. One on evaluation is to follow. The time was
-# measured, on two cores and without a GPU.
+# Each notebook stands alone; the numbers give an order. The time was measured, on two cores and
+# without a GPU.
 #
 # <!-- map -->
 #
@@ -75,10 +75,11 @@ figures.set_style()
 # | 04 | [Encoders](04_encoders.ipynb) | From pixels, sound, words and tables to vectors: convolution, spectrogram and word vectors by hand beside their exact answers, and how much an encoder is worth before it has learned anything. | 49 |
 # | 05 | [Fusion](05_fusion.ipynb) | What several modalities say together: seven ways to fuse them, held to Bayes' rule, with damage, with a modality missing, and on a task that none can solve alone. | 75 |
 # | 06 | [Multimodal information maximization](06_multimodal_infomax.ipynb) | Images, recordings and captions teach each other: encoders that maximize a bound on a mutual information whose true value is known, and what they know afterwards that nobody told them. | 83 |
-# | 07 | [Manifold information maximization](07_manifold_infomax.ipynb) | Sorting handwritten digits without a label, by maximizing what a code keeps when a point moves along its manifold: neighbours, warps, a bound of three lines, and how few labels it takes to name what was found. | 77 |
+# | 07 | [Manifold information maximization](07_manifold_infomax.ipynb) | Sorting handwritten digits without a label, by maximizing what a code keeps when a point moves along its manifold: neighbours, warps, a bound of three lines, and how few labels it takes to name what was found. | 67 |
 # | 08 | [Simulated memory](08_simulated_memory.ipynb) | From a running sum to slots: what a memory can hold, how it is searched, what it should forget, and how it survives being killed. | 35 |
-# | 09 | [From any modality to any other](09_cross_modal_generation.ipynb) | Autoencoders, GANs and flows by hand and from the package; images, speech and captions from one another; what a memory adds, a class never trained on among it; and the numbers that find a generator out. | 91 |
+# | 09 | [From any modality to any other](09_cross_modal_generation.ipynb) | Autoencoders, GANs and flows by hand and from the package; images, speech and captions from one another; what a memory adds, a class never trained on among it; and the numbers that find a generator out. | 87 |
 # | 10 | [Training on a GPU, and without one](10_gpu_training.ipynb) | From a laptop to a GPU to several: the limits of your own machine, a contrastive loss without the square of the batch, mixed precision, a run that survives being killed, and two processes that agree. | 41 |
+# | 11 | [Evaluation: numbers that a skeptic believes](11_evaluation.ipynb) | Intervals, floors, ceilings and controls for the three systems of this course; and the mistakes that give good numbers for nothing, each caught by a check. | 70 |
 #
 # <!-- /map -->
 #

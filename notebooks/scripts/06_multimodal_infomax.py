@@ -49,8 +49,8 @@ from simmim_lite.multimodal import Information, MultimodalInfoMax, Pairing, exac
 
 figures.set_style()
 FULL = os.environ.get("SIMMIM_FULL") == "1"  # all of MNIST, and people's voices
-EPOCHS = 17 if FULL else 39  # of images and speech; with all data about 8,000 steps
-CAPTION_STEPS = 4000 if FULL else 200  # of images and captions
+EPOCHS = 5 if FULL else 39  # of images and speech; with all data about 2,300 steps
+CAPTION_STEPS = 1500 if FULL else 200  # of images and captions
 SHORT = 60  # of each control and optimizer
 SOUND = {} if FULL else {"width": 48, "hidden": 32}  # synthesized voices need a small encoder only
 SEED = 0

@@ -14,7 +14,7 @@
 # - why no single number is enough: **class leak, collapse and copying**, and what reveals each.
 #
 # <!-- measured -->
-# Measured: 91 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
+# Measured: 87 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->
 
 # %%
@@ -50,7 +50,8 @@ figures.set_style()
 FULL = os.environ.get("SIMMIM_FULL") == "1"  # MNIST and people's voices, and six times the steps
 MORE = 6 if FULL else 1
 ABSENT = 8  # the digit that no generator is trained on
-SAMPLER = {"guidance": 2.0, "guide_from": 0.3, "noise": 1.25}  # chosen without any test item
+IMAGES = {"guidance": 4.0, "guide_from": 0.5, "noise": 1.5}  # chosen without any test item
+VOICES = {"guidance": 4.0, "guide_from": 0.3, "noise": 1.1}  # likewise
 SEED = 0
 
 # %% [markdown]
@@ -207,7 +208,7 @@ scores.plot(xlabel="epoch of the GAN", ylabel="discriminator's score")
 plt.axhline(0, **figures.TRUTH)
 plt.show()
 
-models = {"flow": (flow, SAMPLER), "GAN": (gan, {})}
+models = {"flow": (flow, IMAGES), "GAN": (gan, {})}
 makers = {n: generation.LatentGenerator(space, m, **options) for n, (m, options) in models.items()}
 queries = embedder.project(take(test, known))
 condition = generation.make_condition(queries["speech"])
@@ -228,18 +229,20 @@ assert torch.equal(drawn["flow"], makers["flow"].sample(condition, seed=SEED))  
 # *Coherence* is the share in which the judge sees the digit that was asked for. Alone it is worth little,
 # as section 8 shows, so these stand beside it:
 #
-# - the **Fréchet distance** between the judge's features of generated and real pictures (not an FID: the
-#   features are our judge's, and its floor is what two halves of the real pictures are apart);
+# - the **Fréchet distance** between the judge's features of generated and real pictures. It is not an FID, as
+#   the features are our judge's, and has no unit that could be compared with other judges'. So it is printed
+#   as a multiple of what two halves of the real pictures are apart, its floor: 1 is as near as real ones are;
 # - **density** and **coverage** (Naeem et al. 2020): are they where real ones are, and do they reach all of them;
 # - **diversity**, how different pictures of one digit are, and **copy distance**, how far they are from the
 #   nearest training picture, both over the same of real test pictures: 1 is as in reality, and 0 a copy.
 
 # %%
 truth = evaluation.RealItems(judges["image"], real, asked, pictures)
+floor = truth.measure(*(part[truth.halves[0]] for part in (real, asked)))["frechet"]
 scores = pd.DataFrame({name: truth.measure(made, asked) for name, made in drawn.items()}).T
+scores["frechet"] /= floor
 print(scores.round(3).to_string())
-assert scores["coherence"].min() > 0.8
-assert scores["coverage"].min() > 0.6
+assert (scores[["coherence", "coverage"]].min() > [0.8, 0.6]).all()
 
 # %% [markdown]
 # ## 5. And in the other directions?
@@ -253,7 +256,7 @@ assert scores["coverage"].min() > 0.6
 # %%
 sounds = sound.prepare(take(train, seen)["speech"])
 voice = generation.speech_vae(sounds.shape[2], 32, width=16, seed=SEED)
-voice.fit(Batches({"x": sounds}, 64), steps=MORE * 150, seed=SEED, progress=False)
+voice.fit(Batches({"x": sounds}, 64), steps=MORE * 200, seed=SEED, progress=False)
 spoken, speaker = generation.CodeSpace(voice, sounds), generation.RectifiedFlow(32, 64, width=192)
 batches = generation.condition_batches(together, told, spoken.encode(sounds), 256)
 speaker.fit(batches, steps=MORE * 350, seed=SEED, progress=False)
@@ -269,7 +272,7 @@ _ = writer.fit(batches, steps=MORE * 250, seed=SEED, progress=False)
 
 # %%
 targets = {"image": makers["flow"], "text": writer}
-targets["speech"] = generation.LatentGenerator(spoken, speaker, **SAMPLER)
+targets["speech"] = generation.LatentGenerator(spoken, speaker, **VOICES)
 plain = generation.CrossModalGenerator(embedder, targets)
 ten = known[[row for digit in np.unique(asked) for row in np.flatnonzero(asked == digit)[:10]]]
 word = dict(zip(test.labels, [text.split()[-1] for text in test.data["text"]], strict=True))
@@ -322,7 +325,7 @@ for seed in range(3):
         net = generation.image_vae(24, 64 + 24, width=16, seed=seed)
         options = {"codes": loud * learn, "seed": seed}
         batches = generation.condition_batches(together, told, pictures, 64, **options)
-        net.fit(batches, steps=MORE * 80, seed=seed, progress=False)
+        net.fit(batches, steps=MORE * 60, seed=seed, progress=False)
         made = net.sample(generation.make_condition(queries["speech"], loud * ask), seed=seed)
         arms[arm] = made, asked
         runs.append((seed, arm, truth.measure(made, asked)["frechet"]))
@@ -344,6 +347,7 @@ assert gain.min() > 0.25
 # %%
 rows = arms | {name: (made, asked) for name, made in drawn.items()}
 table = evaluation.generation_table(truth, rows, retrieved=retrieved)
+table["frechet"] /= floor
 print(table.round(2).to_string())
 assert table.loc["retrieval", "copy_distance"] < 1e-3
 assert table.loc["pixel mean", "frechet"] < table.loc["memory", "frechet"]
@@ -362,13 +366,18 @@ assert table.loc["pixel mean", "frechet"] < table.loc["memory", "frechet"]
 # **Idea.** The flow can't leave what it learned. But where most of what a query finds was written after
 # training, the sample is drawn *around the found items*: their codes' own covariance says how such pictures
 # vary (`sample_around`), and of what the autoencoder cannot express of the found picture, as it never saw
-# one like it, half is added back. Every sample names the items that it was drawn from.
+# one like it, four fifths are added back. Every sample names the items that it was drawn from.
+#
+# Which keys find the first eight? A picture's own key also knows slant and thickness, as the captions do. A
+# few eights among thousands of pictures are seldom the nearest by it. A recording shares nothing with a picture
+# but the digit. So pictures and captions search the keys of the *recordings* here.
 
 # %%
 eights, others = rng.permutation(np.flatnonzero(train.labels == ABSENT)), take(test, known)
 asking = take(test, np.flatnonzero(test.labels == ABSENT))
-some = take(test, known[::3]) | {"image": real[::3].numpy()}  # for section 8
-able, outs, shares = generation.CrossModalGenerator(embedder, targets, memory), {}, {}
+some = take(test, known[::4]) | {"image": real[::4].numpy()}  # for section 8
+outs, shares, heard = {}, {}, {"image": "speech", "text": "speech"}
+able = generation.CrossModalGenerator(embedder, targets, memory, search=heard)
 for first, count in ((0, 0), (0, 1), (1, 10), (10, 100)):
     if count:
         remember(memory, eights[first:count])
@@ -381,7 +390,7 @@ for first, count in ((0, 0), (0, 1), (1, 10), (10, 100)):
 table = pd.DataFrame(shares).T.rename_axis("eights written")
 print(table.round(3).to_string())
 assert table.loc[0, "speech"] < 0.2
-assert table.loc[[10, 100], "speech"].min() > 0.75
+assert table.loc[[1, 10, 100], [*asking]].to_numpy().min() > 0.7
 assert table["other digits"].min() > table.loc[0, "other digits"] - 0.03
 
 # %%
@@ -393,11 +402,14 @@ plt.show()
 assert (out.ids > able.known).all()
 
 # %% [markdown]
-# "Eight" was not in the generator's world, and without memory it draws something else. With ten or a hundred
-# written examples it draws new ones, and nothing is lost for the other digits. Asked by
-# voice, one example is mostly enough, but each picture is then that one with small changes; of a hundred,
-# the pictures differ, and some are misread. Pictures and captions as queries need more examples, as their keys also know slant and thickness, and a few eights are seldom nearest
-# to all of them. A limit: the *embedder* knew eights, so the class is new to generator and memory, not to the ear.
+# "Eight" was not in the generator's world, and without memory it draws something else. From the first
+# written example on it draws eights, whatever it is asked with, and nothing is lost for the other digits. Of one
+# example each picture is that one again; of a hundred, the pictures differ.
+#
+# A limit: the *embedder* knew eights, so the class is new to generator and memory, not to the ear. For an embedder
+# that never saw one, a picture of an eight is near to recordings of another digit, and only its own
+# modality helps: `WhitenedKeys` are what the encoders make of items before the shared space, with all directions
+# as wide, among them those that training made narrow. `python -m simmim_lite reproduce --only new-digits` measures both.
 #
 # ## 8. How does one find a generator out?
 #
@@ -411,7 +423,7 @@ assert (out.ids > able.known).all()
 # %%
 leaky = generation.image_vae(24, 64, width=16, seed=SEED)
 batches = generation.condition_batches(together, told, pictures, 64)
-leaky.fit(batches, steps=MORE * 200, beta=0.05, seed=SEED, progress=False)
+leaky.fit(batches, steps=MORE * 150, beta=0.05, seed=SEED, progress=False)
 same = torch.stack([condition[asked == digit].mean(dim=0) for digit in asked])
 failures = {
     "flow": drawn["flow"],
@@ -420,6 +432,7 @@ failures = {
     "copy": retrieved[:, 0],
 }
 scores = pd.DataFrame({name: truth.measure(made, asked) for name, made in failures.items()}).T
+scores["frechet"] /= floor
 rebuilt = leaky.reconstruct(real, generation.make_condition(queries["image"]))
 quality = evaluation.ssim(rebuilt, real).mean(), evaluation.psnr(rebuilt, real).mean()
 print(scores.round(2).to_string())
@@ -431,19 +444,20 @@ assert scores.loc["collapse", ["diversity", "coverage"]].max() < 0.3
 # Each failure is best at something: the leaky one reconstructs, the collapsed one is coherent, the copy is
 # real. So: coherence *and* coverage *and* copy distance, or nothing.
 #
-# What do queries have to stand? Noise of 0.1, 0.25 and 0.5; 5, 10 and 20 % of the pixels black or white; babble
-# at 20, 10 and 0 dB; one, two and three letters wrong. How often does the flow still draw the right digit?
+# What do queries have to stand? Noise of 0.1, 0.25 and 0.5; 5, 10 and 20 % of the pixels black or white; 10, 20
+# and 40 % of them under an empty square; a blur of one, two and three pixels; babble at 20, 10 and 0 dB; one, two
+# and three letters wrong. How often does the flow still draw the right digit?
 
 
 # %%
 def coherence(damaged, source):
-    return judges["image"].coherence(plain.generate(damaged, source, "image").samples, asked[::3])
+    return judges["image"].coherence(plain.generate(damaged, source, "image").samples, asked[::4])
 
 
 curves = evaluation.robustness_table(coherence, some, voices=train.data["speech"])
 curves.plot(marker="o", ylim=(0, 1.02), xticks=range(4), ylabel="coherence")
 plt.show()
-assert (curves.loc[0] > 0.85).all()
+assert (curves.loc[0] > 0.8).all()
 
 # %% [markdown]
 # The embedder was never trained on noise, and captions are read word by word:

@@ -495,4 +495,4 @@ exercises.check("epoch mean", epoch_mean)
 # - Micikevicius et al. (2018). Mixed precision training. https://arxiv.org/abs/1710.03740
 # - NVIDIA (2019). T4 tensor core GPU, data sheet: the source of 8.1 and 65 Tflop/s, 16 GB, 320 GB/s.
 #
-# Previous: [09 · From any modality to any other](09_cross_modal_generation.ipynb)
+# Previous: [09 · From any modality to any other](09_cross_modal_generation.ipynb) · Next: [11 · Evaluation: numbers that a skeptic believes](11_evaluation.ipynb)

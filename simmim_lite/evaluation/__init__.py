@@ -1,6 +1,43 @@
 """Results beside their truth: estimators as tidy tables, and what embeddings are good for."""
 
+from simmim_lite.evaluation._attribution import (
+    Attribution,
+    deletion_curve,
+    gradient_times_input,
+    integrated_gradients,
+    occlusion,
+    randomization_table,
+    rank_correlation,
+)
+from simmim_lite.evaluation._calibration import (
+    brier_score,
+    calibration_error,
+    calibration_table,
+    reliability_table,
+)
 from simmim_lite.evaluation._comparisons import compare_estimators, evaluate_bounds, staircase
+from simmim_lite.evaluation._consistency import (
+    Overlap,
+    agreement_table,
+    kernel_alignment,
+    neighbour_overlap,
+)
+from simmim_lite.evaluation._efficiency import (
+    deployment_table,
+    efficiency_table,
+    exported,
+    flops,
+    scaling_table,
+    weight_bytes,
+    with_int8_weights,
+)
+from simmim_lite.evaluation._few_labels import draw_evenly, few_label_curve, probe_learner
+from simmim_lite.evaluation._folds import (
+    cross_validate,
+    fold_interval,
+    grouped_folds,
+    shuffled_folds,
+)
 from simmim_lite.evaluation._generation import (
     Judge,
     RealItems,
@@ -11,6 +48,13 @@ from simmim_lite.evaluation._generation import (
     generation_table,
     spread_within_classes,
 )
+from simmim_lite.evaluation._intervals import (
+    Interval,
+    bootstrap_interval,
+    seed_interval,
+    share_interval,
+)
+from simmim_lite.evaluation._privacy import augmentation_consistency, membership_score
 from simmim_lite.evaluation._reconstruction import (
     caption_cosine,
     caption_match,
@@ -24,6 +68,8 @@ from simmim_lite.evaluation._reconstruction import (
 from simmim_lite.evaluation._representations import (
     Retrieval,
     cluster_accuracy,
+    cluster_table,
+    fit_linear_probe,
     linear_probe,
     neighbour_vote,
     precision_at_k,
@@ -32,42 +78,89 @@ from simmim_lite.evaluation._representations import (
     retrieval_table,
 )
 from simmim_lite.evaluation._robustness import (
+    blur,
     gaussian_noise,
     mistype,
+    occlude,
+    robustness_area,
     robustness_table,
     salt_and_pepper,
 )
+from simmim_lite.evaluation._transfer import Labelled, load_other_digits, transfer_table
 
 __all__ = [
+    "Attribution",
+    "Interval",
     "Judge",
+    "Labelled",
+    "Overlap",
     "RealItems",
     "Retrieval",
+    "agreement_table",
+    "augmentation_consistency",
+    "blur",
+    "bootstrap_interval",
+    "brier_score",
+    "calibration_error",
+    "calibration_table",
     "caption_cosine",
     "caption_match",
     "cluster_accuracy",
+    "cluster_table",
     "coherence_table",
     "compare_estimators",
+    "cross_validate",
+    "deletion_curve",
     "density_and_coverage",
+    "deployment_table",
     "distance_to_nearest",
+    "draw_evenly",
+    "efficiency_table",
     "evaluate_bounds",
+    "exported",
+    "few_label_curve",
+    "fit_linear_probe",
+    "flops",
+    "fold_interval",
     "frechet_distance",
     "gaussian_noise",
     "generation_table",
+    "gradient_times_input",
+    "grouped_folds",
+    "integrated_gradients",
+    "kernel_alignment",
     "linear_probe",
+    "load_other_digits",
     "log_mel_error",
+    "membership_score",
     "mistype",
+    "neighbour_overlap",
     "neighbour_vote",
+    "occlude",
+    "occlusion",
     "precision_at_k",
+    "probe_learner",
     "psnr",
+    "randomization_table",
+    "rank_correlation",
     "read_out",
     "recall_at_k",
+    "reliability_table",
     "retrieval_table",
+    "robustness_area",
     "robustness_table",
     "salt_and_pepper",
     "scale_invariant_snr",
+    "scaling_table",
+    "seed_interval",
+    "share_interval",
+    "shuffled_folds",
     "snr",
     "spectral_convergence",
     "spread_within_classes",
     "ssim",
     "staircase",
+    "transfer_table",
+    "weight_bytes",
+    "with_int8_weights",
 ]

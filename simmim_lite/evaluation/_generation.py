@@ -107,6 +107,8 @@ def density_and_coverage(real: Any, generated: Any, *, k: int = 5) -> tuple[floa
     r, g = (
         torch.from_numpy(as_samples(n, x)) for n, x in (("real", real), ("generated", generated))
     )
+    if r.shape[1] != g.shape[1]:
+        raise ValueError(f"generated: expected {r.shape[1]} columns, got {g.shape[1]}")
     k = check_integer("k", k, minimum=1, maximum=len(r) - 1)
     radii = torch.cdist(r, r).kthvalue(k + 1, dim=1).values  # the nearest is the sample itself
     inside = torch.cdist(r, g) < radii[:, None]

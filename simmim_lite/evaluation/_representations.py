@@ -1,6 +1,6 @@
 """How good embeddings are, by what can be read from them: probes, neighbours, clusters, ranks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,9 +8,10 @@ import pandas as pd
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from simmim_lite._arguments import (
@@ -21,6 +22,23 @@ from simmim_lite._arguments import (
     check_number,
     check_same_length,
 )
+
+
+def fit_linear_probe(train_features: Any, train_labels: Any, *, C: float = 0.1) -> Pipeline:
+    """The classifier of `linear_probe`, for its answers and probabilities.
+
+    Args:
+        train_features, train_labels, C: as for `linear_probe`.
+
+    Returns:
+        A fitted scikit-learn pipeline: ``predict``, ``predict_proba``.
+    """
+    train = as_samples("train_features", train_features)
+    labels = as_array("train_labels", train_labels)
+    check_same_length(train_features=train, train_labels=labels)
+    C = check_number("C", C, minimum=1e-12)
+    probe = make_pipeline(StandardScaler(), LogisticRegression(C=C, tol=1e-3, max_iter=2000))
+    return probe.fit(train, labels)
 
 
 def linear_probe(
@@ -46,9 +64,7 @@ def linear_probe(
         Share of the test rows that are classified right, 0..1.
     """
     data = _classification(train_features, train_labels, test_features, test_labels)
-    C = check_number("C", C, minimum=1e-12)
-    classifier = make_pipeline(StandardScaler(), LogisticRegression(C=C, tol=1e-3, max_iter=2000))
-    return _accuracy(classifier, *data)
+    return float(fit_linear_probe(*data[:2], C=C).score(*data[2:]))
 
 
 def neighbour_vote(
@@ -76,7 +92,7 @@ def neighbour_vote(
     classifier = KNeighborsClassifier(
         k, metric="cosine", weights=lambda distance: np.clip(1 - distance, 1e-9, None)
     )
-    return _accuracy(classifier, *data)
+    return float(classifier.fit(*data[:2]).score(*data[2:]))
 
 
 def cluster_accuracy(labels: Any, clusters: Any) -> float:
@@ -98,6 +114,32 @@ def cluster_accuracy(labels: Any, clusters: Any) -> float:
     check_same_length(labels=labels, clusters=clusters)
     counts = contingency_matrix(labels, clusters)
     return float(counts[linear_sum_assignment(counts, maximize=True)].sum() / len(labels))
+
+
+def cluster_table(labels: Any, clusterings: Mapping[str, Any]) -> pd.DataFrame:
+    """Several clusterings of the same rows beside their classes.
+
+    Args:
+        labels: (N,).
+        clusterings: by name, (N,) clusters.
+
+    Returns:
+        A row each: accuracy, see `cluster_accuracy`; NMI, mutual information over the mean of the
+        two entropies, which favours many small clusters; ARI, the adjusted Rand index (Hubert &
+        Arabie 1985), 0 in the mean for clusters at random, below 0 for worse; clusters, how many
+        there are. scikit-learn computes NMI and ARI.
+    """
+    y, rows = as_labels("labels", labels), {}
+    for name, clusters in clusterings.items():
+        codes = as_labels(f"clusterings of {name}", clusters)
+        check_same_length(labels=y, **{f"clusterings of {name}": codes})
+        rows[name] = {
+            "accuracy": cluster_accuracy(y, codes),
+            "NMI": float(normalized_mutual_info_score(y, codes)),
+            "ARI": float(adjusted_rand_score(y, codes)),
+            "clusters": codes.max() + 1,
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("clustering")
 
 
 def read_out(
@@ -182,6 +224,7 @@ def retrieval_table(
     *,
     names: tuple[str, str] = ("first", "second"),
     ks: Sequence[int] = (1, 5),
+    recall: bool = False,
 ) -> pd.DataFrame:
     """`precision_at_k` in both directions: a row each direction and k.
 
@@ -189,19 +232,22 @@ def retrieval_table(
         scores: (N, M) of two modalities.
         first_labels, second_labels: (N,) and (M,).
         names: of the modalities.
+        recall: `recall_at_k` below each precision.
 
     Returns:
-        Columns value, chance and ceiling; the index says "first to second, P@1".
+        Columns value, chance and ceiling; the index says "first to second, P@1", or "R@1".
     """
     scores, (first, second) = as_array("scores", scores), names
+    measures = {"P": precision_at_k} | ({"R": recall_at_k} if recall else {})
     return pd.DataFrame(
         {
-            f"{query} to {candidate}, P@{k}": precision_at_k(matrix, queries, candidates, k)
+            f"{query} to {candidate}, {letter}@{k}": measure(matrix, queries, candidates, k)
             for query, candidate, matrix, queries, candidates in (
                 (first, second, scores, first_labels, second_labels),
                 (second, first, scores.T, second_labels, first_labels),
             )
             for k in ks
+            for letter, measure in measures.items()
         },
         index=Retrieval._fields,
     ).T
@@ -222,16 +268,6 @@ def _classification(
             f"got {test.shape[1]}"
         )
     return train, train_labels, test, test_labels
-
-
-def _accuracy(
-    classifier: Any,
-    train: np.ndarray,
-    train_labels: np.ndarray,
-    test: np.ndarray,
-    test_labels: np.ndarray,
-) -> float:
-    return float(classifier.fit(train, train_labels).score(test, test_labels))
 
 
 def _found(

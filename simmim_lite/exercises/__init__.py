@@ -10,6 +10,7 @@ from simmim_lite.exercises import (  # noqa: F401
     _bounds,
     _encoders,
     _entropy,
+    _evaluation,
     _fusion,
     _generation,
     _manifold,

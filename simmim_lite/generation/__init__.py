@@ -15,7 +15,8 @@
 | `sample_around` | codes near remembered ones | not at all |
 | `CaptionDecoder` | sentences | log p(word given those before, c) |
 
-`griffin_lim` and `to_waveforms` make spectrograms audible.
+`WhitenedKeys` let a memory find classes that the embedder never saw. `griffin_lim` and
+`to_waveforms` make spectrograms audible.
 """
 
 from simmim_lite.generation._captions import CaptionDecoder
@@ -34,6 +35,7 @@ from simmim_lite.generation._cross_modal import (
 )
 from simmim_lite.generation._flow import RectifiedFlow
 from simmim_lite.generation._gan import OBJECTIVES, ConditionalGAN
+from simmim_lite.generation._keys import WhitenedKeys
 from simmim_lite.generation._speech import griffin_lim, power_from_mel, to_waveforms
 from simmim_lite.generation._vae import (
     LIKELIHOODS,
@@ -57,6 +59,7 @@ __all__ = [
     "Generated",
     "LatentGenerator",
     "RectifiedFlow",
+    "WhitenedKeys",
     "bits_per_dimension",
     "condition_batches",
     "griffin_lim",

@@ -13,6 +13,7 @@ from torch.nn.functional import normalize
 from simmim_lite._arguments import check_choice, check_integer, check_number
 from simmim_lite.generation._captions import CaptionDecoder
 from simmim_lite.generation._codes import CodeSpace, make_condition, sample_around
+from simmim_lite.generation._keys import WhitenedKeys
 from simmim_lite.memory import SimulatedMemory
 from simmim_lite.multimodal import MultimodalInfoMax
 
@@ -71,8 +72,13 @@ class CrossModalGenerator:
     around the found items' codes, `sample_around`; elsewhere the generator makes it. A caption of
     something new is one of those found.
 
-    Memory items need keys of the query's modality; to be drawn around they also need instance keys
-    of the target, the codes of `CodeSpace.encode`, or, for captions, values.
+    Memory items need keys of the modality that is searched; to be drawn around they also need
+    instance keys of the target, the codes of `CodeSpace.encode`, or, for captions, values.
+
+    Which keys find something new? The query's own modality's also know what two modalities share
+    beyond the class (how thick a stroke is, for images and captions): a few new items lose against
+    many old ones that look alike. Those of a modality that shares only the class (speech) find it
+    from the first item on, if the embedder knows the class; if not, `WhitenedKeys` of its own do.
 
     Args:
         embedder: trained, with all the modalities.
@@ -81,6 +87,10 @@ class CrossModalGenerator:
         known: the highest id that the memory held when the generators were trained; None is the
             highest that it holds now.
         beta: inverse temperature of the weights of what is found.
+        search: by source, the modality whose keys of the memory are searched; None, or a source
+            that is not in it: its own.
+        keys: that made the memory's keys, and makes those of queries, if not ``embedder.project``:
+            `WhitenedKeys`.
     """
 
     def __init__(
@@ -91,6 +101,8 @@ class CrossModalGenerator:
         *,
         known: int | None = None,
         beta: float = 32.0,
+        search: Mapping[str, str] | None = None,
+        keys: WhitenedKeys | None = None,
     ):
         unknown = set(generators) - set(embedder.names)
         if unknown:
@@ -103,6 +115,15 @@ class CrossModalGenerator:
             raise ValueError(f"memory: expected one, as {told} are conditioned on it, got None")
         self.embedder, self.generators, self.memory = embedder, dict(generators), memory
         self.beta = check_number("beta", beta, minimum=0.0)
+        self.search = {name: name for name in embedder.names} | dict(search or {})
+        for name in [*self.search, *self.search.values()]:
+            check_choice("search", name, embedder.names)
+        if keys is not None:
+            crossed = sorted(name for name, other in self.search.items() if name != other)
+            by_key = [n for n, g in generators.items() if getattr(g, "condition", "") == "key"]
+            if crossed or by_key:
+                raise ValueError(f"keys: expected none, as {crossed + by_key} need shared ones")
+        self.keys = keys
         if known is None:
             known = -1 if memory is None else max(memory.ids.tolist(), default=-1)
         self.known = check_integer("known", known, minimum=-1)
@@ -114,9 +135,10 @@ class CrossModalGenerator:
         target: str,
         *,
         n: int = 1,
-        neighbours: int = 16,
+        neighbours: int = 4,
         spread: float = 0.5,
-        detail: float = 0.5,
+        pull: float = 1.0,
+        detail: float = 0.8,
         seed: int = 0,
     ) -> Generated:
         """``n`` new items for each query, those of a query one after the other.
@@ -124,7 +146,8 @@ class CrossModalGenerator:
         Args:
             queries: items of the source, as its encoder takes them.
             source, target: modalities; the same one gives variations.
-            neighbours, spread: for what is drawn around remembered items, see `sample_around`.
+            neighbours, spread, pull: for what is drawn around remembered items, see
+                `sample_around`.
             detail: for the same, see `CodeSpace.vary`.
             seed: the same one gives the same bits.
         """
@@ -135,7 +158,12 @@ class CrossModalGenerator:
         z = self.embedder.project({source: queries})[source].repeat_interleave(n, dim=0)
         ids = weights = torch.zeros(len(z), 0)
         if self.memory is not None:
-            hits = self.memory.read(z, source, _HITS, mode="attend", beta=self.beta)
+            asked = z
+            if self.keys is not None:
+                asked = self.keys({source: queries})[source].repeat_interleave(n, dim=0)
+            hits = self.memory.read(
+                asked, self.search[source], _HITS, mode="attend", beta=self.beta
+            )
             ids, weights = hits.ids, hits.weights
         fresh = weights * (ids > self.known)
         remembered = fresh.sum(dim=1) > 0.5
@@ -146,7 +174,11 @@ class CrossModalGenerator:
         rows = remembered.nonzero()[:, 0]
         if len(rows):
             around = partial(
-                sample_around, neighbours=neighbours, spread=spread, generator=generator
+                sample_around,
+                neighbours=neighbours,
+                spread=spread,
+                pull=pull,
+                generator=generator,
             )
             drawn, told = self._remember(target, ids[rows], fresh[rows], around, detail)
             used[rows] = -1

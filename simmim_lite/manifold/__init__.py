@@ -18,9 +18,10 @@ from simmim_lite.manifold._codes import (
     spectral_map,
 )
 from simmim_lite.manifold._dimension import intrinsic_dimension
+from simmim_lite.manifold._distortion import distortion, image_neighbours, straightened
 from simmim_lite.manifold._estimator import ManifoldInfoMax, Stage
 from simmim_lite.manifold._gradients import oriented_gradients
-from simmim_lite.manifold._neighbours import nearest_neighbours, neighbour_graph
+from simmim_lite.manifold._neighbours import nearest_neighbours, neighbour_graph, weigh
 from simmim_lite.manifold._objectives import (
     OBJECTIVES,
     iic,
@@ -37,9 +38,11 @@ __all__ = [
     "Stage",
     "Warp",
     "code_information",
+    "distortion",
     "exchange_codes",
     "graph_codes",
     "iic",
+    "image_neighbours",
     "imsat",
     "information_bound",
     "intrinsic_dimension",
@@ -49,5 +52,7 @@ __all__ = [
     "oriented_gradients",
     "rim",
     "spectral_map",
+    "straightened",
     "virtual_adversarial_step",
+    "weigh",
 ]

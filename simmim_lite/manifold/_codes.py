@@ -37,7 +37,7 @@ def code_information(codes: Any, graph: sparse.csr_array) -> float:
         graph: (N, N) symmetric weights, see `neighbour_graph`.
     """
     joint = joint_of_codes(_codes(codes, graph), graph)
-    return _information(joint)
+    return float(_information(joint))
 
 
 def merge_codes(codes: Any, graph: sparse.csr_array, n_clusters: int) -> np.ndarray:
@@ -62,8 +62,9 @@ def merge_codes(codes: Any, graph: sparse.csr_array, n_clusters: int) -> np.ndar
     return names[codes]
 
 
-def _information(joint: np.ndarray) -> float:
-    return float(_gain(joint).sum() - 2 * _gain(joint.sum(axis=0)).sum())
+def _information(joint: np.ndarray) -> np.ndarray:
+    """Nats of a symmetric table (K, K), or of several (..., K, K)."""
+    return _gain(joint).sum(axis=(-2, -1)) - 2 * _gain(joint.sum(axis=-1)).sum(axis=-1)
 
 
 def _gain(p: np.ndarray) -> np.ndarray:
@@ -117,7 +118,7 @@ def _unit_rows(vectors: np.ndarray) -> np.ndarray:
 
 
 def graph_codes(
-    graph: sparse.csr_array, n_clusters: int, *, restarts: int = 3, seed: int = 0
+    graph: sparse.csr_array, n_clusters: int, *, restarts: int = 10, seed: int = 0
 ) -> np.ndarray:
     """Codes (N,) in 0..n_clusters-1 of high I(C; C'), found without knowing any.
 
@@ -131,8 +132,10 @@ def graph_codes(
     restarts = check_integer("restarts", restarts, minimum=1)
     waves = spectral_map(graph, max(_WAVES, n_clusters), seed=seed)
     found = []
+    sizes: dict[int, int] = {}  # numbers of pieces; of few samples all are alike
     for factor in _PIECES:
-        K = min(N, max(n_clusters, min(factor * n_clusters, N // _PIECE)))
+        sizes.setdefault(min(N, max(n_clusters, min(factor * n_clusters, N // _PIECE))), factor)
+    for K, factor in sizes.items():
         # As many waves as clusters are the classical choice; pieces need finer ones.
         rows = waves if factor > 1 else _unit_rows(waves[:, -n_clusters:])
         for restart in range(restarts):
@@ -153,21 +156,29 @@ def exchange_codes(codes: np.ndarray, pieces: np.ndarray, graph: sparse.csr_arra
     K = int(codes.max()) + 1
     of_piece = np.zeros(len(joint), int)
     of_piece[pieces] = codes
-
-    def information(of_piece: np.ndarray) -> float:
-        members = np.eye(K)[of_piece]
-        return _information(members.T @ joint @ members)
-
-    best, moved = information(of_piece), True
+    members, each = np.eye(K)[of_piece], np.arange(K)
+    table = members.T @ joint @ members
+    best, moved = _information(table), True
     while moved:
         moved = False
         for piece in range(len(joint)):
-            trials = np.tile(of_piece, (K, 1))
-            trials[:, piece] = np.arange(K)
-            values = [information(trial) for trial in trials]
+            # Take the piece out of the table of its code, and put it into that of each.
+            old, own = of_piece[piece], joint[piece, piece]
+            others = joint[piece] @ members
+            others[old] -= own
+            table[old] -= others
+            table[:, old] -= others
+            table[old, old] -= own
+            trials = np.tile(table.clip(min=0), (K, 1, 1))
+            trials[each, each] += others
+            trials[each, :, each] += others
+            trials[each, each, each] += own
+            values = _information(trials)
             code = int(np.argmax(values))
             if values[code] > best + 1e-9:  # so a code never loses its last piece
-                best, of_piece, moved = values[code], trials[code], True
+                best, of_piece[piece], moved = values[code], code, True
+                members[piece] = np.eye(K)[code]
+            table = trials[of_piece[piece]]
     return of_piece[pieces]
 
 

@@ -2,12 +2,11 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import (
@@ -16,7 +15,6 @@ from sklearn.base import (
     ClusterMixin,
     TransformerMixin,
 )
-from sklearn.decomposition import PCA
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
@@ -24,14 +22,14 @@ from torch import Tensor, nn
 from simmim_lite._arguments import check_choice, check_integer, check_number
 from simmim_lite.encoders import seeded
 from simmim_lite.manifold._codes import code_information, graph_codes
-from simmim_lite.manifold._gradients import oriented_gradients
+from simmim_lite.manifold._distortion import image_neighbours
 from simmim_lite.manifold._moves import Augment, Moves
-from simmim_lite.manifold._neighbours import nearest_neighbours, weigh
+from simmim_lite.manifold._neighbours import nearest_neighbours, principal_components, weigh
 from simmim_lite.manifold._networks import (
     ANNEALED,
     image_network,
-    learn_bound,
     learn_codes,
+    learn_objective,
     logits_of,
     table_network,
 )
@@ -42,12 +40,10 @@ from simmim_lite.manifold._objectives import (
 )
 from simmim_lite.manifold._warps import Warp
 
-_DIM = 50  # principal components that neighbours are searched in
-_PCA_ROWS = 10_000  # rows they are computed from
-_COPIES = 3  # warped copies of each image, in the graph and where codes are averaged
+_STEPS = 4  # along the graph, which carry codes from point to point
+_COPIES = 3  # warped copies of an image that a network gives its opinion on, besides it
 _MILD = 0.6  # strength of their warps
-_SURE = 0.9  # share of the votes that makes a code certain enough to be learned
-_BLOCK = 500  # images at a time, which stay in the cache of a CPU
+_BLOCK = 500  # images at a time
 _SCORED = 10_000  # rows that the bound is reported on while fitting
 
 
@@ -55,7 +51,7 @@ class Stage(NamedTuple):
     """What was known after a stage of `ManifoldInfoMax.fit`.
 
     Attributes:
-        name: "graph", "first network", "vote", "codes learned" or "bound learned".
+        name: "graph", "first network", "vote" and "second network"; with an objective, "network".
         nats: I(C; C') of its codes along the graph; those of one run may be compared.
         seconds: processor time since the beginning.
         codes: (N,) int.
@@ -73,11 +69,13 @@ class ManifoldInfoMax(
     """Clusters by information: even codes that a move along the data manifold leaves as they are.
 
     1. A graph of neighbours stands for the manifold, and the codes of its points are those that
-       keep most information along an edge (`neighbour_graph`, `graph_codes`).
-    2. A small network learns the codes of the points whose neighbours agree; its opinion and that
-       of the neighbours together give all points a code, and a degree of certainty.
-    3. A larger network learns the certain ones, and then, on all points, the bound
-       I(Y; X') >= H(Y) + E log p(y | x') itself (`information_bound`). It predicts.
+       keep most information along an edge (`neighbour_graph`, `graph_codes`). Images are compared
+       by their `distortion`. Some steps along the graph turn the codes into probabilities p(y | x),
+       which are uncertain where clusters meet.
+    2. A small network learns to tell Y from X', where x has moved to: with p(y | x) fixed, its
+       cross-entropy is the bound I(Y; X') >= H(Y) + E log q(y | x') in q. The new p(y | x) is what
+       it and the neighbours say together.
+    3. A larger network learns these in the same way. It predicts.
 
     No label is used. The distances are Euclidean, so columns want comparable scales
     (``make_pipeline(StandardScaler(), ManifoldInfoMax(3))``). Time grows with the square of N, felt
@@ -85,19 +83,18 @@ class ManifoldInfoMax(
 
     Args:
         n_clusters: K. The bound cannot exceed ln K.
-        augment: what moves a point along its manifold, in step 3 and within the networks:
-            None, to one of its neighbours in the graph; "image", rows being flattened square grey
-            images (height x width, zero the background), a random affine and elastic `Warp`, which
-            the graph uses, too; "adversarial", the `virtual_adversarial_step`; or
-            ``augment(x, generator) -> x'`` for rows x (n, columns), float32 tensors, drawing from
-            the `torch.Generator`.
-        objective: "bound", "rim", "imsat" or "iic", see `OBJECTIVES`.
-        init: "graph", or "random": no graph codes, only the objective from random weights.
-        n_neighbors: of the graph; fewer where clusters must be smaller.
+        augment: what moves a point along its manifold, wherever a network learns: None, to one of
+            its neighbours in the graph; "image", rows being flattened square grey images
+            (height x width, zero the background), a random affine and elastic `Warp`;
+            "adversarial", the `virtual_adversarial_step`; or ``augment(x, generator) -> x'`` for
+            rows x (n, columns), float32 tensors, drawing from the `torch.Generator`.
+        objective: None for these steps. "bound", "rim", "imsat" or "iic": no graph codes and one
+            network only, which maximizes that of the `OBJECTIVES`, from random weights.
+        n_neighbors: of the graph; None takes 10, and of images the 5 that are least distorted.
         radius: length of an adversarial step, in distances to the last of these neighbours.
-        max_iter: steps of the last network on codes; the first has as many, the bound half.
+        max_iter: steps of the network that predicts; the first has half as many.
         batch_size: rows of a step, N at most.
-        learning_rate: of AdamW, at the start of a cosine; half of it for the bound.
+        learning_rate: of AdamW, at the start of a cosine.
         random_state: seed, generator or None, as in scikit-learn.
         verbose: print each stage, its nats and its seconds.
 
@@ -106,7 +103,7 @@ class ManifoldInfoMax(
         bound_: the bound in nats on (up to 10,000 of) the training rows.
         stages_: list of `Stage`: what was known when.
         network_: the `torch.nn.Module`.
-        n_iter_: steps taken by the network that predicts.
+        n_iter_: steps taken by the network that predicts, ``max_iter``.
         n_features_in_, feature_names_in_: as in scikit-learn.
     """
 
@@ -115,11 +112,10 @@ class ManifoldInfoMax(
         n_clusters: int = 8,
         *,
         augment: str | Augment | None = None,
-        objective: str = "bound",
-        init: str = "graph",
-        n_neighbors: int = 10,
+        objective: str | None = None,
+        n_neighbors: int | None = None,
         radius: float = 0.25,
-        max_iter: int = 900,
+        max_iter: int = 2000,
         batch_size: int = 256,
         learning_rate: float = 2e-3,
         random_state: int | np.random.RandomState | None = None,
@@ -128,7 +124,6 @@ class ManifoldInfoMax(
         self.n_clusters = n_clusters
         self.augment = augment
         self.objective = objective
-        self.init = init
         self.n_neighbors = n_neighbors
         self.radius = radius
         self.max_iter = max_iter
@@ -153,28 +148,23 @@ class ManifoldInfoMax(
         # Copies of a row would be its only neighbours, and the graph fall apart.
         distinct, self._copy_of = _distinct(X)
         x = self._prepare(X[distinct]).float()
-        graph, distance, index = self._graph(x)
+        distance, index = self._neighbours(x)
+        graph = weigh(distance, index)
         moves = Moves(self.augment, x, torch.from_numpy(index))
-        if self.init == "graph":
-            codes = graph_codes(graph, self.n_clusters, seed=self._seed)
-            self._reached("graph", codes, graph)
-            codes, sure = self._second_opinion(x, codes, graph, moves)
-            network = self._network(x, width=2, seed=self._seed + 1)
-            options = self._options(seed=self._seed + 1)
-            learn_codes(network, x, codes, moves, sure, anneal=True, **options)
-            self._reached("codes learned", self._codes(network, x), graph)
-            self.n_iter_, halved = self.max_iter, 2
+        network = self._network(x, width=2, seed=self._seed + 1)
+        options = self._options(self.max_iter, seed=self._seed + 1)
+        if self.objective is None:
+            p = self._second_opinion(x, graph, moves)
+            learn_codes(network, x, _targets(p), moves, anneal=True, **options)
         else:
-            network, halved = self._network(x, width=2, seed=self._seed + 1), 1
-            self.n_iter_ = 0
-        options = self._options(seed=self._seed + 2, halved=halved)
-        radius = self.radius * torch.from_numpy(distance[:, -1])
-        learn_bound(network, x, OBJECTIVES[self.objective], moves, radius=radius, **options)
-        self.n_iter_ += options["steps"]
+            objective = OBJECTIVES[self.objective]
+            radius = self.radius * torch.from_numpy(distance[:, -1])
+            learn_objective(network, x, objective, moves, radius=radius, **options)
         # Tables cost little, and in double precision no row depends on those beside it.
         self.network_ = network if self.augment == "image" else network.double()
         codes = self._codes(self.network_, self._prepare(X[distinct]))
-        self._reached("bound learned", codes, graph)
+        self.n_iter_ = self.max_iter
+        self._reached("second network" if self.objective is None else "network", codes, graph)
         self.labels_ = codes[self._copy_of]
         self.bound_ = self.score(X[:_SCORED])
         return self
@@ -203,7 +193,7 @@ class ManifoldInfoMax(
         if self.augment is None:
             if len(x) == 1:
                 return float(information_bound(logits, logits))
-            _, index = self._neighbours(x, torch.Tensor.numpy)
+            _, index = self._neighbours(x)
             moved = [logits[near] for near in torch.from_numpy(index).T]
         else:
             moved = [logits_of(self.network_, self._moved(x))]
@@ -218,10 +208,10 @@ class ManifoldInfoMax(
         K = check_integer("n_clusters", self.n_clusters, minimum=1)
         if not callable(self.augment):
             check_choice("augment", self.augment, (None, "image", "adversarial"))
-        check_choice("objective", self.objective, OBJECTIVES)
-        check_choice("init", self.init, ("graph", "random"))
-        for name in ("n_neighbors", "max_iter"):
-            check_integer(name, getattr(self, name), minimum=1)
+        check_choice("objective", self.objective, (None, *OBJECTIVES))
+        check_integer("max_iter", self.max_iter, minimum=1)
+        if self.n_neighbors is not None:
+            check_integer("n_neighbors", self.n_neighbors, minimum=1)
         check_integer("batch_size", self.batch_size, minimum=2)
         for name in ("radius", "learning_rate"):
             check_number(name, getattr(self, name), minimum=0)
@@ -248,33 +238,14 @@ class ManifoldInfoMax(
         side = math.isqrt(X.shape[1])
         return torch.from_numpy(X / self._scale).float().reshape(-1, 1, side, side)
 
-    def _graph(self, x: Tensor) -> tuple[sparse.csr_array, np.ndarray, np.ndarray]:
-        """The graph, and the distances and indices (N, k) of neighbours in it.
-
-        Of images it is the sum of two, whose mistakes differ: gradients find the neighbours of
-        nearly all, but are of one opinion with a network about the rest; pixels are not.
-        """
-        if self.augment != "image":
-            distance, index = self._neighbours(x, torch.Tensor.numpy)
-            return weigh(distance, index), distance, index
-        graphs = []
-        for ruler in (_smoothed, _gradients):
-            distance, index = self._neighbours(x, ruler)
-            graphs.append(weigh(distance, index))
-        return sum(graphs).tocsr(), distance, index
-
-    def _neighbours(
-        self, x: Tensor, ruler: Callable[[Tensor], np.ndarray]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Distances and indices (N, k), in what ``ruler`` makes of the rows."""
+    def _neighbours(self, x: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Distances and indices (N, k) of the nearest rows."""
         # At most half of a cluster of average size, or edges would lead out of it.
-        k = min(self.n_neighbors, max(1, len(x) // (2 * self.n_clusters)), len(x) - 1)
-        rows = ruler(x)
-        if min(rows.shape) <= _DIM:
-            return nearest_neighbours(rows, k, moved=map(ruler, self._copies(x)))
-        pca = PCA(_DIM, svd_solver="randomized", random_state=self._seed).fit(rows[:_PCA_ROWS])
-        copies = (pca.transform(ruler(copy)) for copy in self._copies(x))
-        return nearest_neighbours(pca.transform(rows), k, moved=copies)
+        wanted = self.n_neighbors or (5 if self.augment == "image" else 10)
+        k = min(wanted, max(1, len(x) // (2 * self.n_clusters)), len(x) - 1)
+        if self.augment == "image":
+            return image_neighbours(x, k, seed=self._seed)
+        return nearest_neighbours(principal_components(x.numpy(), seed=self._seed), k)
 
     def _copies(self, x: Tensor) -> Iterator[Tensor]:
         """Warped copies of images, of other rows none."""
@@ -282,32 +253,33 @@ class ManifoldInfoMax(
         for _ in range(_COPIES if self.augment == "image" else 0):
             yield torch.cat([Warp()(block, generator, _MILD) for block in x.split(_BLOCK)])
 
-    def _second_opinion(
-        self, x: Tensor, codes: np.ndarray, graph: sparse.csr_array, moves: Moves
-    ) -> tuple[Tensor, Tensor]:
-        """Codes (N,) on which a network and the neighbours vote, and the rows that are certain."""
-        votes = _votes(graph, codes, self.n_clusters)
+    def _second_opinion(self, x: Tensor, graph: sparse.csr_array, moves: Moves) -> np.ndarray:
+        """Codes as probabilities (N, K): the mean of a network's and of what its neighbours get."""
+        codes = graph_codes(graph, self.n_clusters, seed=self._seed)
+        self._reached("graph", codes, graph)
+        walk = _random_walk(graph)
+        p = np.eye(self.n_clusters)[codes]
+        for _ in range(_STEPS):
+            p = walk @ p
         network = self._network(x, width=1, seed=self._seed)
-        options = self._options(seed=self._seed)
-        learn_codes(network, x, torch.from_numpy(codes), moves, _certain(votes, codes), **options)
+        options = self._options(max(1, self.max_iter // 2), seed=self._seed)
+        learn_codes(network, x, _targets(p), moves, **options)
         views = [x, *self._copies(x)]
         p = np.mean([logits_of(network, view).softmax(dim=1).numpy() for view in views], axis=0)
-        opinion = p.argmax(axis=1)
-        self._reached("first network", opinion, graph)
-        p = (p + _votes(graph, opinion, self.n_clusters)) / 2
-        codes = p.argmax(axis=1)
-        self._reached("vote", codes, graph)
-        return torch.from_numpy(codes), _certain(p, codes)
+        self._reached("first network", p.argmax(axis=1), graph)
+        p = (p + walk @ p) / 2
+        self._reached("vote", p.argmax(axis=1), graph)
+        return p
 
     def _network(self, x: Tensor, *, width: int, seed: int) -> nn.Module:
         if self.augment == "image":
             return image_network(x.shape[-1], self.n_clusters, width=16 * width, seed=seed)
         return table_network(x.shape[1], self.n_clusters, width=64 * width, seed=seed)
 
-    def _options(self, *, seed: int, halved: int = 1) -> dict[str, Any]:
+    def _options(self, steps: int, *, seed: int) -> dict[str, Any]:
         return {
-            "steps": max(1, self.max_iter // halved),
-            "learning_rate": self.learning_rate / halved,
+            "steps": steps,
+            "learning_rate": self.learning_rate,
             "batch_size": self.batch_size,
             "seed": seed,
             "progress": None if self.verbose else False,
@@ -329,19 +301,10 @@ class ManifoldInfoMax(
         if self.augment != "adversarial":
             moves = Moves(self.augment, x)
             return moves({"x": x}, generator, ANNEALED)["moved"]
-        distance, _ = self._neighbours(x, torch.Tensor.numpy)
+        distance, _ = self._neighbours(x)
         with seeded(self._seed):
             radius = self.radius * torch.from_numpy(distance[:, -1])
             return virtual_adversarial_step(self.network_, x, radius)
-
-
-def _smoothed(images: Tensor) -> np.ndarray:
-    """Pixels (N, height width), a little blurred, as warped copies are."""
-    return F.avg_pool2d(images, 3, 1, 1).flatten(1).numpy()
-
-
-def _gradients(images: Tensor) -> np.ndarray:
-    return torch.cat([oriented_gradients(block) for block in images.split(_BLOCK)]).numpy()
 
 
 def _distinct(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -351,15 +314,12 @@ def _distinct(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.unique(copy_of, return_index=True)[1], copy_of
 
 
-def _votes(graph: sparse.csr_array, codes: np.ndarray, K: int) -> np.ndarray:
-    """Weight (N, K) of the neighbours that bear each code, as parts of one."""
-    votes = graph @ np.eye(K)[codes]
-    return votes / np.maximum(votes.sum(axis=1, keepdims=True), np.finfo(float).tiny)
+def _random_walk(graph: sparse.csr_array) -> sparse.csr_array:
+    """Probabilities (N, N) of a step from each point; one without a neighbour stays."""
+    graph = graph + 1e-9 * sparse.eye_array(graph.shape[0])
+    return sparse.diags_array(1 / graph.sum(axis=1)) @ graph
 
 
-def _certain(votes: np.ndarray, codes: np.ndarray) -> Tensor:
-    """Rows whose code has at least ``_SURE`` of the votes; all, if a code had none or one left."""
-    sure = votes[np.arange(len(codes)), codes] >= _SURE
-    if np.bincount(codes[sure], minlength=votes.shape[1]).min() < 2:
-        sure[:] = True
-    return torch.from_numpy(np.flatnonzero(sure))
+def _targets(p: np.ndarray) -> Tensor:
+    """What to learn (N, K): codes as probabilities p, made more certain."""
+    return torch.from_numpy(p**2 / (p**2).sum(axis=1, keepdims=True)).float()

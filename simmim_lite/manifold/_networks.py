@@ -57,15 +57,14 @@ def _layer(layer: nn.Conv2d | nn.Linear) -> list[nn.Module]:
 def learn_codes(
     network: nn.Module,
     x: Tensor,
-    codes: Tensor,
+    p: Tensor,
     moves: Moves,
-    rows: Tensor,
     *,
     steps: int,
     anneal: bool = False,
     **options: Any,
 ) -> History:
-    """Learn to tell the ``codes`` of some ``rows`` from where they move to: cross-entropy.
+    """Learn to tell the codes p(y|x) (N, K) from where x moves to: cross-entropy.
 
     ``anneal``: the moves become smaller, to ``ANNEALED`` times their strength. Strong ones keep
     wrong codes from being learned by heart, small ones suit what will be predicted.
@@ -77,13 +76,13 @@ def learn_codes(
         return moves(batch, generator, 1 + (ANNEALED - 1) * progress)
 
     def loss(logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
-        return F.cross_entropy(logits, batch["codes"])
+        return F.cross_entropy(logits, batch["p"])
 
-    data = {"x": x[rows], "row": rows, "codes": codes[rows]}
+    data = {"x": x, "row": torch.arange(len(x)), "p": p}
     return _fit(_Moved(network), loss, data, augment, steps=steps, **options)
 
 
-def learn_bound(
+def learn_objective(
     network: nn.Module,
     x: Tensor,
     objective: Callable[[Tensor, Tensor], Tensor],

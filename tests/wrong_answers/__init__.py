@@ -7,6 +7,7 @@ from wrong_answers import (
     _bounds,
     _encoders,
     _entropy,
+    _evaluation,
     _fusion,
     _generation,
     _manifold,
@@ -31,6 +32,7 @@ WRONG = {
         _manifold,
         _memory,
         _generation,
+        _evaluation,
     )
     for name, mistakes in lesson.WRONG.items()
 }

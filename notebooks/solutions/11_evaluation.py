@@ -1,0 +1,45 @@
+# %% [markdown]
+# # Solutions to 11 · Evaluation
+#
+# Try the [notebook](../11_evaluation.ipynb) first: its checks say what is missing.
+
+# %%
+import numpy as np
+
+from simmim_lite import exercises
+
+# %% [markdown]
+# 1. Parts of the sorted answers; `array_split` also divides numbers that do not divide evenly.
+
+
+# %%
+def my_calibration_error(confidence, right, bins):
+    parts = np.array_split(np.argsort(confidence), bins)
+    gaps = [abs(confidence[part].mean() - right[part].mean()) for part in parts]
+    return np.average(gaps, weights=[len(part) for part in parts])
+
+
+exercises.check("calibration error", my_calibration_error)
+
+# %% [markdown]
+# 2. The second summand is what overlap adds: the items validated on, over those trained on.
+
+
+# %%
+def my_fold_error(values):
+    k = len(values)
+    return np.std(values, ddof=1) * np.sqrt(1 / k + 1 / (k - 1))
+
+
+exercises.check("fold error", my_fold_error)
+
+# %% [markdown]
+# 3. The labels as they are count among the orders, above and below the line.
+
+
+# %%
+def my_p_value(score, shuffled):
+    return (1 + np.sum(shuffled >= score)) / (1 + len(shuffled))
+
+
+exercises.check("permutation test", my_p_value)

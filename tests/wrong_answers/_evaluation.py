@@ -1,0 +1,50 @@
+import numpy as np
+
+
+def in_bins(confidence, right, bins, reduce=np.mean):
+    order = np.argsort(confidence)
+    parts = np.array_split(order, bins)
+    return reduce([abs(confidence[p].mean() - right[p].mean()) for p in parts])
+
+
+def of_equal_width(confidence, right, bins):
+    which = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = [
+        (which == b).mean() * abs(confidence[which == b].mean() - right[which == b].mean())
+        for b in np.unique(which)
+    ]
+    return sum(gaps)
+
+
+WRONG = {
+    "calibration error": {
+        "signs kept": lambda c, r, bins: c.mean() - r.mean(),
+        "not sorted": lambda c, r, bins: np.mean(
+            [abs(a.mean() - b.mean())
+             for a, b in zip(np.array_split(c, bins), np.array_split(r, bins), strict=True)]
+        ),
+        "each answer by itself": lambda c, r, bins: np.mean(abs(c - r)),
+        "bins of equal width": of_equal_width,
+        "the largest gap": lambda c, r, bins: in_bins(c, r, bins, max),
+        "the sum": lambda c, r, bins: in_bins(c, r, bins, sum),
+    },
+    "fold error": {
+        "independent folds": lambda values: np.std(values, ddof=1) / np.sqrt(len(values)),
+        "of the population": lambda values: np.std(values)
+        * np.sqrt(1 / len(values) + 1 / (len(values) - 1)),
+        "the standard deviation": lambda values: np.std(values, ddof=1),
+        "the variance": lambda values: np.var(values, ddof=1)
+        * (1 / len(values) + 1 / (len(values) - 1)),
+        "parts of all": lambda values: np.std(values, ddof=1) * np.sqrt(2 / len(values)),
+    },
+    "permutation test": {
+        "without itself": lambda score, shuffled: np.mean(shuffled >= score),
+        "better only": lambda score, shuffled: (1 + np.sum(shuffled > score))
+        / (1 + len(shuffled)),
+        "worse": lambda score, shuffled: (1 + np.sum(shuffled <= score)) / (1 + len(shuffled)),
+        "divided by the shuffles": lambda score, shuffled: (1 + np.sum(shuffled >= score))
+        / len(shuffled),
+        "both tails": lambda score, shuffled: 2 * (1 + np.sum(shuffled >= score))
+        / (1 + len(shuffled)),
+    },
+}  # fmt: skip

@@ -234,6 +234,14 @@ def test_schedules():
     assert np.argmax(rates("one_cycle", steps=20, warmup=0)) == 5
 
 
+@pytest.mark.parametrize("steps", range(1, 6))
+def test_one_cycle_has_any_warmup_that_fits(steps):
+    for warmup in range(steps + 1):
+        cycle = rates("one_cycle", steps=steps, warmup=warmup)
+        assert len(cycle) == steps
+        assert all(0 < rate <= 2 for rate in cycle)
+
+
 def test_random_numbers_outside_are_left_alone():
     torch.manual_seed(3)
     wanted = torch.rand(4)

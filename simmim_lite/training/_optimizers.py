@@ -61,11 +61,13 @@ def make_schedule(
     steps = check_integer("steps", steps, minimum=1)
     warmup = check_integer("warmup", warmup, minimum=0, maximum=steps)
     if schedule == "one_cycle":
+        # torch divides by the length of each half, which has to be a step at least.
+        rising = min(max(warmup, 2), steps - 1) / steps if warmup and steps > 2 else 0.3
         return OneCycleLR(
             optimizer,
             [group["lr"] for group in optimizer.param_groups],
             total_steps=steps,
-            pct_start=warmup / steps if warmup else 0.3,
+            pct_start=rising,
             cycle_momentum=False,
         )
 

@@ -5,13 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-
-class Interval(NamedTuple):
-    """A measured value and its 95 % interval within one run, over items for instance."""
-
-    value: float
-    low: float
-    high: float
+from simmim_lite.evaluation import Interval
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,7 @@ def by_folds(speech: Speech, labels: np.ndarray) -> dict[str, Interval]:
         return reader.fit(sounds[train], labels[train]).score(sounds[rest], labels[rest])
 
     folds = cross_validate(measure, labels, speech.speakers)
-    return {kind: Interval(*fold_interval(v)) for kind, v in folds.groupby("kind")["value"]}
+    return {kind: fold_interval(v) for kind, v in folds.groupby("kind")["value"]}
 
 
 def claim(name: str, truth: str, source: str, unit: str = "%", **bounds: float | None) -> Claim:

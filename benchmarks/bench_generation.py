@@ -52,10 +52,10 @@ PEERS = ("JMVAE", "MVTCAE", "MMVAEPlus")
 LATENT = 32
 BATCH = 128
 # Chosen on voices and pictures held out of the training split.
-SAMPLER = {"guidance": 3.0, "guide_from": 0.5, "noise": 1.4}
-SIZES = {  # steps of embedder, autoencoder, flow; widths of the last two
-    False: {"steps": (300, 400, 600), "widths": (16, 192)},
-    True: {"steps": (400, 700, 2500), "widths": (24, 320)},
+SAMPLER = {"guide_from": 0.5, "noise": 1.35}
+SIZES = {  # steps of embedder, autoencoder, flow; widths of the last two; of the sampler
+    False: {"steps": (300, 1000, 1600), "widths": (16, 256), "guidance": 2.0},
+    True: {"steps": (400, 1000, 2500), "widths": (24, 320), "guidance": 3.0},
 }
 Draw = Callable[[str, int], tuple[Tensor, np.ndarray]]
 
@@ -77,7 +77,7 @@ class Data:
 
 def ours(train: Data, test: Data, full: bool, seed: int) -> tuple[Draw, Tensor]:
     """Train it; a function that draws, and for each test recording four retrieved pictures."""
-    (first, second, third), (width, flow_width) = SIZES[full].values()
+    (first, second, third), (width, flow_width), guidance = SIZES[full].values()
     encoders = {
         "image": ImageEncoder(seed=seed),
         "speech": AudioEncoder(seed=seed),
@@ -85,15 +85,16 @@ def ours(train: Data, test: Data, full: bool, seed: int) -> tuple[Draw, Tensor]:
     }
     embedder = MultimodalInfoMax(encoders, 64, seed=seed)
     embedder.fit(train.pairs, steps=first, batch_size=BATCH, seed=seed, progress=False)
-    vae = image_vae(24, width=width, seed=seed)
-    vae.fit(Batches({"x": train.x}, 64, seed=seed), steps=second, beta=0.15, seed=seed)
+    vae = image_vae(LATENT, width=width, seed=seed)
+    batches = Batches({"x": train.x}, BATCH, seed=seed)
+    vae.fit(batches, steps=second, beta=0.05, seed=seed, progress=False)
     space = CodeSpace(vae, train.x)
     flow = RectifiedFlow(space.dim, 64, width=flow_width, seed=seed)
     told = embedder.project(train.pairs.items)
     codes = space.encode(train.x)
     batches = condition_batches(train.pairs, told, codes, 256, seed=seed)
     flow.fit(batches, steps=third, seed=seed, progress=False)
-    maker = LatentGenerator(space, flow, **SAMPLER)
+    maker = LatentGenerator(space, flow, guidance=guidance, **SAMPLER)
 
     def draw(source: str, n: int) -> tuple[Tensor, np.ndarray]:
         if source == "speech":

@@ -409,7 +409,10 @@ def test_each_condition_generates_and_says_what_from(world, condition):
     out = made.generate(first[:5], "text", "first", n=2, seed=7)
     assert out.samples.shape == (10, 4)
     assert not out.remembered.any()
-    assert out.ids.shape == (10, {"query": 0, "key": 60, "items": 4}[condition])
+    assert out.ids.shape == (10, {"query": 0, "key": 1, "items": 4}[condition])
+    if condition == "key":  # all of what the generator is told
+        told = make_condition(memory.keys(out.ids[:, 0], "first"))
+        assert torch.equal(out.samples, space.decode(flow.sample(told, seed=7)))
     again = made.generate(first[:5], "text", "first", n=2, seed=7)
     assert torch.equal(out.samples, again.samples)
     assert torch.equal(out.ids, again.ids)

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import normalize
 
 from simmim_lite._arguments import check_choice, check_integer, check_number
 from simmim_lite.generation._captions import CaptionDecoder
@@ -45,9 +44,9 @@ class LatentGenerator(nn.Module):
     Args:
         space: the codes.
         sampler: `RectifiedFlow` or `ConditionalGAN`.
-        condition: what it is told: "query", the embedding of the query; "key", the mean of the
-            retrieved items' keys of the target, by weight; "items", the query and the mean code of
-            four retrieved items that are alike.
+        condition: what it is told: "query", the embedding of the query; "key", the target's key of
+            one retrieved item, drawn by weight, so that it draws only what memory holds; "items",
+            the query and the mean code of four retrieved items that are alike.
         options: for ``sampler.sample``, guidance and the like.
     """
 
@@ -136,7 +135,7 @@ class CrossModalGenerator:
         *,
         n: int = 1,
         neighbours: int = 4,
-        spread: float = 0.5,
+        spread: float = 0.3,
         pull: float = 1.0,
         detail: float = 0.8,
         seed: int = 0,
@@ -194,10 +193,9 @@ class CrossModalGenerator:
         how = getattr(self.generators[target], "condition", "query")
         if how == "query":
             return make_condition(z), torch.full((len(z), 0), -1)
-        if how == "key":
-            keys = self.memory.keys(ids, target, by="semantic")
-            mean = (weights[:, :, None] * keys).sum(dim=1)
-            return make_condition(normalize(mean, dim=1)), ids
+        if how == "key":  # one: a mean of many would be the same for all queries of a class
+            told = ids.gather(1, torch.multinomial(weights, 1, generator=generator))
+            return make_condition(self.memory.keys(told[:, 0], target, by="semantic")), told
         codes = self.memory.keys(ids, target, by="instance")
         mean, columns = sample_around(
             codes, weights, neighbours=_ITEMS, spread=0.0, pull=1.0, generator=generator

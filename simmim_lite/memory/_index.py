@@ -76,7 +76,7 @@ class KeyTable:
 
     def rows(self, ids: Tensor) -> Tensor:
         """Row of each id, -1 for one that isn't here."""
-        ids = ids.to(self._ids.device)
+        ids = ids.to(self._ids.device).contiguous()  # a column of a table is not
         if not len(self):
             return torch.full_like(ids, -1)
         rows = torch.searchsorted(self.ids, ids).clamp(max=len(self) - 1)

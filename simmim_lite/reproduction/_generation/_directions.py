@@ -203,7 +203,7 @@ class Trial:
         heard, digits = self.heard
         distances = []
         for loud in (0, 1):
-            net = image_vae(24, self.model.dim + 24, width=16, seed=self.seed)
+            net = image_vae(24, self.model.dim + self.space.dim, width=16, seed=self.seed)
             options = {"codes": loud * near, "seed": self.seed}
             batches = condition_batches(pairs_for(part, "image"), told, x, 64, **options)
             net.fit(batches, steps=self.size.arms, seed=self.seed, progress=False)

@@ -24,33 +24,33 @@ from simmim_lite.training import Batches
 
 NAMES = ("image", "speech", "text")
 ITEM = {"image": "image", "speech": "recording", "text": "caption"}
+_CODES = 32  # columns
+# Samplers, chosen on items held out of training.
+_IMAGES = {"guide_from": 0.5, "noise": 1.35}
+_VOICES = {"guidance": 4.0, "guide_from": 0.3, "noise": 1.1}
 
 
 class Size(NamedTuple):
     """Steps of all that is trained, widths, and how much is asked."""
 
     judges: tuple[int, int] = (250, 150)  # of images, of speech
-    codes: tuple[int, int] = (400, 300)  # of images, of speech
-    flows: tuple[int, int] = (600, 400)
+    codes: tuple[int, int] = (1000, 300)  # of images, of speech
+    flows: tuple[int, int] = (1600, 400)
     captions: int = 300
     arms: int = 80  # of the two that are compared with and without memory
-    absent: tuple[int, int] = (300, 400)  # embedder that never saw the digits, flows
-    widths: tuple[int, int] = (16, 192)  # of autoencoders, of flows
+    absent: tuple[int, int] = (300, 800)  # embedder that never saw the digits, flows
+    widths: tuple[int, int] = (16, 256)  # of autoencoders, of flows
     remembered: int = 4000
     each: int = 100  # real test images of each digit
     heard: int = 480  # generated recordings that are judged
-    # Samplers of images and of speech, chosen on items held out of training.
-    sampler: tuple[Mapping, Mapping] = (
-        {"guidance": 4.0, "guide_from": 0.5, "noise": 1.5},
-        {"guidance": 4.0, "guide_from": 0.3, "noise": 1.1},
-    )
+    guidance: float = 2.0  # of the sampler of images
 
 
 SIZES = {
     False: Size(),
     True: Size(
         judges=(400, 300),
-        codes=(700, 400),
+        codes=(1000, 400),
         flows=(2500, 1200),
         captions=1200,
         arms=400,
@@ -59,10 +59,7 @@ SIZES = {
         remembered=5000,
         each=240,
         heard=600,
-        sampler=(
-            {"guidance": 3.0, "guide_from": 0.5, "noise": 1.35},
-            {"guidance": 4.0, "guide_from": 0.3, "noise": 1.1},
-        ),
+        guidance=3.0,
     ),
 }
 
@@ -105,34 +102,40 @@ def pairs_for(data: Digits, target: str) -> Pairing:
 
 def image_codes(data: Digits, size: Size, seed: int) -> CodeSpace:
     x = ImageEncoder().prepare(data.images)
-    vae = image_vae(24, width=size.widths[0], seed=seed)
+    vae = image_vae(_CODES, width=size.widths[0], seed=seed)
     batches = Batches({"x": x}, 128, seed=seed)
-    vae.fit(batches, steps=size.codes[0], beta=0.15, seed=seed, progress=False)
+    vae.fit(batches, steps=size.codes[0], beta=0.05, seed=seed, progress=False)
     return CodeSpace(vae, x)
 
 
 def image_generator(
-    told: Mapping[str, Tensor], data: Digits, space: CodeSpace, size: Size, steps: int, seed: int
+    told: Mapping[str, Tensor],
+    data: Digits,
+    space: CodeSpace,
+    size: Size,
+    steps: int,
+    seed: int,
+    condition: str = "query",
 ) -> LatentGenerator:
     """``told``: embeddings of all items of the data."""
     codes = space.encode(ImageEncoder().prepare(data.images))
     batches = condition_batches(pairs_for(data, "image"), told, codes, 256, seed=seed)
     flow = RectifiedFlow(space.dim, told["image"].shape[1], width=size.widths[1], seed=seed)
     flow.fit(batches, steps=steps, seed=seed, progress=False)
-    return LatentGenerator(space, flow, **size.sampler[0])
+    return LatentGenerator(space, flow, condition, guidance=size.guidance, **_IMAGES)
 
 
 def speech_generator(
     told: Mapping[str, Tensor], data: Digits, sound: AudioEncoder, size: Size, seed: int
 ) -> LatentGenerator:
     x = sound.prepare(data.waveforms)
-    vae = speech_vae(x.shape[2], 32, width=size.widths[0], seed=seed)
+    vae = speech_vae(x.shape[2], _CODES, width=size.widths[0], seed=seed)
     vae.fit(Batches({"x": x}, 64, seed=seed), steps=size.codes[1], seed=seed, progress=False)
     space = CodeSpace(vae, x)
     batches = condition_batches(pairs_for(data, "speech"), told, space.encode(x), 256, seed=seed)
     flow = RectifiedFlow(space.dim, told["speech"].shape[1], width=size.widths[1], seed=seed)
     flow.fit(batches, steps=size.flows[1], seed=seed, progress=False)
-    return LatentGenerator(space, flow, **size.sampler[1])
+    return LatentGenerator(space, flow, **_VOICES)
 
 
 def caption_generator(

@@ -123,6 +123,16 @@ def test_a_judge_knows_real_digits_and_no_noise(judged):
         truth.judge.coherence(noise, truth.labels[:10])
 
 
+def test_halves_differ_in_no_frequency_of_a_class(judged):
+    truth, _ = judged
+    first, second = truth.halves
+    assert sorted(torch.cat([first, second]).tolist()) == list(range(len(truth.labels)))
+    counts = [np.bincount(truth.labels[half], minlength=10) for half in (first, second)]
+    assert abs(counts[0] - counts[1]).max() <= 1
+    assert (np.diff(truth.labels[first]) < 0).sum() > 100  # not sorted: a part is of all classes
+    assert torch.equal(first, truth.halves[0])
+
+
 def test_the_table_shows_each_failure_by_the_measure_that_reveals_it(judged):
     truth, train = judged
     generator = np.random.default_rng(0)

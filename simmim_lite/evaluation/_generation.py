@@ -153,9 +153,14 @@ class RealItems:
 
     @property
     def halves(self) -> tuple[Tensor, Tensor]:
-        """Numbers of the items of two random halves, always the same ones."""
-        order = torch.from_numpy(random_generator(0, "halves").permutation(len(self.items)))
-        return order[::2], order[1::2]
+        """Numbers of the items of two random halves, always the same ones.
+
+        Each class is halved, so that no distance between them is one of how frequent classes are.
+        """
+        order = random_generator(0, "halves").permutation(len(self.items))
+        by_class = np.argsort(np.asarray(self.labels)[order], kind="stable")
+        first, second = (order[np.sort(by_class[start::2])] for start in (0, 1))
+        return torch.from_numpy(first), torch.from_numpy(second)
 
     def measure(self, items: Tensor, labels: Any) -> dict[str, float]:
         """coherence, frechet, density, coverage, diversity and copy_distance of generated items.

@@ -389,7 +389,9 @@ b
 def test_results_are_kept_in_a_clone(tmp_path):
     readme = tmp_path / "README.md"
     readme.write_text(README, encoding="utf-8")
-    (tmp_path / "benchmarks" / "results").mkdir(parents=True)
+    note = tmp_path / "benchmarks" / "results" / "note.md"
+    note.parent.mkdir(parents=True)
+    note.write_text(README, encoding="utf-8")
     reproduction.keep(some_results(), tmp_path)
     first, second = readme.read_text(encoding="utf-8").split("\nb\n")
     assert first.startswith("a\n<!-- results\nsorting\ntelling: information\n-->\n\n|  | truth")
@@ -398,6 +400,7 @@ def test_results_are_kept_in_a_clone(tmp_path):
     assert claims[2:] == ["| accuracy", "| seconds", "| information"]
     assert "former" not in first
     assert "| hope |" in second
+    assert note.read_text(encoding="utf-8") == readme.read_text(encoding="utf-8")
     newer = Results({"sorting": (ACCURACY,)}, accuracies(0.5))
     reproduction.keep(newer, tmp_path)
     assert "| 50.00 % |" in readme.read_text(encoding="utf-8")

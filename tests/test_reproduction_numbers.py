@@ -28,16 +28,21 @@ def kept_results() -> list[Results]:
     return [results for results in found if results]
 
 
-def test_readme_holds_the_kept_results():
-    text = README.read_text(encoding="utf-8")
+PAGES = reproduction.pages(CLONE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_pages_hold_the_kept_results(page):
+    text = page.read_text(encoding="utf-8")
     assert reproduction.with_tables(text, CLONE) == text, (
-        "README's tables are not those of benchmarks/results/reproduction*.json: "
+        "its tables are not those of benchmarks/results/reproduction*.json: "
         "`python -m simmim_lite reproduce --keep` writes them"
     )
 
 
-def test_readme_shows_claims_of_today():
-    blocks = re.findall(r"<!-- results( full)?\n(.*?)-->", README.read_text("utf-8"), re.DOTALL)
+@pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+def test_pages_show_claims_of_today(page):
+    blocks = re.findall(r"<!-- results( full)?\n(.*?)-->", page.read_text("utf-8"), re.DOTALL)
     for full, lines in blocks:
         today = {e.name: e.claims for e in EXPERIMENTS if e.full in (None, bool(full))}
         known = {f"{name}: {claim.name}" for name, claims in today.items() for claim in claims}

@@ -6,7 +6,7 @@ out, beside what it is held to, and `write_report` makes of it one page that rea
 """
 
 from simmim_lite.reproduction._claims import Claim, Experiment, Interval, Setting
-from simmim_lite.reproduction._kept import keep, kept, with_tables
+from simmim_lite.reproduction._kept import keep, kept, pages, with_tables
 from simmim_lite.reproduction._report import write_report
 from simmim_lite.reproduction._results import Outcome, Results, Run
 from simmim_lite.reproduction._runner import judged_again, reproduce
@@ -22,6 +22,7 @@ __all__ = [
     "judged_again",
     "keep",
     "kept",
+    "pages",
     "reproduce",
     "with_tables",
     "write_report",

@@ -1,4 +1,4 @@
-"""Results that are kept in the repository, and the tables of README, which are made of them."""
+"""Results that are kept in the repository, and the tables in its pages that are made of them."""
 
 import re
 from pathlib import Path
@@ -21,12 +21,17 @@ def kept(clone: Path, *, full: bool) -> Results | None:
 
 
 def keep(results: Results, clone: Path) -> None:
-    """Put results into a clone, in place of older ones of the same experiments, and into README."""
+    """Put results into a clone and its `pages`, in place of older ones of the same experiments."""
     older = kept(clone, full=results.full)
     merged = older.updated(results) if older else results
     merged.save(clone / "benchmarks" / "results" / _FILES[results.full])
-    readme = clone / "README.md"
-    write_atomically(readme, with_tables(readme.read_text(encoding="utf-8"), clone).encode())
+    for page in pages(clone):
+        write_atomically(page, with_tables(page.read_text(encoding="utf-8"), clone).encode())
+
+
+def pages(clone: Path) -> list[Path]:
+    """What may hold tables of results: README and the notes beside the results."""
+    return [clone / "README.md", *sorted((clone / "benchmarks" / "results").glob("*.md"))]
 
 
 def with_tables(text: str, clone: Path) -> str:

@@ -109,6 +109,7 @@ def test_interval_is_that_of_student_over_seeds():
     error = scipy.stats.sem(values)
     wanted = scipy.stats.t.interval(0.95, 2, loc=sum(values) / 3, scale=error)
     assert found.interval == pytest.approx(wanted, rel=1e-9)
+    assert outcome(ACCURACY, *accuracies(1.0, 0.9, 1.0)).interval[1] == 1
     assert outcome(ACCURACY, *accuracies(0.97)).interval is None
     assert outcome(ACCURACY, *accuracies((0.97, 0.96, 0.98))).interval == (0.96, 0.98)
 

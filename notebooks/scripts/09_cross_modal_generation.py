@@ -371,22 +371,13 @@ assert table.loc["pixel mean", "frechet"] < table.loc["memory", "frechet"]
 # Which keys find the first eight? A picture's own key also knows slant and thickness, as the captions do. A
 # few eights among thousands of pictures are seldom the nearest by it. A recording shares nothing with a picture
 # but the digit. So pictures and captions search the keys of the *recordings* here.
-#
-# And what is the flow told of where nothing new is found? Not the query: the embedder has heard eights, and told
-# where they lie the flow draws what lies around. Told the *key of a found item* (`"key"`), it draws only what
-# memory holds.
 
 # %%
 eights, others = rng.permutation(np.flatnonzero(train.labels == ABSENT)), take(test, known)
 asking = take(test, np.flatnonzero(test.labels == ABSENT))
 some = take(test, known[::4]) | {"image": real[::4].numpy()}  # for section 8
 outs, shares, heard = {}, {}, {"image": "speech", "text": "speech"}
-by_key = generation.LatentGenerator(space, flow, "key", **IMAGES)
-able = generation.CrossModalGenerator(embedder, targets | {"image": by_key}, memory, search=heard)
-queried = plain.generate(asking["speech"], "speech", "image", n=2, seed=SEED).samples
-print(
-    f"told the query, no memory: {(judges['image'].classify(queried) == ABSENT).mean():.1%} are eights"
-)
+able = generation.CrossModalGenerator(embedder, targets, memory, search=heard)
 for first, count in ((0, 0), (0, 1), (1, 10), (10, 100)):
     if count:
         remember(memory, eights[first:count])
@@ -398,7 +389,7 @@ for first, count in ((0, 0), (0, 1), (1, 10), (10, 100)):
 
 table = pd.DataFrame(shares).T.rename_axis("eights written")
 print(table.round(3).to_string())
-assert table.loc[0, [*asking]].max() < 0.1
+assert table.loc[0, [*asking]].max() < 0.2
 assert table.loc[[1, 10, 100], [*asking]].to_numpy().min() > 0.7
 assert table["other digits"].min() > table.loc[0, "other digits"] - 0.03
 
@@ -414,6 +405,10 @@ assert (out.ids > able.known).all()
 # "Eight" was not in the generator's world, and with none in memory it draws something else. From the first
 # written example on it draws eights, whatever it is asked with, and nothing is lost for the other digits. Of one
 # example each picture is that one again; of a hundred, the pictures differ.
+#
+# With no eight in memory it draws what lies next to one, which a judge sometimes takes for it. A generator that is
+# told the *key of a found item* instead of the query (`LatentGenerator(..., condition="key")`) draws only what memory
+# holds.
 #
 # A limit: the *embedder* knew eights, so the class is new to generator and memory, not to the ear. For an embedder
 # that never saw one, a picture of an eight is near to recordings of another digit, and only its own

@@ -56,13 +56,17 @@ class Outcome:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """95 %: of Student's t over the seeds, or the one that a single run measured itself."""
+        """95 %: of Student's t over the seeds, or the one that a single run measured itself.
+
+        That of a share ends at 1.
+        """
         values = self.values
         if not all(map(math.isfinite, values)):
             return None
         if len(values) > 1:
             half = stdtrit(len(values) - 1, 0.975) * np.std(values, ddof=1) / math.sqrt(len(values))
-            return self.mean - float(half), self.mean + float(half)
+            most = 1.0 if self.claim.unit == "%" else math.inf
+            return self.mean - float(half), min(self.mean + float(half), most)
         own = [run.values[self.claim.name] for run in self.runs if not run.error]
         return own[0][1:] if own and len(own[0]) == 3 else None
 

@@ -123,7 +123,8 @@ assert abs(value - truth) < 0.02
 
 # %% [markdown]
 # A generator that lowers this value moves $q$ onto $p$. The package's `ConditionalGAN` plays it with a
-# condition, in the hinge form with spectral norm (Miyato et al. 2018) or with a penalty on the slope.
+# condition, in the hinge form with spectral norm (Miyato et al. 2018), or, as below, in the form of 2014 with a penalty on
+# the slope at real samples (Mescheder et al. 2018).
 #
 # ## 3. What has to be there first?
 #
@@ -200,7 +201,8 @@ assert bits < 0.7 * alone
 space, together = generation.CodeSpace(vae, pictures), Pairing(take(train, seen))
 told = embedder.project(together.items)
 batches = generation.condition_batches(together, told, space.encode(pictures), 256)
-flow, gan = generation.RectifiedFlow(24, 64, width=192), generation.ConditionalGAN(24, 64)
+flow = generation.RectifiedFlow(24, 64, width=192)
+gan = generation.ConditionalGAN(24, 64, objective="r1")
 flow.fit(batches, steps=MORE * 350, seed=SEED, progress=False)
 game = gan.fit(batches, steps=MORE * 800, seed=SEED, progress=False)
 scores = pd.DataFrame({f"of {name} codes": game[name] for name in ("real", "made")})
@@ -576,6 +578,7 @@ exercises.check("coverage", my_coverage)
 # - Goodfellow, I. J., et al. (2014). Generative adversarial networks. https://arxiv.org/abs/1406.2661
 # - Arjovsky, M., Chintala, S., & Bottou, L. (2017). Wasserstein GAN. https://arxiv.org/abs/1701.07875
 # - Miyato, T., et al. (2018). Spectral normalization for generative adversarial networks. https://arxiv.org/abs/1802.05957
+# - Mescheder, L., Geiger, A., & Nowozin, S. (2018). Which training methods for GANs do actually converge? https://arxiv.org/abs/1801.04406
 # - Rombach, R., et al. (2022). High-resolution image synthesis with latent diffusion models. https://arxiv.org/abs/2112.10752
 # - Liu, X., Gong, C., & Liu, Q. (2023). Flow straight and fast: learning to generate and transfer data with rectified flow. https://arxiv.org/abs/2209.03003
 # - Ho, J., & Salimans, T. (2022). Classifier-free diffusion guidance. https://arxiv.org/abs/2207.12598

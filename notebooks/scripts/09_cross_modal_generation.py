@@ -156,7 +156,6 @@ text = TextEncoder(Tokenizer.from_texts(train.data["text"]), seed=SEED)
 embedder = MultimodalInfoMax({"image": image, "speech": sound, "text": text}, 64, seed=SEED)
 by_class = Pairing(train.data, {"image": train.labels, "speech": train.labels})
 embedder.fit(by_class, steps=MORE * 180, batch_size=128, seed=SEED, progress=False)
-queries = embedder.project(take(test, known))
 pictures, real = (image.prepare(p.data["image"][r]) for p, r in ((train, seen), (test, known)))
 
 # %% [markdown]
@@ -206,13 +205,13 @@ flow = generation.RectifiedFlow(24, 64, width=192)
 gan = generation.ConditionalGAN(24, 64, objective="r1")
 flow.fit(batches, steps=MORE * 350, seed=SEED, progress=False)
 game = gan.fit(batches, steps=MORE * 800, seed=SEED, progress=False)
-scores = pd.DataFrame({f"of {name} codes": game[name] for name in ("real", "made")})
-scores.plot(xlabel="epoch of the GAN", ylabel="discriminator's score")
+pd.DataFrame({n: game[n] for n in ("real", "made")}).plot(xlabel="epoch", ylabel="score of codes")
 plt.axhline(0, **figures.TRUTH)
 plt.show()
 
 models = {"flow": (flow, IMAGES), "GAN": (gan, {})}
 makers = {n: generation.LatentGenerator(space, m, **options) for n, (m, options) in models.items()}
+queries = embedder.project(take(test, known))
 condition = generation.make_condition(queries["speech"])
 drawn = {name: maker.sample(condition, seed=SEED) for name, maker in makers.items()}
 
@@ -223,8 +222,8 @@ plt.show()
 assert torch.equal(drawn["flow"], makers["flow"].sample(condition, seed=SEED))  # to the bit
 
 # %% [markdown]
-# The two curves come together, as the discriminator can tell less and less; a game that one side wins looks
-# otherwise. The voices that were drawn are new ones. (The settings of the sampler were chosen on voices and
+# The two curves are the discriminator's scores while the GAN is trained. They come together, as it can tell less and
+# less; a game that one side wins looks otherwise. The voices that were drawn are new ones. (The settings of the sampler were chosen on voices and
 # pictures held out of the *training* set.) Above the flow, titled by the digit that was said, below the GAN.
 #
 # Each picture is new. How good are they?

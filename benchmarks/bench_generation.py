@@ -53,7 +53,7 @@ LATENT = 32
 BATCH = 128
 # Chosen on voices and pictures held out of the training split.
 SAMPLER = {"guide_from": 0.5, "noise": 1.35}
-SIZES = {  # steps of embedder, autoencoder, flow; widths of the last two; of the sampler
+SIZES = {  # steps of embedder, autoencoder, flow; widths of the last two; guidance
     False: {"steps": (300, 1000, 1600), "widths": (16, 256), "guidance": 2.0},
     True: {"steps": (400, 1000, 2500), "widths": (24, 320), "guidance": 3.0},
 }

@@ -110,6 +110,8 @@ def test_interval_is_that_of_student_over_seeds():
     wanted = scipy.stats.t.interval(0.95, 2, loc=sum(values) / 3, scale=error)
     assert found.interval == pytest.approx(wanted, rel=1e-9)
     assert outcome(ACCURACY, *accuracies(1.0, 0.9, 1.0)).interval[1] == 1
+    assert outcome(ACCURACY, *accuracies(0.0, 0.1, 0.0)).interval[0] == 0
+    assert outcome(ACCURACY, *accuracies(0.1, -0.1)).interval[0] < -1  # a change, no share
     assert outcome(ACCURACY, *accuracies(0.97)).interval is None
     assert outcome(ACCURACY, *accuracies((0.97, 0.96, 0.98))).interval == (0.96, 0.98)
 

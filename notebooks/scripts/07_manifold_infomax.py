@@ -225,7 +225,7 @@ graphs = {name: manifold.weigh(*near) for name, near in rulers.items()}
 found = {name: manifold.graph_codes(graph, 10) for name, graph in graphs.items()}
 found["k-means, no graph"] = KMeans(10, n_init=3, random_state=0).fit_predict(pixels)
 accuracies = {name: cluster_accuracy(labels, codes) for name, codes in found.items()}
-assert accuracies["distortion"] > max(0.96, accuracies["gradients"])
+assert accuracies["distortion"] > max(0.96 if FULL else 0.97, accuracies["gradients"])
 assert accuracies["k-means, no graph"] < 0.7
 
 # %% [markdown]

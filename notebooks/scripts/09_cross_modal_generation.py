@@ -405,8 +405,8 @@ assert (out.ids > able.known).all()
 
 # %% [markdown]
 # "Eight" was not in the generator's world, and with none in memory it draws something else. From the first
-# written example on it draws eights, whatever it is asked with, and nothing is lost for the other digits. Of one
-# example each picture is that one again; of a hundred, the pictures differ.
+# written example on it mostly draws eights, whatever it is asked with, and nothing is lost for the other digits. Of one
+# example each eight is that one again; of a hundred, they differ.
 #
 # With no eight in memory it draws what lies next to one, which a judge sometimes takes for it. A generator that is
 # told the *key of a found item* instead of the query (`LatentGenerator(..., condition="key")`) draws only what memory

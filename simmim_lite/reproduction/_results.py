@@ -58,15 +58,16 @@ class Outcome:
     def interval(self) -> tuple[float, float] | None:
         """95 %: of Student's t over the seeds, or the one that a single run measured itself.
 
-        That of a share ends at 1.
+        That of shares, which lie in 0..1, stays there.
         """
         values = self.values
         if not all(map(math.isfinite, values)):
             return None
         if len(values) > 1:
             half = stdtrit(len(values) - 1, 0.975) * np.std(values, ddof=1) / math.sqrt(len(values))
-            most = 1.0 if self.claim.unit == "%" else math.inf
-            return self.mean - float(half), min(self.mean + float(half), most)
+            ends = self.mean - float(half), self.mean + float(half)
+            shares = self.claim.unit == "%" and 0 <= min(values) <= max(values) <= 1
+            return tuple(np.clip(ends, 0, 1).tolist()) if shares else ends
         own = [run.values[self.claim.name] for run in self.runs if not run.error]
         return own[0][1:] if own and len(own[0]) == 3 else None
 

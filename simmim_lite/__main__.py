@@ -5,12 +5,19 @@ make can do the same.
 """
 
 import argparse
+import functools
+import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 CLONE = Path(__file__).resolve().parents[1]
+CLONE_TOOLS = {  # command: the module of the clone that parses the rest of the line, and its help
+    "run": ("notebooks.tools", "execute the notebooks and write them as pages that read offline"),
+    "build": ("notebooks.tools", "make the notebooks from their scripts, executed and measured"),
+    "reproduce": ("reproduction", "measure every claim again, and write a report"),
+}
 INSTALL = 'python -m pip install -e ".[notebooks,test]"'
 EMBEDDED = ("digits", "speech")  # come with the package, so there is nothing to download
 
@@ -35,26 +42,8 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--chunk", type=int, metavar="ROWS", help="rows at a time, to save memory")
     train.add_argument("--output", type=Path, default=Path("build/train"), metavar="DIR")
 
-    run = add("run", "execute the notebooks and write them as pages that read offline")
-    run.add_argument("--output", type=Path, default=Path("build/site"), help="default: build/site")
-    build = add("build", "make the notebooks from their scripts, executed and measured")
-    build.add_argument("--check", action="store_true", help="only say what is out of date")
-    for command in (run, build):
-        command.add_argument("numbers", nargs="*", metavar="NN", help="default: all notebooks")
-        command.add_argument("--notebooks", type=Path, metavar="DIR", help="default: this clone's")
-
-    reproduce = add("reproduce", "measure every claim again, and write a report that reads offline")
-    reproduce.add_argument("--full", action="store_true", help="on the full data sets")
-    reproduce.add_argument("--only", nargs="+", default=(), metavar="NAME", help="experiments")
-    reproduce.add_argument("--seeds", type=int, metavar="N", help="at most so many of each")
-    reproduce.add_argument("--processes", type=int, metavar="N", help="default: one a CPU core")
-    reproduce.add_argument("--output", type=Path, default=Path("build/report"), metavar="DIR")
-    reproduce.add_argument(
-        "--measured", type=Path, metavar="FILE", help="results.json of a run, instead of a new one"
-    )
-    reproduce.add_argument(
-        "--keep", action="store_true", help="put the results into this clone and its README"
-    )
+    for name, (_, help_text) in CLONE_TOOLS.items():
+        add(name, help_text)  # listed in the help only: `main` hands these on
 
     test = add("test", "lint, unit tests, and nbval on every notebook")
     test.add_argument("--fast", action="store_true", help="lint and the fast unit tests alone")
@@ -114,53 +103,23 @@ def _train(options: argparse.Namespace) -> int:
     return 0
 
 
-def _run(options: argparse.Namespace) -> int:
-    from simmim_lite import notebooks, pages
-
-    folder = options.notebooks or notebooks.FOLDER
-    return pages.run(folder, options.output, options.numbers) > 0
-
-
-def _build(options: argparse.Namespace) -> int:
-    from simmim_lite import notebooks
-
-    folder = options.notebooks or notebooks.FOLDER
-    if not options.check:
-        return notebooks.build(folder, options.numbers) > 0
-    lines = notebooks.stale(folder, options.numbers)
-    print("\n".join(lines) or "up to date")
-    return len(lines) > 0
-
-
-def _reproduce(options: argparse.Namespace) -> int:
-    from simmim_lite import reproduction
-
-    if options.keep:
-        _clone_only()
-    if options.measured:
-        results = reproduction.judged_again(options.measured)
-    else:
-        results = reproduction.reproduce(
-            options.output,
-            full=options.full,
-            only=options.only,
-            seeds=options.seeds,
-            processes=options.processes,
-        )
-    report = options.output / "index.html"
-    reproduction.write_report(results, report)
-    if options.keep:
-        reproduction.keep(results, CLONE)
-    for outcome in results.failed:
-        print(f"{outcome.verdict}: {outcome.experiment}, {outcome.claim.name}")
-    print(f"{len(results.outcomes)} claims, {len(results.failed)} of them do not hold")
-    print(f"report: {report}")
-    return len(results.failed) > 0
+def _clone_tool(command: str, arguments: Sequence[str]) -> int:
+    """Run a tool of the clone in the current folder; its exit code."""
+    _clone_only()
+    module, _ = CLONE_TOOLS[command]
+    path = os.pathsep.join(filter(None, [str(CLONE), os.environ.get("PYTHONPATH")]))
+    words = [] if command == "reproduce" else [command]
+    return subprocess.run(
+        [sys.executable, "-m", module, *words, *arguments], env=os.environ | {"PYTHONPATH": path}
+    ).returncode
 
 
 def _clone_only() -> None:
     if not (CLONE / "pyproject.toml").is_file():
-        raise ValueError("this command needs a clone of the repository, not the package alone")
+        raise ValueError(
+            "this command needs a clone of the repository, not the installed package alone: "
+            "git clone https://github.com/simmim-lite/simmim-lite"
+        )
 
 
 def _in_clone(*module: str | Path) -> int:
@@ -171,6 +130,7 @@ def _in_clone(*module: str | Path) -> int:
 
 def _test(*, fast: bool) -> int:
     """The one definition of the tests; stops at the first of the steps that fails."""
+    _clone_only()
     notebooks = sorted((CLONE / "notebooks").glob("[0-9][0-9]_*.ipynb"))
     if not notebooks:  # pytest without arguments would run something else, and pass
         raise ValueError("no notebooks to test: python -m simmim_lite build makes them")
@@ -185,39 +145,48 @@ def _test(*, fast: bool) -> int:
     return next((code for step in steps if (code := _in_clone(*step))), 0)
 
 
+def one_line_errors(main: Callable[..., int]) -> Callable[..., int]:
+    """Decorate ``main``: an expected error becomes one line on stderr and exit code 1."""
+
+    @functools.wraps(main)
+    def guarded(arguments: Sequence[str] | None = None) -> int:
+        sys.stdout.reconfigure(line_buffering=True)  # progress shows at once in a log, too
+        try:
+            return main(arguments)
+        except KeyboardInterrupt:
+            print("stopped", file=sys.stderr)
+            return 130
+        except ModuleNotFoundError as error:
+            if error.name and error.name.startswith("simmim_lite"):
+                raise
+            print(f"error: {error}; {INSTALL} installs what is needed", file=sys.stderr)
+            return 1
+        except (ValueError, OSError, FloatingPointError) as error:  # they say all there is to say
+            lines = [f"error: {error}", *getattr(error, "__notes__", [])]
+            print("\n".join(lines), file=sys.stderr)
+            return 1
+
+    return guarded
+
+
+@one_line_errors
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 0 if all went well. What went wrong is one line on stderr."""
-    sys.stdout.reconfigure(line_buffering=True)  # progress shows at once in a log, too
+    """Run one command; 0 if all went well."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if arguments and arguments[0] in CLONE_TOOLS:
+        return _clone_tool(arguments[0], arguments[1:])
     options = _parser().parse_args(arguments)
-    try:
-        match options.command:
-            case "doctor":
-                return _doctor()
-            case "data":
-                return _data(options.names)
-            case "train":
-                return _train(options)
-            case "run":
-                return _run(options)
-            case "build":
-                return _build(options)
-            case "reproduce":
-                return _reproduce(options)
-            case "test":
-                return _test(fast=options.fast)
-            case _:
-                return _in_clone("jupyterlab", Path("notebooks", "00_start_here.ipynb"))
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return 130
-    except ModuleNotFoundError as error:
-        if error.name and error.name.startswith("simmim_lite"):
-            raise
-        print(f"error: {error}; {INSTALL} installs what is needed", file=sys.stderr)
-        return 1
-    except (ValueError, OSError, FloatingPointError) as error:  # they say all there is to say
-        print("\n".join([f"error: {error}", *getattr(error, "__notes__", [])]), file=sys.stderr)
-        return 1
+    match options.command:
+        case "doctor":
+            return _doctor()
+        case "data":
+            return _data(options.names)
+        case "train":
+            return _train(options)
+        case "test":
+            return _test(fast=options.fast)
+        case _:
+            return _in_clone("jupyterlab", Path("notebooks", "00_start_here.ipynb"))
 
 
 if __name__ == "__main__":

@@ -113,12 +113,3 @@ def check_number(name: str, value: Any, *, minimum: float, maximum: float = np.i
     if not (np.isfinite(value) and minimum <= value <= maximum):
         raise ValueError(f"{name}: expected a number in [{minimum:g}, {maximum:g}], got {value}")
     return float(value)
-
-
-def random_generator(seed: int, purpose: str) -> np.random.Generator:
-    """Random numbers for one ``purpose``: with the same ``seed``, another purpose gets others.
-
-    With plain ``default_rng(seed)`` everywhere, the draws that shuffle or break ties in data would
-    be the very draws that made the data, and their dependence would pass for information.
-    """
-    return np.random.default_rng([check_integer("seed", seed, minimum=0), *purpose.encode()])

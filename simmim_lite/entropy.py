@@ -26,8 +26,8 @@ from simmim_lite._arguments import (
     check_integer,
     check_number,
     check_same_length,
-    random_generator,
 )
+from simmim_lite._random import random_generator
 
 # --- exact, on probability tables ----------------------------------------------------------
 

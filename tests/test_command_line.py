@@ -22,11 +22,12 @@ def test_doctor_exits_by_what_it_found(monkeypatch, capsys, lines, code):
         (["data", "imagenet"], "expected one of 'mnist', 'fsdd', 'cifar10', got 'imagenet'"),
         (["run", "--notebooks", "nowhere"], "no notebooks NN_name.ipynb in nowhere"),
         (["build", "98"], "no notebook '98'"),
+        (["reproduce", "--only", "alchemy"], "no experiment alchemy"),
     ],
 )
-def test_error_is_one_line(capsys, arguments, message):
+def test_error_is_one_line(capfd, arguments, message):
     assert command_line.main(arguments) == 1
-    captured = capsys.readouterr()
+    captured = capfd.readouterr()
     assert captured.out == ""
     assert captured.err.startswith("error: ")
     assert message in captured.err
@@ -50,13 +51,22 @@ def test_data_downloads_all_full_sets_by_default(monkeypatch, capsys):
     assert found == ["mnist", "fsdd", "cifar10"]
 
 
-def test_missing_extra_says_how_to_install_it(monkeypatch, capsys):
-    def fail(options):
+def test_missing_extra_says_how_to_install_it(capsys):
+    @command_line.one_line_errors
+    def main(arguments):
         raise ModuleNotFoundError("No module named 'jupytext'", name="jupytext")
 
-    monkeypatch.setattr(command_line, "_build", fail)
-    assert command_line.main(["build"]) == 1
+    assert main([]) == 1
     assert "pip install" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["run", "build", "reproduce", "test", "lab"])
+def test_commands_of_the_clone_say_that_they_need_one(monkeypatch, tmp_path, capsys, command):
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "00_a.ipynb").touch()
+    monkeypatch.setattr(command_line, "CLONE", tmp_path)  # as beside an installed wheel
+    assert command_line.main([command]) == 1
+    assert "needs a clone of the repository" in capsys.readouterr().err
 
 
 def test_tests_stop_at_the_first_failing_step(monkeypatch):
@@ -92,6 +102,7 @@ def test_tests_are_lint_unit_tests_and_every_notebook(monkeypatch):
 
 
 def test_without_notebooks_nothing_passes(monkeypatch, tmp_path, capsys):
+    (tmp_path / "pyproject.toml").touch()
     monkeypatch.setattr(command_line, "CLONE", tmp_path)
     assert command_line.main(["test"]) == 1
     assert "no notebooks" in capsys.readouterr().err

@@ -24,11 +24,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from simmim_lite import datasets, entropy
+from simmim_lite.augment import RandomWarp
 from simmim_lite.evaluation import cluster_accuracy
 from simmim_lite.manifold import (
     OBJECTIVES,
     ManifoldInfoMax,
-    Warp,
     code_information,
     distortion,
     exchange_codes,
@@ -282,14 +282,14 @@ def test_dimension_refuses_too_few_points():
 
 def test_no_move_is_no_change():
     images = torch.rand(3, 1, 28, 28, generator=torch.manual_seed(0))
-    same = Warp()(images, torch.Generator().manual_seed(0), strength=0.0)
+    same = RandomWarp()(images, torch.Generator().manual_seed(0), strength=0.0)
     torch.testing.assert_close(same, images, atol=1e-5, rtol=0)
 
 
 def test_moves_are_small_different_and_repeatable():
     images = torch.from_numpy(datasets.load_digits("test", full=False).images[::100, None] / 255)
     images = images.float()
-    first, second = (Warp()(images, torch.Generator().manual_seed(s)) for s in (0, 0))
+    first, second = (RandomWarp()(images, torch.Generator().manual_seed(s)) for s in (0, 0))
     assert torch.equal(first, second)
     ink = first.sum(dim=(1, 2, 3)) / images.sum(dim=(1, 2, 3))
     assert ((ink > 0.5) & (ink < 1.7)).all()  # areas change by at most e^0.4, and nothing is lost
@@ -299,7 +299,7 @@ def test_moves_are_small_different_and_repeatable():
 def test_shift_moves_by_pixels():
     images = torch.zeros(200, 1, 28, 28)
     images[:, :, 14, 14] = 1
-    warp = Warp(degrees=0, scale=0, stretch=0, shear=0, shift=0.1, elastic=0)
+    warp = RandomWarp(degrees=0, scale=0, stretch=0, shear=0, shift=0.1, elastic=0)
     moved = warp(images, torch.Generator().manual_seed(0))
     column = (moved.sum(dim=(1, 2)) * torch.arange(28.0)).sum(dim=1)
     assert column.min() == pytest.approx(14 - 2.8, abs=0.15)
@@ -554,7 +554,7 @@ def test_tables_are_no_worse_than_by_k_means(name):
 
 @pytest.mark.slow
 def test_embedded_digits_are_sorted():
-    """Held-out accuracy of five seeds: see benchmarks/results/manifold.md."""
+    """Held-out accuracy of five seeds: see reproduction/results/manifold.md."""
     train, test = (datasets.load_digits(part, full=False) for part in ("train", "test"))
     model = ManifoldInfoMax(10, augment="image", max_iter=400, random_state=0)
     model.fit(train.images.reshape(len(train), -1))

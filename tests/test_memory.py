@@ -42,7 +42,8 @@ from simmim_lite.memory import (
 from simmim_lite.memory._forgetting import priorities
 from simmim_lite.memory._optional import require
 from simmim_lite.memory._values import decode, encode
-from simmim_lite.training import CheckpointError, measure_bytes
+from simmim_lite.storage import CheckpointError
+from simmim_lite.training import measure_bytes
 
 DIM = 6
 
@@ -762,7 +763,7 @@ def check_after_a_crash(memory: SimulatedMemory, acknowledged: list[list[int]], 
     "backend", ["sqlite", pytest.param("milvus", marks=[needs("milvus_lite"), pytest.mark.slow])]
 )
 def test_kill_in_the_middle_of_writing(backend: str, tmp_path: Path):
-    """SIGKILL at a random moment; `benchmarks/bench_memory.py` does it fifty times."""
+    """SIGKILL at a random moment; `reproduction/peers/bench_memory.py` does it fifty times."""
     process = writer(backend, tmp_path / "memory.db", "a", 10_000)
     lines = [process.stdout.readline() for _ in range(8)]
     process.kill()
@@ -921,5 +922,5 @@ def test_the_very_image_is_found_among_sixty_thousand(real_data: Path):
     rows = torch.randperm(len(images), generator=generator())[:1000]
     noisy = images[rows] + 0.25 * random(1000, 784)
     found = memory.read(noisy, "image", by="instance").ids[:, 0]
-    # 0.999 of all (`benchmarks/bench_memory.py`); of 1,000 more than 5 are missed once in 1,700
+    # 0.999 of all (see bench_memory.py); of 1,000 more than 5 are missed once in 1,700
     assert (found != ids[rows]).sum() <= 5

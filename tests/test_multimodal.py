@@ -31,7 +31,7 @@ from simmim_lite.multimodal import (
     lightness_and_colour,
     minus_log,
 )
-from simmim_lite.training import CheckpointError
+from simmim_lite.storage import CheckpointError
 
 WORDS = ("zero", "one", "two", "three")
 

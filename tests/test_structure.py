@@ -10,11 +10,13 @@ PACKAGE = Path(__file__).resolve().parents[1] / "simmim_lite"
 
 # A module imports only from rows above its own (and from its own folder).
 ORDER = [
-    ["_arguments", "mathml"],
+    ["_arguments"],
+    ["_random", "storage"],
     ["entropy"],
     ["ground_truth"],
     ["mutual_information", "bounds", "critics", "contrastive"],
     ["datasets"],
+    ["augment"],
     ["encoders"],
     ["fusion"],
     ["training"],
@@ -22,9 +24,6 @@ ORDER = [
     ["generation"],
     ["evaluation"],
     ["figures", "exercises", "environment"],
-    ["reproduction"],
-    ["notebooks"],
-    ["pages"],
     ["__main__"],
 ]
 RANK = {module: rank for rank, row in enumerate(ORDER) for module in row}

@@ -23,8 +23,9 @@ from training_worker import (
     with_noise,
 )
 
-from simmim_lite.training import Batches, CheckpointError, ContrastiveLoss, fit, load_weights
-from simmim_lite.training._checkpoint import CheckpointFolder, pack, unpack, write_atomically
+from simmim_lite.storage import CheckpointError, pack, unpack, write_atomically
+from simmim_lite.training import Batches, ContrastiveLoss, fit, load_weights
+from simmim_lite.training._resume import CheckpointFolder
 
 
 class KilledError(Exception):

@@ -16,8 +16,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from simmim_lite.storage import write_atomically
 from simmim_lite.training import Batches, ContrastiveLoss, fit
-from simmim_lite.training._checkpoint import write_atomically
 
 STEPS, ROWS = 60, 96
 

@@ -45,7 +45,7 @@ from sklearn.inspection import DecisionBoundaryDisplay
 from sklearn.manifold import TSNE
 from torch import nn
 
-from simmim_lite import datasets, entropy, exercises, figures, manifold
+from simmim_lite import augment, datasets, entropy, exercises, figures, manifold
 from simmim_lite.encoders import ImageEncoder, seeded
 from simmim_lite.evaluation import cluster_accuracy
 from simmim_lite.training import Batches, fit
@@ -70,7 +70,7 @@ roll, along = make_swiss_roll(1000, noise=0.1, random_state=0)
 moons, moon = make_moons(1000, noise=0.1, random_state=0)
 images = torch.from_numpy(digits.images[:, None]).float() / 255
 generator = torch.Generator().manual_seed(0)
-walk = manifold.Warp()(images[-1:].repeat(8, 1, 1, 1), generator)  # eight moves of one image
+walk = augment.RandomWarp()(images[-1:].repeat(8, 1, 1, 1), generator)  # eight moves of one image
 
 figure, axes = plt.subplots(1, 3, figsize=(9.5, 3), width_ratios=(1, 1, 1.2))
 axes[0].scatter(roll[:, 0], roll[:, 2], c=along, s=6, cmap="mako")
@@ -301,7 +301,7 @@ progress.round(4)
 #
 # **Idea.** Look at it beside maps that know nothing of codes: PCA, which is flat, and t-SNE, which keeps
 # neighbours. (UMAP draws maps like t-SNE's; it would bring a compiler with it, and is left to
-# `benchmarks/bench_manifold.py`.)
+# `reproduction/peers/bench_manifold.py`.)
 
 # %%
 with torch.no_grad():
@@ -361,7 +361,7 @@ def supervised(chosen, steps=100):
     optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3)
     y, moves = torch.from_numpy(digits.labels[chosen]), torch.Generator().manual_seed(0)
     for _ in range(steps):
-        loss = nn.functional.cross_entropy(network(manifold.Warp()(images[chosen], moves)), y)
+        loss = nn.functional.cross_entropy(network(augment.RandomWarp()(images[chosen], moves)), y)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -394,7 +394,7 @@ pd.DataFrame(rows).set_index("labels").round(3)
 # than to other 1s) is not undone by any number of steps, for nothing in the data says that it is one.
 # And photographs have no such graph: only 37 % of
 # CIFAR-10's test images have a nearest training image of their own class, in 200 principal components
-# of the pixels ([results](../benchmarks/results/manifold.md) of `benchmarks/bench_manifold.py --data cifar10`).
+# of the pixels ([results](../reproduction/results/manifold.md) of `reproduction/peers/bench_manifold.py --data cifar10`).
 #
 # ## What the article's version does
 #

@@ -7,7 +7,7 @@ recordings of FSDD, found in the folder that SIMMIM_DATA names or downloaded onc
 """
 
 from simmim_lite.datasets._captions import Captions, describe, load_captions, measure_strokes
-from simmim_lite.datasets._catalogue import available, download
+from simmim_lite.datasets._catalogue import available, download, files
 from simmim_lite.datasets._damage import (
     DamagedDigits,
     add_noise,
@@ -42,6 +42,7 @@ __all__ = [
     "babble",
     "describe",
     "download",
+    "files",
     "keep_components",
     "load_captions",
     "load_cifar10",

@@ -5,7 +5,7 @@ from pathlib import Path
 from simmim_lite._arguments import check_choice
 from simmim_lite.datasets import _download
 from simmim_lite.datasets._files import embedded
-from simmim_lite.datasets._images import find_cifar10, find_mnist
+from simmim_lite.datasets._images import MNIST_FILES, find_cifar10, find_mnist
 from simmim_lite.datasets._speech import find_fsdd, fsdd_digest
 
 _EMBEDDED = {"digits": "digits.npz.xz", "speech": "speech.npz.xz"}
@@ -39,3 +39,21 @@ def download(name: str) -> Path:
     check_choice("name", name, tuple(_FULL))
     find, fetch = _FULL[name]
     return find() or fetch()
+
+
+def files(name: str) -> list[Path]:
+    """The files that a data set is read from, in order of name; none if it is not here.
+
+    Raises:
+        ValueError: an unknown name.
+    """
+    check_choice("name", name, (*_EMBEDDED, *_FULL))
+    if name in _EMBEDDED:
+        path = embedded(_EMBEDDED[name])
+        return [path] if path else []
+    place = _FULL[name][0]()
+    if place is None or place.is_file():
+        return [place] if place else []
+    if name == "mnist":
+        return [place / "raw" / file for file in MNIST_FILES]
+    return sorted(place.glob("*.wav" if name == "fsdd" else "*.bin"))

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from simmim_lite._arguments import as_array, check_integer, check_number, random_generator
+from simmim_lite._arguments import as_array, check_integer, check_number
+from simmim_lite._random import random_generator
 from simmim_lite.datasets._images import Images, load_digits
 from simmim_lite.datasets._speech import Speech, load_speech
 

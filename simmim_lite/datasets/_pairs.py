@@ -6,7 +6,8 @@ from itertools import combinations
 
 import numpy as np
 
-from simmim_lite._arguments import check_choice, check_integer, random_generator
+from simmim_lite._arguments import check_choice, check_integer
+from simmim_lite._random import random_generator
 from simmim_lite.datasets._captions import load_captions
 from simmim_lite.datasets._images import load_digits
 from simmim_lite.datasets._speech import load_speech

@@ -11,8 +11,9 @@ Each takes what the loaders of `simmim_lite.datasets` give. `Encoder` says what 
 own would need. Weights are drawn from ``seed`` alone.
 """
 
+from simmim_lite._random import seeded
 from simmim_lite.encoders._audio import AudioEncoder, log_mel, mel_filters, power_spectrogram
-from simmim_lite.encoders._base import Encoder, seeded
+from simmim_lite.encoders._base import Encoder
 from simmim_lite.encoders._images import ImageEncoder, resnet18_encoder
 from simmim_lite.encoders._tabular import TabularEncoder
 from simmim_lite.encoders._text import TextEncoder, Tokenizer

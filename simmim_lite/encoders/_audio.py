@@ -11,7 +11,8 @@ from scipy.signal import resample_poly
 from torch import Tensor, nn
 
 from simmim_lite._arguments import check_integer, check_number
-from simmim_lite.encoders._base import Encoder, seeded, uniform_integers
+from simmim_lite._random import seeded, uniform_integers
+from simmim_lite.encoders._base import Encoder
 
 # Added to the mel energies of a waveform of peak 1, so that digital silence has a logarithm. A
 # lower floor would tell synthetic from recorded silence, and that is not what was said.

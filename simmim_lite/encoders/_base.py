@@ -1,13 +1,9 @@
 """What all encoders have in common."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-
-from simmim_lite._arguments import check_integer
 
 
 class Encoder(nn.Module):
@@ -42,19 +38,3 @@ class Encoder(nn.Module):
     def forward(self, batch: Any) -> Tensor:
         """Items, or what `prepare` made of them -> (N, dim)."""
         return self.encode(self.prepare(batch).to(next(self.parameters()).device))
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Inside, the weights of new layers follow from ``seed``; outside, random numbers go on."""
-    seed = check_integer("seed", seed, minimum=0)
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)  # torch.manual_seed would reach every GPU too
-        yield
-
-
-def uniform_integers(
-    low: int, high: int, shape: tuple[int, ...], generator: torch.Generator
-) -> Tensor:
-    """Whole numbers low..high, both included, on the device of the generator."""
-    return torch.randint(low, high + 1, shape, generator=generator, device=generator.device)

@@ -1,6 +1,5 @@
 """Images: a small convolutional network, and ResNet-18."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -8,7 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from simmim_lite._arguments import check_integer, check_number
-from simmim_lite.encoders._base import Encoder, seeded, uniform_integers
+from simmim_lite._random import seeded
+from simmim_lite.augment import random_crop, random_rotation
+from simmim_lite.encoders._base import Encoder
 
 _GRID = 4  # cells a side that the last features are averaged to, whatever the size of the image
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)  # the normalization that torchvision's weights expect
@@ -64,34 +65,9 @@ class _Images(Encoder):
 
         Not mirrored, as letters and digits have a direction.
         """
-        return self._turned(self._moved(prepared, generator), generator)
-
-    def _moved(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        if not self.shift:
-            return images
-        N, _, height, width = images.shape
-        device = images.device
-        moves = uniform_integers(0, 2 * self.shift, (2, N, 1), generator)
-        rows = moves[0] + torch.arange(height, device=device)
-        columns = moves[1] + torch.arange(width, device=device)
-        padded = nn.functional.pad(images, [self.shift] * 4)
-        samples = torch.arange(N, device=device)[:, None, None]
-        return padded[samples, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
-
-    def _turned(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        if not self.turn:
-            return images
-        N, _, height, width = images.shape
-        draws = 2 * torch.rand(2, N, generator=generator, device=images.device) - 1
-        angle = draws[0] * math.radians(self.turn)
-        size = 1 + draws[1] * math.radians(self.turn)
-        cos, sin, zero = angle.cos() * size, angle.sin() * size, torch.zeros_like(angle)
-        aspect = height / width  # the grid's unit is half the width, and half the height
-        rows = [cos, -sin * aspect, zero, sin / aspect, cos, zero]
-        grid = nn.functional.affine_grid(
-            torch.stack(rows, dim=1).view(N, 2, 3), list(images.shape), align_corners=False
-        )
-        return nn.functional.grid_sample(images, grid, align_corners=False)
+        if self.shift:
+            prepared = random_crop(prepared, generator, padding=self.shift)
+        return random_rotation(prepared, generator, degrees=self.turn) if self.turn else prepared
 
 
 class ImageEncoder(_Images):

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from simmim_lite._arguments import as_samples, check_integer, check_number
-from simmim_lite.encoders._base import Encoder, seeded
+from simmim_lite._random import seeded
+from simmim_lite.encoders._base import Encoder
 
 
 class TabularEncoder(Encoder):

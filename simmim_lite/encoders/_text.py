@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from simmim_lite._arguments import check_integer
-from simmim_lite.encoders._base import Encoder, seeded
+from simmim_lite._random import seeded
+from simmim_lite.encoders._base import Encoder
 
 _PADDING, _UNKNOWN = 0, 1
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")

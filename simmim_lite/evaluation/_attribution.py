@@ -16,8 +16,8 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor, nn
 
-from simmim_lite._arguments import check_integer, check_number, random_generator
-from simmim_lite.encoders import seeded
+from simmim_lite._arguments import check_integer, check_number
+from simmim_lite._random import random_generator, seeded
 
 Score = Callable[[Tensor], Tensor]  # items (N, ...) -> one number for each, (N,)
 

@@ -8,7 +8,8 @@ import pandas as pd
 from scipy import stats
 from scipy.special import xlogy
 
-from simmim_lite._arguments import as_array, check_integer, check_same_length, random_generator
+from simmim_lite._arguments import as_array, check_integer, check_same_length
+from simmim_lite._random import random_generator
 
 
 def reliability_table(probabilities: Any, labels: Any, *, bins: int = 15) -> pd.DataFrame:

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from simmim_lite._arguments import as_array, as_labels, check_integer, random_generator
+from simmim_lite._arguments import as_array, as_labels, check_integer
+from simmim_lite._random import random_generator
 from simmim_lite.evaluation._representations import linear_probe
 
 

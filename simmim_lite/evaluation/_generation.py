@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from simmim_lite._arguments import as_samples, check_integer, check_same_length, random_generator
-from simmim_lite.encoders import Encoder, seeded
+from simmim_lite._arguments import as_samples, check_integer, check_same_length
+from simmim_lite._random import random_generator, seeded
+from simmim_lite.encoders import Encoder
 from simmim_lite.training import Batches, History, fit
 
 _ROWS = 1024  # at a time

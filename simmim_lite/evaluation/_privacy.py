@@ -16,13 +16,8 @@ import torch
 from scipy.stats import rankdata
 from torch.nn.functional import normalize
 
-from simmim_lite._arguments import (
-    as_array,
-    as_samples,
-    check_integer,
-    check_number,
-    random_generator,
-)
+from simmim_lite._arguments import as_array, as_samples, check_integer, check_number
+from simmim_lite._random import random_generator
 from simmim_lite.encoders import Encoder
 
 _ROWS = 1024  # at a time

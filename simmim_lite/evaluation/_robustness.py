@@ -9,13 +9,8 @@ import pandas as pd
 from scipy.integrate import trapezoid
 from scipy.ndimage import gaussian_filter
 
-from simmim_lite._arguments import (
-    as_array,
-    check_choice,
-    check_integer,
-    check_number,
-    random_generator,
-)
+from simmim_lite._arguments import as_array, check_choice, check_integer, check_number
+from simmim_lite._random import random_generator
 from simmim_lite.datasets import add_noise, babble
 
 LEVELS = {  # of each damage: its modality and, beginning with none, how much

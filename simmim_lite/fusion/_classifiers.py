@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from simmim_lite._arguments import check_choice, check_integer, check_number
-from simmim_lite.encoders import seeded
+from simmim_lite._random import seeded
 from simmim_lite.fusion._kinds import Fusion, ProductOfExperts
 from simmim_lite.fusion._missing import drop_modalities
 

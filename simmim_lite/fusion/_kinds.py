@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from simmim_lite._arguments import check_integer
-from simmim_lite.encoders import seeded
+from simmim_lite._random import seeded
 
 
 class Fusion(nn.Module):

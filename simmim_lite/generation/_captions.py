@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad
 
 from simmim_lite._arguments import check_integer, check_number
-from simmim_lite.encoders import Tokenizer, seeded
+from simmim_lite._random import seeded
+from simmim_lite.encoders import Tokenizer
 from simmim_lite.training import Batches, History, fit
 
 _END = 0  # the tokenizer's padding: it begins a sentence, ends it, and fills it up

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from simmim_lite._arguments import check_integer, check_number
-from simmim_lite.encoders import seeded
+from simmim_lite._random import seeded
 from simmim_lite.training import Batches, History, fit
 
 _FREQUENCIES = 16  # of the sines and cosines that tell the network the time

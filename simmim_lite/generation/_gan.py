@@ -11,7 +11,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from torch.optim import Adam
 
 from simmim_lite._arguments import check_choice, check_integer, check_number
-from simmim_lite.encoders import seeded
+from simmim_lite._random import seeded
 from simmim_lite.training import Batches, History, fit
 
 OBJECTIVES = ("hinge", "r1")

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from simmim_lite._arguments import check_choice, check_integer, check_number
-from simmim_lite.encoders import seeded
+from simmim_lite._random import seeded
 from simmim_lite.generation._networks import ConvolutionalDecoder, ConvolutionalEncoder
 from simmim_lite.training import Batches, History, fit
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from simmim_lite._arguments import as_array, check_integer, random_generator
+from simmim_lite._arguments import as_array, check_integer
+from simmim_lite._random import random_generator
 
 
 class GroundTruth(ABC):

@@ -30,13 +30,11 @@ from simmim_lite.manifold._objectives import (
     rim,
     virtual_adversarial_step,
 )
-from simmim_lite.manifold._warps import Warp
 
 __all__ = [
     "OBJECTIVES",
     "ManifoldInfoMax",
     "Stage",
-    "Warp",
     "code_information",
     "distortion",
     "exchange_codes",

@@ -10,7 +10,8 @@ from scipy.special import xlogy
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
-from simmim_lite._arguments import as_labels, check_integer, check_same_length, random_generator
+from simmim_lite._arguments import as_labels, check_integer, check_same_length
+from simmim_lite._random import random_generator
 
 _WAVES = 16  # eigenvectors, or as many as clusters if there are more
 _PIECES = (1, 4, 8)  # pieces a cluster to begin with

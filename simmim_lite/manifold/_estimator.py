@@ -20,7 +20,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
 from simmim_lite._arguments import check_choice, check_integer, check_number
-from simmim_lite.encoders import seeded
+from simmim_lite._random import seeded
+from simmim_lite.augment import RandomWarp
 from simmim_lite.manifold._codes import code_information, graph_codes
 from simmim_lite.manifold._distortion import image_neighbours
 from simmim_lite.manifold._moves import Augment, Moves
@@ -38,7 +39,6 @@ from simmim_lite.manifold._objectives import (
     information_bound,
     virtual_adversarial_step,
 )
-from simmim_lite.manifold._warps import Warp
 
 _STEPS = 4  # along the graph, which carry codes from point to point
 _COPIES = 3  # warped copies of an image that a network gives its opinion on, besides it
@@ -85,7 +85,7 @@ class ManifoldInfoMax(
         n_clusters: K. The bound cannot exceed ln K.
         augment: what moves a point along its manifold, wherever a network learns: None, to one of
             its neighbours in the graph; "image", rows being flattened square grey images
-            (height x width, zero the background), a random affine and elastic `Warp`;
+            (height x width, zero the background), a random affine and elastic `RandomWarp`;
             "adversarial", the `virtual_adversarial_step`; or ``augment(x, generator) -> x'`` for
             rows x (n, columns), float32 tensors, drawing from the `torch.Generator`.
         objective: None for these steps. "bound", "rim", "imsat" or "iic": no graph codes and one
@@ -251,7 +251,7 @@ class ManifoldInfoMax(
         """Warped copies of images, of other rows none."""
         generator = torch.Generator().manual_seed(self._seed)
         for _ in range(_COPIES if self.augment == "image" else 0):
-            yield torch.cat([Warp()(block, generator, _MILD) for block in x.split(_BLOCK)])
+            yield torch.cat([RandomWarp()(block, generator, _MILD) for block in x.split(_BLOCK)])
 
     def _second_opinion(self, x: Tensor, graph: sparse.csr_array, moves: Moves) -> np.ndarray:
         """Codes as probabilities (N, K): the mean of a network's and of what its neighbours get."""

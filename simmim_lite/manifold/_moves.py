@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from simmim_lite.manifold._warps import Warp
+from simmim_lite.augment import RandomWarp
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -36,7 +36,7 @@ class Moves:
         if self.augment == "adversarial":
             return batch
         if self.augment == "image":
-            moved = Warp()(x, generator, strength)
+            moved = RandomWarp()(x, generator, strength)
         elif self.augment is None:
             k = self.neighbours.shape[1]
             chosen = torch.randint(k, (len(x),), generator=generator)

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from simmim_lite.encoders import seeded
+from simmim_lite._random import seeded
 from simmim_lite.manifold._moves import Moves
 from simmim_lite.manifold._objectives import virtual_adversarial_step
 from simmim_lite.training import Batches, History, fit

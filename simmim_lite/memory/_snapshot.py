@@ -10,7 +10,7 @@ from torch import Tensor
 
 from simmim_lite.memory._backend import Backend, Contents
 from simmim_lite.memory._ledger import Ledger
-from simmim_lite.training import CheckpointError, pack, unpack, write_atomically
+from simmim_lite.storage import CheckpointError, pack, unpack, write_atomically
 
 
 @dataclass(frozen=True)

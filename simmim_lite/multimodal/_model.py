@@ -10,20 +10,13 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from simmim_lite._arguments import check_choice, check_integer, check_number
-from simmim_lite.encoders import seeded
+from simmim_lite._random import seeded
 from simmim_lite.fusion import Fusion, drop_modalities
 from simmim_lite.multimodal._objective import Information, Objective
 from simmim_lite.multimodal._pairing import Pairing
 from simmim_lite.multimodal._population import exact_bound
-from simmim_lite.training import (
-    Batches,
-    CheckpointError,
-    History,
-    fit,
-    pack,
-    unpack,
-    write_atomically,
-)
+from simmim_lite.storage import CheckpointError, pack, unpack, write_atomically
+from simmim_lite.training import Batches, History, fit
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from simmim_lite._arguments import as_labels, random_generator
+from simmim_lite._arguments import as_labels
+from simmim_lite._random import random_generator
 from simmim_lite.entropy import sample_mutual_information
 
 

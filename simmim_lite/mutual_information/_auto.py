@@ -15,8 +15,8 @@ from simmim_lite._arguments import (
     check_choice,
     check_number,
     check_same_length,
-    random_generator,
 )
+from simmim_lite._random import random_generator
 from simmim_lite.mutual_information._discrete import chao_shen, jackknife, shuffle_corrected
 from simmim_lite.mutual_information._estimate import Estimate, normal_scores
 from simmim_lite.mutual_information._neighbours import looks_like_function, ross
@@ -95,10 +95,10 @@ def learned(
     seems to be a function of one or two columns of the other variable (told from 500 samples
     on): I is infinite then.
 
-    On 39 truths written for the purpose (N = 10,000, five seeds;
-    ``benchmarks/bench_mutual_information.py --tasks held-out``) `auto` had a mean absolute error of
-    0.015 nats, at worst 0.116, and two standard errors held the truth in 96 % of runs. Sharp edges
-    in several columns cost most, 0.04 to 0.09.
+    On 39 truths written for the purpose (N = 10,000, five seeds; bench_mutual_information.py under
+    ``reproduction/peers``, ``--tasks held-out``) `auto` had a mean absolute error of 0.015
+    nats, at worst 0.116, and two standard errors held the truth in 96 % of runs. Sharp edges in
+    several columns cost most, 0.04 to 0.09.
 
     Between numbers, more than 256 columns, or N / 20, are reduced to as many principal components;
     the estimate is then said to be a lower bound, and it may be a very low one. Networks are

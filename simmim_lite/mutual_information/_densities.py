@@ -24,7 +24,7 @@ from scipy.special import ndtr
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid, silu
 
-from simmim_lite._arguments import random_generator
+from simmim_lite._random import random_generator
 from simmim_lite.mutual_information._cross_fit import FOLDS, Gain, cross_fit
 from simmim_lite.mutual_information._estimate import Estimate
 from simmim_lite.mutual_information._gaussian import gaussian_estimate

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from simmim_lite._arguments import check_choice, check_integer, random_generator
+from simmim_lite._arguments import check_choice, check_integer
+from simmim_lite._random import random_generator
 from simmim_lite.entropy import PairCounts
 from simmim_lite.mutual_information._estimate import Estimate
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy.special import digamma, polygamma
 
-from simmim_lite._arguments import random_generator
+from simmim_lite._random import random_generator
 from simmim_lite.mutual_information._estimate import Estimate, normal_scores, paired_samples
 
 

@@ -14,8 +14,8 @@ from simmim_lite._arguments import (
     check_choice,
     check_integer,
     check_same_length,
-    random_generator,
 )
+from simmim_lite._random import random_generator
 from simmim_lite.mutual_information._estimate import Estimate, paired_samples, scaled
 
 

@@ -18,15 +18,7 @@ A generator and a discriminator are one system, too: let each loss see the other
 detached, and add the two.
 """
 
-from simmim_lite.training._augment import (
-    as_float,
-    random_affine,
-    random_brightness_contrast,
-    random_crop,
-    random_flip,
-)
 from simmim_lite.training._batches import Batches
-from simmim_lite.training._checkpoint import CheckpointError, pack, unpack, write_atomically
 from simmim_lite.training._fit import fit
 from simmim_lite.training._gathers import compare_gathers
 from simmim_lite.training._history import History
@@ -42,10 +34,8 @@ from simmim_lite.training._resume import load_weights
 
 __all__ = [
     "Batches",
-    "CheckpointError",
     "ContrastiveLoss",
     "History",
-    "as_float",
     "compare_gathers",
     "fit",
     "gather_rows",
@@ -55,12 +45,5 @@ __all__ = [
     "make_schedule",
     "measure_bytes",
     "measure_seconds",
-    "pack",
     "process_group",
-    "random_affine",
-    "random_brightness_contrast",
-    "random_crop",
-    "random_flip",
-    "unpack",
-    "write_atomically",
 ]

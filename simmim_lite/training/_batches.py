@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from simmim_lite._arguments import check_integer, random_generator
+from simmim_lite._arguments import check_integer
+from simmim_lite._random import random_generator, seed_device, seed_for
 
 Tree = Any  # a tensor, or a tuple, list or dict of trees
 Augment = Callable[[Tree, torch.Generator], Tree]
@@ -143,19 +144,6 @@ class Stream:
 
     def _seed(self, i: int) -> None:
         seed_device(self.device, self.seed, f"load batch {i} in process {self.process}")
-
-
-def seed_for(seed: int, purpose: str) -> int:
-    """A seed of its own for each purpose."""
-    return int(random_generator(seed, purpose).integers(2**63))
-
-
-def seed_device(device: torch.device, seed: int, purpose: str) -> None:
-    """Seed what dropout on this device draws from; `torch.manual_seed` would reach others, too."""
-    value = seed_for(seed, purpose)
-    torch.default_generator.manual_seed(value)
-    if device.type == "cuda":
-        torch.cuda.manual_seed(value)
 
 
 def map_tree(function: Callable[[Any], Any], tree: Tree) -> Tree:

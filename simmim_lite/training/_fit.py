@@ -11,14 +11,14 @@ from torch.random import fork_rng
 from torch.utils.data import DataLoader
 
 from simmim_lite._arguments import check_integer, check_number
-from simmim_lite.training._batches import Batches, length_of_epoch, seed_device
-from simmim_lite.training._checkpoint import CheckpointFolder
+from simmim_lite._random import seed_device
+from simmim_lite.training._batches import Batches, length_of_epoch
 from simmim_lite.training._gradients import Loss
 from simmim_lite.training._history import EpochMeans, History
 from simmim_lite.training._logs import Logs
 from simmim_lite.training._optimizers import MakeOptimizer
 from simmim_lite.training._processes import agreed, process_group
-from simmim_lite.training._resume import Saved, describe
+from simmim_lite.training._resume import CheckpointFolder, Saved, describe
 from simmim_lite.training._trainer import Trainer
 
 

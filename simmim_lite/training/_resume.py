@@ -1,19 +1,82 @@
-"""Going on with a run: its checkpoint, and whether that is of this run at all."""
+"""Resuming a run: its folder of checkpoints, and whether they are of this run at all."""
 
 import re
+import warnings
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
+from filelock import FileLock, Timeout
 from torch import nn
 from torch.utils.data import DataLoader
 
+from simmim_lite.storage import PARTIAL, CheckpointError, pack, unpack, verify, write_atomically
 from simmim_lite.training._batches import Batches, leaves
-from simmim_lite.training._checkpoint import CheckpointFolder, unpack
 from simmim_lite.training._history import EpochMeans, History
 from simmim_lite.training._trainer import Trainer
+
+_SUFFIX, _DAMAGED = ".safetensors", ".damaged"
+
+
+class CheckpointFolder:
+    """The newest ``keep`` checkpoints of one run; to be used as a context, by one process.
+
+    While it is open no other run can open it. What a killed one left half-written is removed.
+    """
+
+    def __init__(self, path: str | Path, *, keep: int):
+        self.path, self.keep = Path(path), keep
+
+    def __enter__(self) -> "CheckpointFolder":
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(self.path / ".lock")
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise ValueError(f"checkpoints: another run is writing to {self.path}") from None
+        for partial in self.path.glob(f"step-*{_SUFFIX}{PARTIAL}"):
+            partial.unlink()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def files(self) -> list[Path]:
+        """Checkpoints, the oldest first."""
+        return sorted(self.path.glob(f"step-*{_SUFFIX}"))
+
+    def save(self, step: int, state: Any) -> None:
+        """Write a checkpoint, and remove those that are one too many."""
+        write_atomically(self.path / f"step-{step:010d}{_SUFFIX}", pack(state))
+        for old in self.files()[: -self.keep]:
+            old.unlink()
+
+    def newest(self) -> tuple[str, bytes] | None:
+        """Name and content of the newest intact checkpoint; None if there never was one.
+
+        A damaged one is put aside, as ``*.damaged``, with a warning.
+        """
+        damaged = []
+        for path in reversed(self.files()):
+            content = path.read_bytes()
+            try:
+                verify(content, path.name)
+            except CheckpointError:
+                path.replace(path.with_name(path.name + _DAMAGED))
+                damaged.append(path.name)
+                continue
+            if damaged:
+                message = f"damaged and put aside: {', '.join(damaged)}; going on from {path.name}"
+                warnings.warn(message, stacklevel=2)
+            return path.name, content
+        if damaged:
+            raise CheckpointError(
+                f"{self.path}: no checkpoint is intact, {', '.join(damaged)} put aside as "
+                f"*{_DAMAGED}; resume=False begins anew"
+            )
+        return None
 
 
 class Saved:

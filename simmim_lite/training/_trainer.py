@@ -12,7 +12,8 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.utils.data import DataLoader
 
 from simmim_lite._arguments import check_choice
-from simmim_lite.training._batches import Batches, Stream, leaves, seed_device
+from simmim_lite._random import seed_device
+from simmim_lite.training._batches import Batches, Stream, leaves
 from simmim_lite.training._gradients import Gradients, Loss, System
 from simmim_lite.training._optimizers import MakeOptimizer, make_optimizer, make_schedule
 

@@ -1,0 +1,1 @@
+"""Tools of the notebooks: scripts become notebooks (`builder`), notebooks become pages (`pages`)."""

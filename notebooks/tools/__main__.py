@@ -1,0 +1,41 @@
+"""``python -m notebooks.tools run | build``, which ``python -m simmim_lite`` calls in a clone."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from notebooks.tools import builder, pages
+from simmim_lite.__main__ import one_line_errors
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m simmim_lite")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    run = commands.add_parser("run", help="execute the notebooks and write them as offline pages")
+    run.add_argument("--output", type=Path, default=Path("build/site"), help="default: build/site")
+    build = commands.add_parser("build", help="make the notebooks from their scripts")
+    build.add_argument("--check", action="store_true", help="only say what is out of date")
+    for command in (run, build):
+        command.add_argument("numbers", nargs="*", metavar="NN", help="default: all notebooks")
+        command.add_argument(
+            "--notebooks", type=Path, default=builder.FOLDER, metavar="DIR", help="default: here"
+        )
+    return parser
+
+
+@one_line_errors
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0 if all went well."""
+    options = _parser().parse_args(arguments)
+    if options.command == "run":
+        return pages.run(options.notebooks, options.output, options.numbers) > 0
+    if not options.check:
+        return builder.build(options.notebooks, options.numbers) > 0
+    lines = builder.stale(options.notebooks, options.numbers)
+    print("\n".join(lines) or "up to date")
+    return len(lines) > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

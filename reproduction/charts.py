@@ -23,7 +23,7 @@ _WIDE = 30  # with more than this between its smallest and largest number, the a
 def row_picture(outcome: Outcome) -> str:
     """SVG for a row of a table, on a scale of its own: seeds, interval, mean, bounds and truth.
 
-    Where the claim holds is shaded. Colours are those of the page. Empty if there is one number
+    Where the claim holds is shaded. Colors are those of the page. Empty if there is one number
     only, to be compared with nothing.
     """
     low, high = outcome.bounds
@@ -96,12 +96,12 @@ def information_figure(results: Results) -> str | None:
 
     def draw(ax: Axes) -> None:
         for row, outcome in enumerate(chosen):
-            truth, colour = outcome.claim.target, f"C{0 if outcome.verdict == 'pass' else 3}"
+            truth, color = outcome.claim.target, f"C{0 if outcome.verdict == 'pass' else 3}"
             if outcome.interval:
                 ends = [end - truth for end in outcome.interval]
-                ax.plot(ends, [row, row], color=colour, linewidth=2, solid_capstyle="butt")
+                ax.plot(ends, [row, row], color=color, linewidth=2, solid_capstyle="butt")
             errors = [value - truth for value in outcome.values]
-            ax.plot(errors, [row] * len(errors), "o", color=colour, alpha=0.6, markersize=5)
+            ax.plot(errors, [row] * len(errors), "o", color=color, alpha=0.6, markersize=5)
         ax.axvline(0, **figures.TRUTH)
         names = [f"{outcome.claim.name} ({outcome.claim.target:.3f})" for outcome in chosen]
         _label(ax, names)

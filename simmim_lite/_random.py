@@ -1,13 +1,19 @@
-"""Random numbers that follow from a seed; the global state is neither read nor changed."""
+"""Random numbers that follow from a seed; the global state is neither read nor changed.
+
+Torch is imported inside the functions, so that the modules of pure NumPy do not load it.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from simmim_lite._arguments import check_integer
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 def random_generator(seed: int, purpose: str) -> np.random.Generator:
@@ -24,8 +30,10 @@ def seed_for(seed: int, purpose: str) -> int:
     return int(random_generator(seed, purpose).integers(2**63))
 
 
-def seed_device(device: torch.device, seed: int, purpose: str) -> None:
+def seed_device(device: "torch.device", seed: int, purpose: str) -> None:
     """Seed what dropout on this device draws from; `torch.manual_seed` would reach others, too."""
+    import torch
+
     value = seed_for(seed, purpose)
     torch.default_generator.manual_seed(value)
     if device.type == "cuda":
@@ -35,6 +43,8 @@ def seed_device(device: torch.device, seed: int, purpose: str) -> None:
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Inside, the weights of new layers follow from ``seed``; outside, random numbers go on."""
+    import torch
+
     seed = check_integer("seed", seed, minimum=0)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would reach every GPU too
@@ -42,7 +52,9 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 def uniform_integers(
-    low: int, high: int, shape: tuple[int, ...], generator: torch.Generator
-) -> Tensor:
+    low: int, high: int, shape: tuple[int, ...], generator: "torch.Generator"
+) -> "Tensor":
     """Whole numbers low..high, both included, on the device of the generator."""
+    import torch
+
     return torch.randint(low, high + 1, shape, generator=generator, device=generator.device)

@@ -98,12 +98,12 @@ class GaussianBase(nn.Module):
         self.correction = correction
         whitened, roots = [], []
         for name, values in (("x", x), ("y", y)):
-            centred = (values - values.mean(0)).double()
-            root, failed = torch.linalg.cholesky_ex(centred.T @ centred / len(values))
+            centered = (values - values.mean(0)).double()
+            root, failed = torch.linalg.cholesky_ex(centered.T @ centered / len(values))
             if failed:
                 raise ValueError(f"{name}: expected linearly independent columns that vary")
             roots.append(torch.linalg.inv(root).T)
-            whitened.append(centred @ roots[-1])
+            whitened.append(centered @ roots[-1])
         left, correlation, right = torch.linalg.svd(
             whitened[0].T @ whitened[1] / len(x), full_matrices=False
         )

@@ -1,6 +1,6 @@
 """One seaborn style and one function a figure type; each draws into ``ax`` and returns the axes.
 
-Colours are seaborn's colour-blind palette and the perceptually even map "mako"; the truth is always
+Colors are seaborn's color-blind palette and the perceptually even map "mako"; the truth is always
 a dashed black line, so that a reader finds it in every figure.
 """
 
@@ -22,7 +22,7 @@ TRUTH = {"color": "black", "linestyle": "--", "linewidth": 1.4}
 
 
 def set_style() -> None:
-    """The one style of all notebooks: white grid, colour-blind palette, modest resolution."""
+    """The one style of all notebooks: white grid, color-blind palette, modest resolution."""
     sns.set_theme(context="notebook", style="whitegrid", palette="colorblind", font_scale=0.9)
     plt.rcParams.update(
         {"figure.figsize": (7, 3.6), "figure.dpi": 90, "figure.constrained_layout.use": True}
@@ -98,7 +98,7 @@ def estimates(
         frame: tidy, one row an estimate, with the columns ``x``, ``y`` and ``by``; repetitions
             become a band of 90 % of them.
         truth: one number, or one for each distinct value of ``x`` in rising order, or None.
-        log: a logarithmic horizontal axis, labelled at the values of ``x``.
+        log: a logarithmic horizontal axis, labeled at the values of ``x``.
     """
     ax = ax or plt.gca()
     sns.lineplot(
@@ -184,13 +184,13 @@ def stacked_bars(
     """
     ax = ax or plt.gca()
     names = list(dict.fromkeys(name for summands in parts.values() for name in summands))
-    colours = dict(zip(names, sns.color_palette(n_colors=len(names)), strict=True))
+    colors = dict(zip(names, sns.color_palette(n_colors=len(names)), strict=True))
     for row, (bar, summands) in enumerate(parts.items()):
         left = (starts or {}).get(bar, 0.0)
         for name, nats in summands.items():
-            ax.barh(row, nats, left=left, color=colours[name], edgecolor="white", label=name)
+            ax.barh(row, nats, left=left, color=colors[name], edgecolor="white", label=name)
             if nats > 0.03 * max(sum(s.values()) for s in parts.values()):
-                ink = "white" if relative_luminance(colours[name]) < 0.25 else "black"
+                ink = "white" if relative_luminance(colors[name]) < 0.25 else "black"
                 style = {"ha": "center", "va": "center", "fontsize": 9, "color": ink}
                 ax.text(left + nats / 2, row, f"{nats:.2f}", **style)
             left += nats
@@ -215,7 +215,7 @@ def audio_player(waveform: np.ndarray, rate: int) -> "Audio":
 def pictures(
     images: np.ndarray, titles: Sequence[object] | None = None, *, columns: int = 10
 ) -> list[Axes]:
-    """Grey images (N, H, W) in rows of ``columns``, white ink drawn black, a title above each."""
+    """Gray images (N, H, W) in rows of ``columns``, white ink drawn black, a title above each."""
     titles = [""] * len(images) if titles is None else titles
     rows = -(-len(images) // columns)
     height = 0.9 if any(map(str, titles)) else 0.7
@@ -235,7 +235,7 @@ def class_map(
     *,
     ax: Axes | None = None,
 ) -> Axes:
-    """Points (N, 2) without axes, a colour each class and, if given, a marker each kind."""
+    """Points (N, 2) without axes, a color each class and, if given, a marker each kind."""
     ax = ax or plt.gca()
     palette = "tab10" if len(np.unique(classes)) <= 10 else "husl"
     names = np.asarray(classes).astype(str)  # else numbers would be a scale, not names

@@ -86,14 +86,3 @@ def test_numbers_come_back_as_plain_python():
 def test_refusals_name_the_argument_and_what_came(call, error, message):
     with pytest.raises(error, match=message):
         call(arguments)
-
-
-def test_purposes_do_not_share_random_numbers():
-    draws = [
-        np.random.default_rng(0).random(1000),
-        arguments.random_generator(0, "ties").random(1000),
-        arguments.random_generator(0, "ground truth").random(1000),
-        arguments.random_generator(1, "ties").random(1000),
-    ]
-    correlations = np.corrcoef(draws) - np.eye(4)
-    assert np.abs(correlations).max() < 0.15  # 4.7 deviations of chance

@@ -5,8 +5,7 @@ import sys
 
 import pytest
 
-from simmim_lite import __main__ as command_line
-from simmim_lite import datasets, environment
+from simmim_lite import __main__ as command_line, datasets, environment
 
 
 @pytest.mark.parametrize(("lines", "code"), [(["python: 3"], 0), (["broken: it"], 1)])

@@ -30,7 +30,7 @@ def test_components_are_those_of_scikit_learn(digits):
     assert shares.sum() == pytest.approx(1)
     kept = keep_components(digits, mean, components[:20])
     wanted = theirs.inverse_transform(theirs.transform(digits.reshape(len(digits), -1) / 1.0))
-    # half a grey level from rounding, and what lies outside 0..255 is cut
+    # half a gray level from rounding, and what lies outside 0..255 is cut
     np.testing.assert_allclose(kept.reshape(wanted.shape), wanted.clip(0, 255), atol=0.501)
 
 

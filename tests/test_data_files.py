@@ -46,13 +46,13 @@ def test_stereo_is_averaged(tmp_path):
     np.testing.assert_array_equal(waveform * 2**15, [200, 0])
 
 
-def test_images_are_grey_or_colour(tmp_path):
-    grey = np.arange(12, dtype=np.uint8).reshape(3, 4)
-    Image.fromarray(grey).save(tmp_path / "grey.png")
-    np.testing.assert_array_equal(datasets.read_image(tmp_path / "grey.png"), grey)
-    colour = np.arange(36, dtype=np.uint8).reshape(3, 4, 3)
-    Image.fromarray(colour).convert("RGBA").save(tmp_path / "colour.png")
-    np.testing.assert_array_equal(datasets.read_image(tmp_path / "colour.png"), colour)
+def test_images_are_gray_or_color(tmp_path):
+    gray = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    Image.fromarray(gray).save(tmp_path / "gray.png")
+    np.testing.assert_array_equal(datasets.read_image(tmp_path / "gray.png"), gray)
+    color = np.arange(36, dtype=np.uint8).reshape(3, 4, 3)
+    Image.fromarray(color).convert("RGBA").save(tmp_path / "color.png")
+    np.testing.assert_array_equal(datasets.read_image(tmp_path / "color.png"), color)
 
 
 # --- bad input -----------------------------------------------------------------------------

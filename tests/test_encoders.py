@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import scipy.signal
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from simmim_lite.datasets import describe, load_digits, load_speech
 from simmim_lite.encoders import (
@@ -45,7 +44,7 @@ def examples():
     waveforms = [rng.standard_normal(n).astype(np.float32) for n in (900, 4000, 9000)]
     return {
         "image": (ImageEncoder(dim=7), rng.integers(0, 256, (3, 28, 28), np.uint8)),
-        "colour": (ImageEncoder(3, dim=7, width=4), rng.integers(0, 256, (3, 17, 40, 3), np.uint8)),
+        "color": (ImageEncoder(3, dim=7, width=4), rng.integers(0, 256, (3, 17, 40, 3), np.uint8)),
         "resnet": (resnet18_encoder(dim=7), rng.integers(0, 256, (3, 32, 32, 3), np.uint8)),
         "audio": (AudioEncoder(dim=7, seconds=0.3), waveforms),
         "text": (TextEncoder(Tokenizer.from_texts(TEXTS), dim=7), TEXTS),
@@ -79,7 +78,7 @@ def test_every_encoder_keeps_the_contract(kind):
 def test_weights_follow_from_the_seed_and_nothing_else(kind):
     makers = {
         "image": lambda seed: ImageEncoder(seed=seed),
-        "colour": lambda seed: ImageEncoder(3, seed=seed),
+        "color": lambda seed: ImageEncoder(3, seed=seed),
         "resnet": lambda seed: resnet18_encoder(seed=seed),
         "audio": lambda seed: AudioEncoder(seed=seed),
         "text": lambda seed: TextEncoder(Tokenizer(["a"]), seed=seed),
@@ -116,9 +115,9 @@ def test_pixels_become_brightnesses_with_channels_first():
     assert prepared.shape == (2, 3, 5, 6)
     assert prepared[1, :, 2, 3].tolist() == pytest.approx([1, 0.2, 0])
     assert prepared.sum().item() == pytest.approx(1.2)
-    grey = ImageEncoder().prepare(torch.full((2, 4, 4), 51, dtype=torch.uint8))
-    assert grey.shape == (2, 1, 4, 4)
-    assert grey.unique().tolist() == pytest.approx([0.2])
+    gray = ImageEncoder().prepare(torch.full((2, 4, 4), 51, dtype=torch.uint8))
+    assert gray.shape == (2, 1, 4, 4)
+    assert gray.unique().tolist() == pytest.approx([0.2])
 
 
 @pytest.mark.parametrize(
@@ -161,7 +160,7 @@ def test_what_leaves_the_image_does_not_come_back():
 
 def test_turned_images_are_turned_about_the_centre():
     image = torch.zeros(400, 1, 41, 61)
-    image[:, :, 17:24, 45:52] = 1.0  # to the right of the centre, (20, 30), by 18
+    image[:, :, 17:24, 45:52] = 1.0  # to the right of the center, (20, 30), by 18
     turned = ImageEncoder(shift=0, turn=30).augment(image, generator())
     ink = turned[:, 0] / turned.sum(dim=(1, 2, 3))[:, None, None]
     y = (ink.sum(dim=2) * torch.arange(41)).sum(dim=1) - 20
@@ -201,7 +200,7 @@ def test_spectrogram_is_scipys(window, hop, extra):
         waveforms, power_spectrogram(waveforms, window=window, hop=hop), strict=True
     ):
         assert ours.shape == (window // 2 + 1, frames)
-        # scipy centres its slices: slice p covers samples from p * hop - window // 2
+        # scipy centers its slices: slice p covers samples from p * hop - window // 2
         for t in range(0, frames, max(1, frames // 3)):
             sound = waveform[t * hop : t * hop + window].numpy()
             theirs = np.abs(transform.stft(sound, p0=0, p1=1, k_offset=window // 2)[:, 0]) ** 2
@@ -294,7 +293,7 @@ def test_spectrograms_of_many_clips_are_those_of_each():
         torch.testing.assert_close(prepared[i : i + 1], encoder.prepare(waveforms[i : i + 1]))
 
 
-def centre(powers, dim):
+def center(powers, dim):
     """Mean place along an axis, weighted by what is above the floor: (N,)."""
     weights = (powers + 4).clamp(min=0).sum(dim=3 - dim)
     return (weights * torch.arange(powers.shape[dim])).sum(dim=1) / weights.sum(dim=1)
@@ -306,7 +305,7 @@ def test_augmented_speech_is_moved_stretched_and_louder():
     clips[:, 15:25, 16:32] = 5.0
     augmented = encoder.augment(clips, generator())
     assert augmented.shape == clips.shape
-    times, bands = (centre(augmented, dim) for dim in (2, 1))
+    times, bands = (center(augmented, dim) for dim in (2, 1))
     # drawn uniformly from -w to w: standard deviation w / sqrt(3), with w of an eighth of the clip
     assert 0.7 * encoder.frames / 8 < times.std() * math.sqrt(3) < 1.3 * encoder.frames / 8
     assert 1 < bands.std() * math.sqrt(3) < 4
@@ -347,7 +346,7 @@ def test_order_matters():
     assert (first - second).norm() > 0.1 * first.norm()
 
 
-def test_longer_neighbours_do_not_matter():
+def test_longer_neighbors_do_not_matter():
     encoder = TextEncoder(Tokenizer.from_texts(TEXTS)).eval()
     together = encoder(TEXTS)
     alone = torch.cat([encoder([text]) for text in TEXTS])

@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from sklearn.metrics import cohen_kappa_score
 
-from simmim_lite.evaluation import agreement_table, kernel_alignment, neighbour_overlap
+from simmim_lite.evaluation import agreement_table, kernel_alignment, neighbor_overlap
 
 
 def normal(*shape, seed=0):
@@ -93,23 +92,23 @@ def test_alignment_of_a_mixture_is_known():
     assert kernel_alignment(first, second) == pytest.approx(0.5, abs=0.02)
 
 
-def test_neighbours_in_common():
+def test_neighbors_in_common():
     x = normal(300, 6)
     turn = np.linalg.qr(normal(6, 6))[0]
-    same = neighbour_overlap(x, 7 * x @ turn, k=10)
+    same = neighbor_overlap(x, 7 * x @ turn, k=10)
     assert same.value == pytest.approx(1, abs=0.01)  # rounding may swap two that are as near
     assert same.chance == pytest.approx(10 / 299)
-    other = neighbour_overlap(x, normal(300, 6, seed=1), k=10)
+    other = neighbor_overlap(x, normal(300, 6, seed=1), k=10)
     assert other.value == pytest.approx(other.chance, abs=0.01)
-    assert neighbour_overlap(x, normal(300, 2, seed=1), k=299).value == 1
+    assert neighbor_overlap(x, normal(300, 2, seed=1), k=299).value == 1
     angles = np.radians([0, 1, 90, 91])
     points = np.c_[np.cos(angles), np.sin(angles)]
     swapped = points[[0, 2, 1, 3]]  # 0 and 3 keep both of their two nearest, 1 and 2 one of them
-    assert neighbour_overlap(points, swapped, k=1).value == 0
-    assert neighbour_overlap(points, swapped, k=2).value == pytest.approx(0.75)
+    assert neighbor_overlap(points, swapped, k=1).value == 0
+    assert neighbor_overlap(points, swapped, k=2).value == pytest.approx(0.75)
 
 
-@pytest.mark.parametrize("score", [kernel_alignment, neighbour_overlap])
+@pytest.mark.parametrize("score", [kernel_alignment, neighbor_overlap])
 def test_embeddings_must_be_of_the_same_items(score):
     with pytest.raises(ValueError, match=r"first and second: .*same number"):
         score(normal(20, 3), normal(19, 3))

@@ -3,24 +3,23 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from simmim_lite.datasets import load_digits
 from simmim_lite.evaluation import (
-    Labelled,
+    LabeledSplit,
     cross_validate,
     draw_evenly,
-    few_label_curve,
     fit_linear_probe,
     fold_interval,
     grouped_folds,
+    label_efficiency_curve,
     linear_probe,
     load_other_digits,
     probe_learner,
-    share_interval,
     shuffled_folds,
     transfer_table,
+    wilson_interval,
 )
 
 # Few labels
@@ -57,7 +56,7 @@ def test_curve_shows_learners_the_same_nested_balanced_rows():
     def learner(name):
         return lambda rows: seen[name].append(rows) or len(rows) / 80
 
-    table = few_label_curve(
+    table = label_efficiency_curve(
         {name: learner(name) for name in seen}, labels, counts=(2, 10, 80, 500), draws=3
     )
     assert table.columns.tolist() == ["labels", "draw", "learner", "accuracy"]
@@ -85,9 +84,9 @@ def test_probe_learner_is_a_probe_of_these_rows():
 
 def test_curve_refuses_what_leaves_a_class_out():
     with pytest.raises(ValueError, match="counts: expected at least 3, one a class, got 2"):
-        few_label_curve({"one": len}, [0, 1, 2, 0], counts=(2,))
+        label_efficiency_curve({"one": len}, [0, 1, 2, 0], counts=(2,))
     with pytest.raises(ValueError, match="learners: "):
-        few_label_curve({}, [0, 1])
+        label_efficiency_curve({}, [0, 1])
 
 
 # Folds
@@ -185,10 +184,10 @@ def test_transfer_tells_as_it_is_from_an_own_probe():
     rng = np.random.default_rng(0)
     y = rng.integers(0, 3, 400)
     x = np.eye(3)[y] + 0.2 * rng.standard_normal((400, 3))
-    home = Labelled(x[:200], y[:200], x[200:], y[200:])
+    home = LabeledSplit(x[:200], y[:200], x[200:], y[200:])
     turned = x[:, [1, 2, 0]]  # the same knowledge in other columns
-    away = Labelled(turned[:200], y[:200], turned[200:], y[200:])
-    other = Labelled(x[:200], y[:200] + 7, x[200:], y[200:] + 7)
+    away = LabeledSplit(turned[:200], y[:200], turned[200:], y[200:])
+    other = LabeledSplit(x[:200], y[:200] + 7, x[200:], y[200:] + 7)
     noise = lambda items: np.zeros((len(items), 2)) + rng.random((len(items), 2))  # noqa: E731
     table = transfer_table(
         {"plain": lambda items: items, "noise": noise}, home, {"turned": away, "classes": other}
@@ -202,7 +201,7 @@ def test_transfer_tells_as_it_is_from_an_own_probe():
     assert table.loc["noise", "own probe"].max() < 0.5
     answers = fit_linear_probe(x[:200], y[:200]).predict(x[200:]) == y[200:]
     row = table.loc[("plain", "home")]
-    assert (row["own probe"], row["low"], row["high"]) == share_interval(answers)
+    assert (row["own probe"], row["low"], row["high"]) == wilson_interval(answers)
     assert (table["items"] == 200).all()
 
 
@@ -212,7 +211,7 @@ def test_transfer_tells_the_own_probe_so_many_labels_of_each_class():
 
     y = np.repeat(np.arange(4), 50)
     x = np.eye(4)[y]
-    home = Labelled(x, y, x, y)
+    home = LabeledSplit(x, y, x, y)
     # With one label a class in four clean columns, the probe knows all; with 3 labels it cannot.
     few = transfer_table({"x": embed}, home, {}, labels=4)
     none = transfer_table({"x": embed}, home, {}, labels=3)

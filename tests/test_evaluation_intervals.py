@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from simmim_lite.evaluation import bootstrap_interval, seed_interval, share_interval
+from simmim_lite.evaluation import bootstrap_interval, seed_interval, wilson_interval
 
 
 def test_bootstrap_is_near_the_formula_for_a_mean():
@@ -52,7 +52,7 @@ def test_bootstrap_of_pairs_and_of_groups():
 
 def test_bootstrap_of_equal_outcomes_has_no_width_and_a_share_has():
     assert bootstrap_interval(np.ones(100, bool)) == (1, 1, 1)
-    none_wrong = share_interval(np.ones(1000, bool))
+    none_wrong = wilson_interval(np.ones(1000, bool))
     assert none_wrong.value == none_wrong.high == 1
     assert none_wrong.low == pytest.approx(1 - 3.84 / 1000, abs=1e-4)
 
@@ -60,11 +60,11 @@ def test_bootstrap_of_equal_outcomes_has_no_width_and_a_share_has():
 @pytest.mark.parametrize("share", [0.5, 0.98])
 def test_share_interval_holds_the_truth_as_often_as_it_says(share):
     draws = np.random.default_rng(3).random((1000, 200)) < share
-    ends = np.array([share_interval(row) for row in draws])
+    ends = np.array([wilson_interval(row) for row in draws])
     held = ((ends[:, 1] <= share) & (share <= ends[:, 2])).mean()
     assert 0.92 < held < 0.98  # discrete outcomes: not exactly 0.95
     assert (ends[:, 0] == draws.mean(axis=1)).all()
-    assert share_interval(draws[0], level=0.5).low > share_interval(draws[0]).low
+    assert wilson_interval(draws[0], level=0.5).low > wilson_interval(draws[0]).low
 
 
 def test_seed_interval_is_that_of_scipy_and_wide_for_few():
@@ -82,7 +82,7 @@ def test_seed_interval_is_that_of_scipy_and_wide_for_few():
     [
         (seed_interval, ([0.9],), "values: .*at least 2"),
         (seed_interval, ([[1, 2], [3, 4]],), "values: .*one a run"),
-        (share_interval, ([0.5, 1],), "right: .*0 and 1"),
+        (wilson_interval, ([0.5, 1],), "right: .*0 and 1"),
         (bootstrap_interval, ([np.nan, 1],), "outcomes: .*row 0"),
     ],
 )

@@ -44,8 +44,8 @@ def test_error_table_says_every_error_and_blanks_what_is_missing(ax):
 def test_error_table_is_darker_for_larger_errors(ax):
     figures.error_table(ERRORS, ax=ax)
     ax.figure.canvas.draw()
-    grey = ax.collections[0].get_facecolors()[:, :3].mean(axis=1).reshape(3, 2)
-    assert grey[0, 0] > grey[0, 1] > grey[1, 0] > grey[2, 0] > grey[2, 1]
+    gray = ax.collections[0].get_facecolors()[:, :3].mean(axis=1).reshape(3, 2)
+    assert gray[0, 0] > gray[0, 1] > gray[1, 0] > gray[2, 0] > gray[2, 1]
 
 
 def test_error_table_names_tasks_estimators_and_families(ax):
@@ -79,13 +79,13 @@ def test_pictures_show_each_image_in_its_place(ax):
     plt.close(axes[0].figure)
 
 
-def test_class_map_has_a_colour_each_class_and_a_marker_each_kind(ax):
+def test_class_map_has_a_color_each_class_and_a_marker_each_kind(ax):
     points = np.array([[0.0, 1], [2, 3], [4, 5], [6, 7]])
     figures.class_map(points, [10, 9, 10, 9], ["x", "x", "y", "y"], ax=ax)
     drawn = ax.collections[0]
     assert np.array_equal(drawn.get_offsets(), points)
-    colours = [tuple(colour) for colour in drawn.get_facecolors()]
-    assert colours[0] == colours[2] != colours[1] == colours[3]
+    colors = [tuple(color) for color in drawn.get_facecolors()]
+    assert colors[0] == colors[2] != colors[1] == colors[3]
     assert len(drawn.get_paths()) == 4
     assert not np.array_equal(drawn.get_paths()[0].vertices, drawn.get_paths()[2].vertices)
     labels = [text.get_text() for text in ax.get_legend().get_texts()]

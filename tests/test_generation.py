@@ -12,11 +12,11 @@ from simmim_lite.datasets import load_speech
 from simmim_lite.encoders import AudioEncoder, TabularEncoder, Tokenizer, power_spectrogram
 from simmim_lite.generation import (
     CaptionDecoder,
-    CodeSpace,
     ConditionalGAN,
     ConditionalVAE,
     CrossModalGenerator,
     LatentGenerator,
+    LatentSpace,
     RectifiedFlow,
     WhitenedKeys,
     bits_per_dimension,
@@ -24,7 +24,7 @@ from simmim_lite.generation import (
     griffin_lim,
     image_vae,
     make_condition,
-    neighbour_means,
+    neighbor_means,
     power_from_mel,
     sample_around,
     speech_vae,
@@ -283,10 +283,10 @@ def test_codes_without_weight_play_no_part_and_single_codes_come_out():
         sample_around(codes[:2], bad, generator=generator())
 
 
-def test_neighbour_means_leave_the_row_itself_out():
+def test_neighbor_means_leave_the_row_itself_out():
     codes = torch.tensor([[0.0], [1.0], [10.0], [12.0]])
-    assert neighbour_means(codes, 1)[:, 0].tolist() == [1, 0, 12, 10]
-    assert neighbour_means(codes, 3)[0] == pytest.approx((1 + 10 + 12) / 3)
+    assert neighbor_means(codes, 1)[:, 0].tolist() == [1, 0, 12, 10]
+    assert neighbor_means(codes, 3)[0] == pytest.approx((1 + 10 + 12) / 3)
 
 
 def test_conditions_belong_to_their_rows_and_come_from_all_modalities():
@@ -372,15 +372,15 @@ def world():
     """Numbers that belong to three classes, an untrained embedder, and a memory of 60 of them."""
     rng = np.random.default_rng(0)
     labels = np.arange(60) % 3
-    centres = rng.standard_normal((3, 4)) * 3
-    first = torch.tensor(centres[labels] + 0.1 * rng.standard_normal((60, 4))).float()
+    centers = rng.standard_normal((3, 4)) * 3
+    first = torch.tensor(centers[labels] + 0.1 * rng.standard_normal((60, 4))).float()
     encoders = {"first": TabularEncoder(4, 8, hidden=8), "text": TabularEncoder(4, 8, hidden=8)}
     embedder = MultimodalInfoMax(encoders, 8)
     z = embedder.project({"first": first, "text": first})
     vae = ConditionalVAE(
         _Concatenated(4, 4), nn.Linear(2, 4), latent_dim=2, likelihood="normal", scale=0.5
     )
-    space = CodeSpace(vae, first)
+    space = LatentSpace(vae, first)
     return first, labels, embedder, z, space
 
 
@@ -433,7 +433,7 @@ def test_what_was_written_after_training_is_drawn_around_and_named(world):
     assert made.known == 39
     filled(world, new, memory)
     # The autoencoder is untrained: all of the items is in what it loses.
-    options = {"neighbours": 16, "detail": 1.0, "seed": 1}
+    options = {"n_neighbors": 16, "detail": 1.0, "seed": 1}
     out = made.generate(first[new[:4]], "first", "first", **options)
     assert out.remembered.all()
     assert (out.ids >= 40).all()  # only new items, no others

@@ -9,7 +9,7 @@ import torch
 from simmim_lite.datasets import load_digits, load_speech
 from simmim_lite.encoders import AudioEncoder, ImageEncoder
 from simmim_lite.evaluation import (
-    Judge,
+    EvaluationClassifier,
     RealItems,
     caption_cosine,
     caption_match,
@@ -100,14 +100,14 @@ def test_spread_is_within_classes_and_copies_have_no_distance():
         distance_to_nearest(memory, np.zeros((2, 3)))
 
 
-# Judge and table
+# EvaluationClassifier and table
 
 
 @pytest.fixture(scope="module")
 def judged():
     train, test = load_digits("train"), load_digits("test")
     encoder = ImageEncoder(width=8, dim=32, seed=5)
-    judge = Judge(encoder)
+    judge = EvaluationClassifier(encoder)
     judge.fit(train.images, train.labels, steps=60, progress=False)
     items = encoder.prepare(test.images[::2])
     memory = encoder.prepare(train.images[::4])

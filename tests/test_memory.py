@@ -304,10 +304,10 @@ def test_no_table_of_all_scores():
 @pytest.mark.parametrize("kind", ["ivf", "hnsw", "lsh"])
 @needs("faiss")
 def test_approximate_search_finds_nearly_all(kind: str):
-    """Keys in clusters, as embeddings are; each index misses less than one neighbour in 20."""
-    centres = random(20, 32)
-    keys = centres[torch.arange(4000) % 20] + 0.3 * random(4000, 32, seed=1)
-    queries = centres[torch.arange(100) % 20] + 0.3 * random(100, 32, seed=2)
+    """Keys in clusters, as embeddings are; each index misses less than one neighbor in 20."""
+    centers = random(20, 32)
+    keys = centers[torch.arange(4000) % 20] + 0.3 * random(4000, 32, seed=1)
+    queries = centers[torch.arange(100) % 20] + 0.3 * random(100, 32, seed=2)
     exact, quick = (
         SimulatedMemory(32, backend=Ram(index)) for index in (None, Faiss(kind, smallest=100))
     )
@@ -416,19 +416,19 @@ def test_sampling_follows_the_softmax_over_the_pool():
     assert again.ids.equal(several.ids)
 
 
-def test_style_neighbours_stay_inside_the_hits():
+def test_style_neighbors_stay_inside_the_hits():
     memory = SimulatedMemory(8)
     style = random(200, 3, seed=5)
     ids = memory.write({"speech": random(200, 8)}, instance={"image": style})
     hits = memory.read(random(6, 8, seed=1), "speech", 20)
     wanted = random(6, 3, seed=2)
-    near = memory.style_neighbours(hits, "image", 4, style=wanted)
+    near = memory.style_neighbors(hits, "image", 4, style=wanted)
     assert ids.equal(torch.arange(200))  # so that an id is a row of style
     for query, inside, found in zip(wanted, hits.ids, near.ids, strict=True):
         distance = (style[inside] - query).norm(dim=1)
         assert found.tolist() == inside[distance.argsort()[:4]].tolist()
-    drawn = memory.style_neighbours(hits, "image", 4, generator=generator())
-    assert (drawn.scores[:, 0] == 0).all(), "the one whose style was taken is its own neighbour"
+    drawn = memory.style_neighbors(hits, "image", 4, generator=generator())
+    assert (drawn.scores[:, 0] == 0).all(), "the one whose style was taken is its own neighbor"
     assert torch.isin(drawn.ids, hits.ids).all()
 
 
@@ -489,7 +489,7 @@ def test_an_item_without_a_key_is_named(backend: str, tmp_path: Path):
         with pytest.raises(ValueError, match="item 2 has no image/instance key"):
             memory.keys([0, 2], "image", by="instance")
         with pytest.raises(ValueError, match="item 2 has no image/instance key"):
-            memory.style_neighbours(memory.read(random(1, DIM), "image", 3), "image", 2)
+            memory.style_neighbors(memory.read(random(1, DIM), "image", 3), "image", 2)
 
 
 def test_no_queries_no_answers():
@@ -509,7 +509,7 @@ def test_search_on_a_gpu_is_the_same():
     assert a.ids.equal(b.ids)
     torch.testing.assert_close(a.key, b.key, atol=1e-5, rtol=1e-5)
     a, b = (
-        memory.style_neighbours(r, "image", 3, style=random(20, 3))
+        memory.style_neighbors(r, "image", 3, style=random(20, 3))
         for memory, r in ((cpu, a), (gpu, b))
     )
     assert a.ids.equal(b.ids)

@@ -6,8 +6,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from torch import nn
 
 from simmim_lite import bounds
@@ -24,11 +23,11 @@ from simmim_lite.fusion import FUSIONS, AverageFusion
 from simmim_lite.multimodal import (
     OBJECTIVES,
     BlindPairing,
-    Information,
+    InformationObjective,
     MultimodalInfoMax,
     Pairing,
     exact_bound,
-    lightness_and_colour,
+    lightness_and_color,
     minus_log,
 )
 from simmim_lite.storage import CheckpointError
@@ -41,10 +40,10 @@ def generator(seed=0):
 
 
 def clouds(labels, columns, seed=0, noise=0.2):
-    """Rows of numbers around a centre of their class, of unit size: (N, columns) float32."""
+    """Rows of numbers around a center of their class, of unit size: (N, columns) float32."""
     rng = np.random.default_rng(seed)
-    centres = rng.standard_normal((int(max(labels)) + 1, columns))
-    return (centres[labels] + noise * rng.standard_normal((len(labels), columns))).astype("f4")
+    centers = rng.standard_normal((int(max(labels)) + 1, columns))
+    return (centers[labels] + noise * rng.standard_normal((len(labels), columns))).astype("f4")
 
 
 def two_sensors(N=400, classes=4, seed=0):
@@ -288,7 +287,9 @@ def test_an_objective_of_ones_own():
 
     items, labels = two_sensors()
     outputs = {"a": torch.eye(5), "b": torch.eye(5)}
-    ours, plain = (Information([("a", "b")], objective) for objective in (sharper, "info_nce"))
+    ours, plain = (
+        InformationObjective([("a", "b")], objective) for objective in (sharper, "info_nce")
+    )
     assert ours(outputs)["loss"].item() == pytest.approx(2 * plain(outputs)["loss"].item())
     model = small_model(objective=sharper)
     model.fit(Pairing(items, labels), steps=60, batch_size=64, progress=False)
@@ -298,7 +299,7 @@ def test_an_objective_of_ones_own():
 def test_the_loss_is_minus_the_sum_over_pairs():
     rows = torch.nn.functional.normalize(torch.randn(3, 20, 8, generator=generator()), dim=2)
     outputs = dict(zip("abc", rows, strict=True))
-    information = Information(list(combinations("abc", 2)), temperature=0.1)
+    information = InformationObjective(list(combinations("abc", 2)), temperature=0.1)
     terms = information(outputs)
     for a, b in combinations("abc", 2):
         scores = outputs[a] @ outputs[b].T / 0.1
@@ -453,15 +454,13 @@ def test_files_of_other_models_and_damaged_ones_are_refused(tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(before, first.parameters(), strict=True))
 
 
-def test_lightness_and_colour_are_those_of_the_standard():
+def test_lightness_and_color_are_those_of_the_standard():
     """Values of scikit-image 0.26.0's rgb2lab."""
-    colours = np.array([[0, 0, 0], [255] * 3, [255, 0, 0], [0, 255, 0], [0, 0, 255], [3, 128, 200]])
-    views = lightness_and_colour(colours.astype("u1").reshape(2, 1, 3, 3))
+    colors = np.array([[0, 0, 0], [255] * 3, [255, 0, 0], [0, 255, 0], [0, 0, 255], [3, 128, 200]])
+    views = lightness_and_color(colors.astype("u1").reshape(2, 1, 3, 3))
     assert views["lightness"].shape == (2, 1, 1, 3)
-    assert views["colour"].shape == (2, 2, 1, 3)
-    found = (
-        torch.cat([views["lightness"], views["colour"]], dim=1).permute(0, 2, 3, 1).reshape(6, 3)
-    )
+    assert views["color"].shape == (2, 2, 1, 3)
+    found = torch.cat([views["lightness"], views["color"]], dim=1).permute(0, 2, 3, 1).reshape(6, 3)
     wanted = [
         [0, 0, 0],
         [100, 0, 0],
@@ -471,9 +470,9 @@ def test_lightness_and_colour_are_those_of_the_standard():
         [51.4108, -2.4928, -45.3939],
     ]
     torch.testing.assert_close(100 * found, torch.tensor(wanted), atol=0.01, rtol=0)
-    for wrong in (colours, np.zeros((2, 3, 3), np.uint8), torch.zeros(1, 4, 4, 3)):
+    for wrong in (colors, np.zeros((2, 3, 3), np.uint8), torch.zeros(1, 4, 4, 3)):
         with pytest.raises(ValueError, match="images: expected uint8"):
-            lightness_and_colour(wrong)
+            lightness_and_color(wrong)
 
 
 def test_variation_of_ones_own_reaches_its_modality_only():

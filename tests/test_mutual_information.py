@@ -8,8 +8,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from scipy.special import digamma
 from scipy.stats import logistic, norm, rankdata
 from sklearn.feature_selection import mutual_info_classif, mutual_info_regression
@@ -33,7 +32,7 @@ from simmim_lite.mutual_information import (
     _auto,
     _densities,
     _estimate,
-    _neighbours,
+    _neighbors,
     estimate,
 )
 
@@ -76,7 +75,7 @@ def test_estimate_hands_over_to_the_function_of_that_name(method):
 
 def test_options_and_seed_reach_the_function():
     x, y = TABLE.sample(200)
-    assert estimate(x, y, "ksg", neighbors=5, seed=3) == mi.ksg(x, y, neighbors=5, seed=3)
+    assert estimate(x, y, "ksg", n_neighbors=5, seed=3) == mi.ksg(x, y, n_neighbors=5, seed=3)
     assert estimate(x, y, "ksg", seed=3) != estimate(x, y, "ksg", seed=4)  # other ties
     assert estimate(x, y, "gaussian", seed=3) == mi.gaussian(x, y)  # draws nothing
 
@@ -139,7 +138,7 @@ def test_ross_by_brute_force():
         terms.append(
             digamma(120) - digamma((symbols == symbols[i]).sum()) + digamma(k) - digamma(m)
         )
-    result = mi.ross(symbols, y, neighbors=k, scale="standardize")
+    result = mi.ross(symbols, y, n_neighbors=k, scale="standardize")
     assert result.nats == pytest.approx(np.mean(terms), abs=1e-12)
 
 
@@ -147,7 +146,7 @@ def test_ross_by_brute_force():
 def test_ross_agrees_with_scikit_learn(neighbors):
     x, y = ClassAndFeature(4).sample(1000, 1)
     theirs = mutual_info_classif(y, x[:, 0], n_neighbors=neighbors, random_state=0)[0]
-    ours = mi.ross(x, y, neighbors=neighbors, scale="standardize").nats
+    ours = mi.ross(x, y, n_neighbors=neighbors, scale="standardize").nats
     assert ours == pytest.approx(theirs, abs=1e-6)  # they add noise of 1e-10 to y
 
 
@@ -242,7 +241,7 @@ def ksg_by_brute_force(x, y, k, variant):
 @pytest.mark.parametrize(
     ("scale", "dim_x", "dim_y"),
     # No ranks in several columns: all columns then hold the same values, a few distances are equal
-    # but for rounding, and brute force may take another one of two equal neighbours.
+    # but for rounding, and brute force may take another one of two equal neighbors.
     [("standardize", 1, 1), ("standardize", 1, 3), ("standardize", 2, 2), ("rank", 1, 1)],
 )
 def test_ksg_by_brute_force(variant, neighbors, scale, dim_x, dim_y):
@@ -252,7 +251,7 @@ def test_ksg_by_brute_force(variant, neighbors, scale, dim_x, dim_y):
         scaled = [norm.ppf(rankdata(part, axis=0) / 91) for part in (x, y)]
     else:
         scaled = [(part - part.mean(axis=0)) / part.std(axis=0) for part in (x, y)]
-    result = mi.ksg(x, y, neighbors=neighbors, variant=variant, scale=scale)
+    result = mi.ksg(x, y, n_neighbors=neighbors, variant=variant, scale=scale)
     expected = ksg_by_brute_force(*scaled, neighbors, variant)
     assert result.nats == pytest.approx(expected, abs=1e-12)
 
@@ -425,17 +424,22 @@ def replaced(row: int, value: float) -> np.ndarray:
         ((NUMBERS, NUMBERS), {"method": "ksg", "seed": "a"}, TypeError, r"^seed: .* got 'a'"),
         (
             (NUMBERS, NUMBERS),
-            {"method": "ksg", "neighbors": 20},
+            {"method": "ksg", "n_neighbors": 20},
             ValueError,
-            r"^neighbors: expected fewer than the 20 samples, got 20",
+            r"^n_neighbors: expected fewer than the 20 samples, got 20",
         ),
         (
             (NUMBERS, NUMBERS),
-            {"method": "ksg", "neighbors": 0},
+            {"method": "ksg", "n_neighbors": 0},
             ValueError,
-            r"^neighbors: .* got 0",
+            r"^n_neighbors: .* got 0",
         ),
-        ((NUMBERS, NUMBERS), {"method": "ksg", "neighbors": 3.0}, TypeError, r"^neighbors: .* 3.0"),
+        (
+            (NUMBERS, NUMBERS),
+            {"method": "ksg", "n_neighbors": 3.0},
+            TypeError,
+            r"^n_neighbors: .* 3.0",
+        ),
         ((NUMBERS, NUMBERS), {"method": "ksg", "variant": 3}, ValueError, r"^variant: .* got 3"),
         ((NUMBERS, NUMBERS), {"method": "ksg", "scale": "log"}, ValueError, r"^scale: .*'log'"),
         (
@@ -465,9 +469,9 @@ def replaced(row: int, value: float) -> np.ndarray:
         ((LABELS, replaced(2, np.nan)), {"method": "ross"}, ValueError, r"^y: .* in row 2"),
         (
             (LABELS, NUMBERS),
-            {"method": "ross", "neighbors": 10},
+            {"method": "ross", "n_neighbors": 10},
             ValueError,
-            r"^neighbors: .* got 10 where the rarest symbol has 10",
+            r"^n_neighbors: .* got 10 where rarest symbol has 10",
         ),
         (
             (LABELS, LABELS),
@@ -555,7 +559,7 @@ def test_copies_of_pairs_make_no_estimate_more_certain():
     once = mi.learned(x, y, seconds=0)
     thrice = mi.learned(np.repeat(x, 3, axis=0), np.repeat(y, 3, axis=0), seconds=0)
     assert thrice.standard_error == pytest.approx(once.standard_error, rel=0.2)
-    assert "infinite" not in thrice.reason  # a copy is no neighbour
+    assert "infinite" not in thrice.reason  # a copy is no neighbor
 
 
 def test_conditional_densities_see_only_the_columns_before():
@@ -637,8 +641,8 @@ def test_functions_are_no_finite_information(x, function):
 def test_noise_is_never_taken_for_a_function(truth, N):
     for seed in range(5):
         x, y = (_estimate.normal_scores(v, np.random.default_rng(0)) for v in truth.sample(N, seed))
-        assert not _neighbours.looks_like_function(x, y)
-        assert not _neighbours.looks_like_function(y, x)
+        assert not _neighbors.looks_like_function(x, y)
+        assert not _neighbors.looks_like_function(y, x)
 
 
 @pytest.mark.slow

@@ -9,8 +9,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from scipy import ndimage
 from scipy.signal import spectrogram
 from sklearn.feature_extraction.text import CountVectorizer
@@ -99,7 +98,7 @@ def test_ssim_lies_in_its_range_is_symmetric_and_one_for_equals(seed):
     assert ((found >= -1) & (found < 1)).all()
     torch.testing.assert_close(ssim(y, x), found)
     torch.testing.assert_close(ssim(x, x), torch.ones(2))
-    # Each image for itself: neighbours in the batch play no part.
+    # Each image for itself: neighbors in the batch play no part.
     torch.testing.assert_close(ssim(x[:1], y[:1]), found[:1])
     with pytest.raises(ValueError, match="made: expected a height and width of at least 11"):
         ssim(x[..., :10], y[..., :10])

@@ -1,12 +1,11 @@
-"""Probes, neighbours, clusters and ranks, against answers by hand and by brute force."""
+"""Probes, neighbors, clusters and ranks, against answers by hand and by brute force."""
 
 import itertools
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from simmim_lite.entropy import sample_entropy, sample_mutual_information
@@ -14,10 +13,10 @@ from simmim_lite.evaluation import (
     cluster_accuracy,
     cluster_table,
     fit_linear_probe,
+    knn_accuracy,
     linear_probe,
-    neighbour_vote,
     precision_at_k,
-    read_out,
+    probe_suite,
     recall_at_k,
     retrieval_table,
 )
@@ -30,10 +29,10 @@ def blobs(N, classes=3, dim=5, seed=0, spread=0.1):
     return np.eye(dim)[labels] + spread * rng.standard_normal((N, dim)), labels
 
 
-# Probes and neighbours
+# Probes and neighbors
 
 
-@pytest.mark.parametrize("score", [linear_probe, neighbour_vote])
+@pytest.mark.parametrize("score", [linear_probe, knn_accuracy])
 def test_what_is_there_is_found_and_what_is_not_is_chance(score):
     x, labels = blobs(300)
     x_test, test_labels = blobs(120, seed=1)
@@ -45,7 +44,7 @@ def test_what_is_there_is_found_and_what_is_not_is_chance(score):
     assert abs(score(x, shuffled, x_test, test_labels) - 1 / 3) < 4 * np.sqrt(2 / 9 / 120)
 
 
-@pytest.mark.parametrize("score", [linear_probe, neighbour_vote])
+@pytest.mark.parametrize("score", [linear_probe, knn_accuracy])
 def test_accuracy_is_of_the_test_rows(score):
     x, labels = blobs(300)
     x_test, test_labels = blobs(90, seed=1)
@@ -69,7 +68,7 @@ def test_probe_is_linear_and_does_not_mind_units():
     x = rng.standard_normal((600, 2))
     crossed = (x[:, 0] > 0) != (x[:, 1] > 0)
     assert linear_probe(x[:400], crossed[:400], x[400:], crossed[400:]) < 0.65
-    assert neighbour_vote(x[:400], crossed[:400], x[400:], crossed[400:]) > 0.9
+    assert knn_accuracy(x[:400], crossed[:400], x[400:], crossed[400:]) > 0.9
     straight = x[:, 0] + x[:, 1] > 0
     units = np.array([1e-6, 1e6])
     plain, odd = (
@@ -79,17 +78,17 @@ def test_probe_is_linear_and_does_not_mind_units():
     assert odd == plain > 0.95
 
 
-def test_neighbours_vote_by_their_cosines():
+def test_neighbors_vote_by_their_cosines():
     angles = np.radians([0, 10, 170, 180, 190])
     x = np.c_[np.cos(angles), np.sin(angles)] * np.array([[1], [9], [1], [1], [1]])
     labels = np.array([0, 0, 1, 1, 1])
     query = np.array([[0.1, 0.0], [-5.0, 0.1]])
     # All five are asked; three of the other class stand on the other side.
-    assert neighbour_vote(x, labels, query, [0, 1], k=5) == 1
-    assert neighbour_vote(x, labels, query, [1, 0], k=1) == 0
+    assert knn_accuracy(x, labels, query, [0, 1], k=5) == 1
+    assert knn_accuracy(x, labels, query, [1, 0], k=1) == 0
 
 
-@pytest.mark.parametrize("score", [linear_probe, neighbour_vote])
+@pytest.mark.parametrize("score", [linear_probe, knn_accuracy])
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -110,12 +109,12 @@ def test_classification_refuses(score, change, message):
         score(**arguments | change)
 
 
-def test_neighbours_refuse_rows_without_direction_and_too_many():
+def test_neighbors_refuse_rows_without_direction_and_too_many():
     x = np.ones((4, 2))
     with pytest.raises(ValueError, match=r"test_features: .*row 1"):
-        neighbour_vote(x, np.arange(4), np.array([[1, 2], [0, 0]]), [0, 1], k=1)
+        knn_accuracy(x, np.arange(4), np.array([[1, 2], [0, 0]]), [0, 1], k=1)
     with pytest.raises(ValueError, match=r"k: .* in 1\.\.4, got 5"):
-        neighbour_vote(x, np.arange(4), x, np.arange(4), k=5)
+        knn_accuracy(x, np.arange(4), x, np.arange(4), k=5)
 
 
 # Clusters
@@ -188,15 +187,15 @@ def test_cluster_scores_are_symmetric_and_do_not_mind_names(seed, classes, group
 def test_read_out_is_its_three_readers():
     x, labels = blobs(90, spread=0.6)
     x_test, test_labels = blobs(60, seed=1, spread=0.6)
-    found = read_out(x, labels, x_test, test_labels)
+    found = probe_suite(x, labels, x_test, test_labels)
     assert found["linear probe"] == linear_probe(x, labels, x_test, test_labels)
-    assert found["20 neighbours"] == neighbour_vote(x, labels, x_test, test_labels)
+    assert found["20 neighbors"] == knn_accuracy(x, labels, x_test, test_labels)
     assert 0.5 < found["k-means"] < 1
     # k-means sees neither the training rows nor any label
-    others = read_out(x[::-1], labels, x_test, test_labels)
+    others = probe_suite(x[::-1], labels, x_test, test_labels)
     assert others["k-means"] == found["k-means"]
     x_test, test_labels = blobs(60, seed=1)
-    assert read_out(x, labels, x_test, test_labels)["k-means"] == 1
+    assert probe_suite(x, labels, x_test, test_labels)["k-means"] == 1
 
 
 # Retrieval

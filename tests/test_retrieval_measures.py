@@ -1,14 +1,13 @@
-"""Retrieval and neighbours beside torchmetrics and a vote by hand, with their ranges."""
+"""Retrieval and neighbors beside torchmetrics and a vote by hand, with their ranges."""
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from sklearn.metrics.pairwise import cosine_similarity
 from torchmetrics.functional.retrieval import retrieval_precision, retrieval_recall
 
-from simmim_lite.evaluation import neighbour_vote, precision_at_k, recall_at_k
+from simmim_lite.evaluation import knn_accuracy, precision_at_k, recall_at_k
 
 seeds = st.integers(0, 10**6)
 
@@ -36,7 +35,7 @@ def test_retrieval_is_that_of_torchmetrics_query_by_query(seed, k):
 
 @given(seeds, st.integers(1, 12))
 @settings(max_examples=20)
-def test_neighbour_vote_is_counted_with_cosines(seed, k):
+def test_neighbor_vote_is_counted_with_cosines(seed, k):
     rng = np.random.default_rng(seed)
     x, z = rng.standard_normal((12, 4)), rng.standard_normal((20, 4))
     labels, asked = rng.permutation(np.arange(12) % 3), rng.integers(0, 3, 20)
@@ -45,7 +44,7 @@ def test_neighbour_vote_is_counted_with_cosines(seed, k):
     for row, nearest in enumerate(np.argsort(-cosines, axis=1)[:, :k]):
         for i in nearest:  # one on the other side counts as good as nothing
             votes[row, labels[i]] += max(cosines[row, i], 1e-9)
-    found = neighbour_vote(x, labels, z, asked, k=k)
+    found = knn_accuracy(x, labels, z, asked, k=k)
     assert found == pytest.approx((votes.argmax(axis=1) == asked).mean())
     lengths = rng.uniform(0.1, 10, (12, 1))
-    assert neighbour_vote(lengths * x, labels, 5 * z, asked, k=k) == found
+    assert knn_accuracy(lengths * x, labels, 5 * z, asked, k=k) == found

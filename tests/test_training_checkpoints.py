@@ -292,7 +292,7 @@ def test_a_run_at_a_constant_rate_can_be_extended(tmp_path):
         ({"seed": 3}, "seed was 0, and is 3 now"),
         ({"optimizer": "adam"}, "optimizer was adamw, and is adam now"),
         ({"autocast": None}, "autocast was bfloat16, and is None now"),
-        ({"augment": None}, "augment was with_noise, and is None now"),
+        ({"augment": None}, "transform was with_noise, and is None now"),
     ],
 )
 def test_a_checkpoint_of_another_configuration_is_refused(change, message, tmp_path):

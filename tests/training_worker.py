@@ -78,7 +78,7 @@ def run(folder: Path | None, *, augment=with_noise, width: int = 24, **options) 
         "checkpoint_every": 4,
         "resume": folder is not None,
     }
-    history = fit(model, loss, Batches(pairs(), 24, augment=augment), **defaults | options)
+    history = fit(model, loss, Batches(pairs(), 24, transform=augment), **defaults | options)
     return {"weights": fingerprint(model, loss), "losses": history["loss"]}
 
 

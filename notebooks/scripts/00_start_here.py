@@ -46,7 +46,7 @@ figures.set_style()
 # |---|---|---|---|
 # | 1 | Simulated Multi-Modal Information Maximization | train encoders so that what an image and a sound share is as large as it can be | notebooks 04-06 |
 # | 2 | Simulated Memory Mechanism-based Multi-Modal Image Generation | store what was seen in several modalities, find it again from any of them, generate from it | notebooks 08-09 |
-# | 3 | Simplified Manifold Information Maximization | sort unlabelled data so that a code says as much as it can about its neighbourhood | notebook 07 |
+# | 3 | Simplified Manifold Information Maximization | sort unlabeled data so that a code says as much as it can about its neighborhood | notebook 07 |
 # | 4 | a simple framework for **m**asked **i**mage **m**odeling | hide patches of an image, predict their pixels | published: Xie et al., CVPR 2022 |
 #
 # Only the fourth is in the literature: it masks random patches, predicts raw pixels with a linear
@@ -70,12 +70,12 @@ figures.set_style()
 # |---|---|---|---:|
 # | 00 | [Start here](00_start_here.ipynb) | One name and four ideas, the map of the notebooks, the real data they use, and a first measurement of mutual information whose result can be checked. | 9 |
 # | 01 | [Entropy](01_entropy.ipynb) | Entropy, conditional entropy, the chain rule and KL divergence on real captions; why entropy estimated from a sample is too small, and what repairs it. | 3 |
-# | 02 | [Mutual information](02_mutual_information.ipynb) | Mutual information three ways, the data processing inequality on real digits, the Gaussian closed form, nearest-neighbour estimates and where they collapse, and why an estimate is never put into a logarithm. | 10 |
+# | 02 | [Mutual information](02_mutual_information.ipynb) | Mutual information three ways, the data processing inequality on real digits, the Gaussian closed form, nearest-neighbor estimates and where they collapse, and why an estimate is never put into a logarithm. | 10 |
 # | 03 | [Variational bounds](03_variational_bounds.ipynb) | Bounds on mutual information that a trained critic can reach: which hold, which stop at ln K, which scatter like e to the I, which overshoot, and what the default estimator does instead. | 91 |
 # | 04 | [Encoders](04_encoders.ipynb) | From pixels, sound, words and tables to vectors: convolution, spectrogram and word vectors by hand beside their exact answers, and how much an encoder is worth before it has learned anything. | 49 |
 # | 05 | [Fusion](05_fusion.ipynb) | What several modalities say together: seven ways to fuse them, held to Bayes' rule, with damage, with a modality missing, and on a task that none can solve alone. | 75 |
 # | 06 | [Multimodal information maximization](06_multimodal_infomax.ipynb) | Images, recordings and captions teach each other: encoders that maximize a bound on a mutual information whose true value is known, and what they know afterwards that nobody told them. | 83 |
-# | 07 | [Manifold information maximization](07_manifold_infomax.ipynb) | Sorting handwritten digits without a label, by maximizing what a code keeps when a point moves along its manifold: neighbours, warps, a bound of three lines, and how few labels it takes to name what was found. | 67 |
+# | 07 | [Manifold information maximization](07_manifold_infomax.ipynb) | Sorting handwritten digits without a label, by maximizing what a code keeps when a point moves along its manifold: neighbors, warps, a bound of three lines, and how few labels it takes to name what was found. | 67 |
 # | 08 | [Simulated memory](08_simulated_memory.ipynb) | From a running sum to slots: what a memory can hold, how it is searched, what it should forget, and how it survives being killed. | 35 |
 # | 09 | [From any modality to any other](09_cross_modal_generation.ipynb) | Autoencoders, GANs and flows by hand and from the package; images, speech and captions from one another; what a memory adds, a class never trained on among it; and the numbers that find a generator out. | 87 |
 # | 10 | [Training on a GPU, and without one](10_gpu_training.ipynb) | From a laptop to a GPU to several: the limits of your own machine, a contrastive loss without the square of the batch, mixed precision, a run that survives being killed, and two processes that agree. | 41 |

@@ -3,14 +3,14 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/simmim-lite/simmim-lite/blob/main/notebooks/02_mutual_information.ipynb)
 #
-# *Mutual information three ways, the data processing inequality on real digits, the Gaussian closed form, nearest-neighbour estimates and where they collapse, and why an estimate is never put into a logarithm.*
+# *Mutual information three ways, the data processing inequality on real digits, the Gaussian closed form, nearest-neighbor estimates and where they collapse, and why an estimate is never put into a logarithm.*
 #
 # **What you will learn**
 #
 # - what **mutual information** is, as a shared part, as a drop in surprise and as a divergence;
 # - why **processing cannot add information**, seen on features of real digits;
 # - the **Gaussian closed form**, the yardstick of every estimator in this kit;
-# - how **nearest neighbours** (KSG, Ross) estimate it without any model, and where they collapse;
+# - how **nearest neighbors** (KSG, Ross) estimate it without any model, and where they collapse;
 # - why $I(Z; Z)$ grows without any learning, and why **estimates below zero** are normal.
 #
 # <!-- measured -->
@@ -193,7 +193,7 @@ assert error["both cubed"].drop("gaussian").max() < 0.05 < error.loc["gaussian",
 # ## 4. Can it be estimated without a model?
 #
 # **Idea** (Kraskov, Stögbauer and Grassberger 2004). Around each point draw a square that just
-# reaches its $k$-th neighbour. Count how many points fall within the same distance in $x$ alone,
+# reaches its $k$-th neighbor. Count how many points fall within the same distance in $x$ alone,
 # $n_x$, and in $y$ alone, $n_y$. Where $x$ and $y$ have much to do with each other, few do.
 #
 # $$\hat I = \psi(k) + \psi(N) - \big\langle \psi(n_x + 1) + \psi(n_y + 1) \big\rangle$$
@@ -236,14 +236,14 @@ assert (mean["ksg"] - mean["truth"]).abs().max() < 0.04
 
 # %% [markdown]
 # The crossed Gaussians have no correlation at all: a method that assumes one blob sees nothing, the
-# neighbours see most of it.
+# neighbors see most of it.
 #
-# ## 5. Where do neighbours collapse?
+# ## 5. Where do neighbors collapse?
 #
 # **Question.** Append coordinates of pure noise to $x$ and to $y$. The truth does not change. Does
 # the estimate?
 #
-# **Idea.** In many dimensions the nearest neighbour is nearly as far as anybody else, and the square
+# **Idea.** In many dimensions the nearest neighbor is nearly as far as anybody else, and the square
 # around a point is so large that it no longer sees the two coordinates that matter.
 
 # %%
@@ -273,7 +273,7 @@ assert abs(ends["nats"]["gaussian", 25] - 1) < 0.1
 # **Question.** In section 1 we cut the width into four levels. By the data processing inequality
 # that lost something. How much does the *uncut* width tell about the digit?
 #
-# **Idea** (Ross 2014). Take the $k$-th neighbour among the images of the same digit, and count how
+# **Idea** (Ross 2014). Take the $k$-th neighbor among the images of the same digit, and count how
 # many images of *any* digit are as near. Against it we set the plug-in estimate with more and more
 # levels, and, as the zero that both must show, the same with shuffled labels.
 
@@ -300,7 +300,7 @@ plt.show()
 
 # %% [markdown]
 # With few levels the plug-in estimate loses information, with many it invents some: on shuffled
-# labels, where the truth is zero, it climbs by about $(K_x - 1)(K_y - 1)/2N$. The neighbours need no
+# labels, where the truth is zero, it climbs by about $(K_x - 1)(K_y - 1)/2N$. The neighbors need no
 # levels, and give about zero where zero is due.
 
 # %%
@@ -417,7 +417,7 @@ def my_conditional_information(table):
 exercises.check("conditional information", my_conditional_information)
 
 # %% [markdown]
-# 4. The last line of KSG, from the neighbour counts. Mind what it gives for few points.
+# 4. The last line of KSG, from the neighbor counts. Mind what it gives for few points.
 
 
 # %% tags=["exercise"]

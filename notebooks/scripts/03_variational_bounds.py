@@ -287,7 +287,7 @@ assert final["Gaussian"]["SMILE 1.0"] > final["Gaussian"]["InfoNCE"] + 3
 #
 # ![Absolute errors of ours and of other estimators on 39 tasks with known information](images/mutual_information.png)
 #
-# Neighbours (KSG) fail as columns are added, correlation (CCA) where there is none, critics (SMILE, InfoNCE) at
+# Neighbors (KSG) fail as columns are added, correlation (CCA) where there is none, critics (SMILE, InfoNCE) at
 # high values and on fine structure. Sharp edges in several columns are what the default finds hardest.
 #
 # ## 5. What do they say about real pairs?

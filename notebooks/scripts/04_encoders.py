@@ -143,7 +143,7 @@ plt.show()
 # $$n' = \left\lfloor \frac{n + 2p - k}{s} \right\rfloor + 1$$
 #
 # places. One output depends on a square of the input, its *receptive field*. Each layer makes the field
-# $r$ larger by $k - 1$ steps, and multiplies the step $j$ between neighbours by its stride:
+# $r$ larger by $k - 1$ steps, and multiplies the step $j$ between neighbors by its stride:
 #
 # $$r' = r + (k - 1)\, j \qquad j' = s\, j$$
 #
@@ -291,7 +291,7 @@ assert torch.dist(*bags) < 1e-5 < 0.1 < torch.dist(*in_order)
 # %% [markdown]
 # **What should a word's vector say?** Which company the word keeps. *Skip-gram* with negative sampling
 # (Mikolov et al. 2013) gives each word $a$ a vector $v_a$, and each word $b$ another one, $u_b$, for its part
-# as a neighbour. It trains $v_a \cdot u_b$ to tell pairs that stand in one sentence from $k$ times as many
+# as a neighbor. It trains $v_a \cdot u_b$ to tell pairs that stand in one sentence from $k$ times as many
 # that were thrown together at random:
 #
 # $$\max\; \mathbb{E}_{p(a, b)} \ln \sigma(v_a \cdot u_b)
@@ -304,7 +304,7 @@ assert torch.dist(*bags) < 1e-5 < 0.1 < torch.dist(*in_order)
 # $$v_a \cdot u_b = \text{PMI}(a, b) - \ln k \qquad
 # \text{PMI}(a, b) = \ln \frac{p(a, b)}{p(a)\, p(b)}$$
 #
-# and its mean over the pairs is the mutual information of a word and its neighbour. To let the digits
+# and its mean over the pairs is the mutual information of a word and its neighbor. To let the digits
 # keep different company, we caption the 4,000 images once more, with one measure for all digits: "wide"
 # now means wide, and not wide *for a one*. Then we count.
 
@@ -320,7 +320,7 @@ met_at_all, alone = joint > 0, joint.sum(axis=0)
 pmi = np.full_like(joint, -np.inf)
 pmi[met_at_all] = np.log((joint / np.outer(alone, alone))[met_at_all])
 truth = joint[met_at_all] @ pmi[met_at_all]
-print(f"{len(pairs):,} pairs of {len(alone)} words; I(word; neighbour) = {truth:.4f} nats")
+print(f"{len(pairs):,} pairs of {len(alone)} words; I(word; neighbor) = {truth:.4f} nats")
 print("captions of a wide one:", sum(text.endswith("wide one") for text in texts))
 assert abs(entropy.mutual_information(joint) - truth) < 1e-12
 
@@ -428,7 +428,7 @@ def train(name, encoder, steps=250):
     with encoders.seeded(0):
         head = nn.Linear(encoder.dim, 10)
     data = (ready[name][0], labels[name][0])
-    batches = Batches(data, 128, augment=lambda b, g: (encoder.augment(b[0], g), b[1]))
+    batches = Batches(data, 128, transform=lambda b, g: (encoder.augment(b[0], g), b[1]))
     optimizer = torch.optim.AdamW([*encoder.parameters(), *head.parameters()], lr=2e-3)
     for x, y in map(batches.__getitem__, range(steps)):
         loss = F.cross_entropy(head(encoder(x)), y)

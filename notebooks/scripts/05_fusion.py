@@ -128,12 +128,12 @@ assert abs(reached - truth["Bayes"]) < 0.004  # 4 standard errors of 120,000 row
 # %% [markdown]
 # Look at the third line: the mean of a good and a bad sensor is *worse than the good one alone*. Fixed
 # weights mend some of it. What is missing is a weight for each row. Which of the learned fusions find
-# that out from 20,000 labelled rows? A linear layer stands behind each of them.
+# that out from 20,000 labeled rows? A linear layer stands behind each of them.
 
 
 # %%
 def train(model, data, steps, augment=None, rate=2e-3, seed=SEED):
-    batches = Batches(data, 128, seed=seed, augment=augment)
+    batches = Batches(data, 128, seed=seed, transform=augment)
     options = {"weight_decay": 1e-2, "warmup": steps // 20, "seed": seed, "progress": False}
     fit(model, model.loss, batches, steps=steps, learning_rate=rate, device="cpu", **options)
     return model

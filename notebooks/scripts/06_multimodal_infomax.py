@@ -10,7 +10,7 @@
 # - what pairs **share**, exactly, and what kind of supervision a pairing is;
 # - the **objective**, symmetric InfoNCE, by hand, and the ceiling that a finite batch sets;
 # - to read a training curve between **ceiling and truth**;
-# - to judge embeddings by retrieval, probes, neighbours and clusters, each beside chance and plain
+# - to judge embeddings by retrieval, probes, neighbors and clusters, each beside chance and plain
 #   baselines;
 # - which **controls** show that a result is no accident;
 # - why training on **minus log I** destroys information, and says nothing.
@@ -45,7 +45,7 @@ from sklearn.manifold import TSNE
 
 from simmim_lite import bounds, datasets, entropy, evaluation, exercises, figures, multimodal
 from simmim_lite.encoders import AudioEncoder, ImageEncoder, TextEncoder, Tokenizer
-from simmim_lite.multimodal import Information, MultimodalInfoMax, Pairing, exact_bound
+from simmim_lite.multimodal import InformationObjective, MultimodalInfoMax, Pairing, exact_bound
 
 figures.set_style()
 FULL = os.environ.get("SIMMIM_FULL") == "1"  # all of MNIST, and people's voices
@@ -126,7 +126,7 @@ def symmetric_info_nce(scores):
 a, b = torch.randn(2, 64, 8, generator=torch.Generator().manual_seed(0))
 a, b = F.normalize(a, dim=1), F.normalize(a + b, dim=1)
 by_hand = symmetric_info_nce(a @ b.T / 0.07).item()
-package = Information([("a", "b")], temperature=0.07)({"a": a, "b": b})["a-b"].item()
+package = InformationObjective([("a", "b")], temperature=0.07)({"a": a, "b": b})["a-b"].item()
 print(f"64 pairs of vectors: by hand {by_hand:.5f}, package {package:.5f} nats")
 assert abs(by_hand - package) < 1e-5
 
@@ -257,7 +257,7 @@ figures.audio_player(np.concatenate([speech["test"].waveforms[i] for i in best])
 # **Question.** What can be read from the images' embeddings alone, and what from the recordings'?
 #
 # Three readers, from the most help to the least. A *linear probe* is fitted on the labels of the
-# training set, the encoder staying as it is. *Twenty nearest neighbours* vote with those labels. *k-means*
+# training set, the encoder staying as it is. *Twenty nearest neighbors* vote with those labels. *k-means*
 # sees no label, only new items, and is told that there are ten clusters; afterwards each is named after
 # one class, in the best way (Hungarian method). Each reads the encoder's output, the shared space, and, for
 # comparison, the principal components of the raw data.
@@ -271,7 +271,7 @@ for name in ("encoder", "shared", "components"):
     for m in ("image", "speech"):
         train_x, test_x = (features[s].get(name, reduced[s])[m] for s in ("train", "test"))
         data = train_x, labels["train"][m], test_x, labels["test"][m]
-        rows[m, name] = evaluation.read_out(*data)
+        rows[m, name] = evaluation.probe_suite(*data)
 read = pd.DataFrame(rows).T
 print((100 * read).round(1).to_string())
 assert read.loc[("image", "encoder"), "linear probe"] > 0.98
@@ -281,7 +281,7 @@ assert read.loc[["image", "speech"], "k-means"].xs("shared", level=1).min() > 0.
 # %% [markdown]
 # Nobody named a digit, and yet ten heaps of the shared space are the ten digits, those of new images as
 # those of new voices. (It was the pairing that chose their company, remember.) To see it, the 64 columns
-# are drawn in two, neighbours near neighbours (t-SNE, van der Maaten & Hinton 2008):
+# are drawn in two, neighbors near neighbors (t-SNE, van der Maaten & Hinton 2008):
 
 # %%
 points = np.concatenate([z["image"], z["speech"]])
@@ -492,7 +492,7 @@ except ValueError as error:
 # - We wrote the objective in three lines, and computed its ceiling for each batch size, two ways.
 # - We trained two encoders from each other: the estimate rose under the ceiling, the exact value on new
 #   images and new voices under the truth.
-# - We read the embeddings by retrieval, a probe, neighbours and clusters, beside chance and plain
+# - We read the embeddings by retrieval, a probe, neighbors and clusters, beside chance and plain
 #   baselines, and drew them.
 # - Shuffled pairs gave nothing, each part had its gradient, and no class was seen.
 # - Where no class made the pairs, captions taught the images.

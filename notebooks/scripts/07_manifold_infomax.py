@@ -3,14 +3,14 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/simmim-lite/simmim-lite/blob/main/notebooks/07_manifold_infomax.ipynb)
 #
-# *Sorting handwritten digits without a label, by maximizing what a code keeps when a point moves along its manifold: neighbours, warps, a bound of three lines, and how few labels it takes to name what was found.*
+# *Sorting handwritten digits without a label, by maximizing what a code keeps when a point moves along its manifold: neighbors, warps, a bound of three lines, and how few labels it takes to name what was found.*
 #
 # **What you will learn**
 #
 # - what a **data manifold** is, and how to count its **dimensions** from distances alone;
 # - a **lower bound on information** that needs nothing but a network's outputs, and why it holds;
 # - why information alone **cuts through the middle of the data**, and what moves have to do with it;
-# - how a **graph of neighbours**, a few mergers and two small networks sort digits that nobody labelled;
+# - how a **graph of neighbors**, a few mergers and two small networks sort digits that nobody labeled;
 # - what the labels that were never used would have **cost**, and where all this **ends**.
 #
 # <!-- measured -->
@@ -81,19 +81,19 @@ for ax, title in zip(axes, titles, strict=True):
     ax.set(title=title, xticks=[], yticks=[])
 
 # %% [markdown]
-# Nearest neighbours are steps along the sheet, if the points lie close enough. The test is how often
-# a digit and its nearest neighbour belong to one class. (Labels here, and wherever *accuracy* is
+# Nearest neighbors are steps along the sheet, if the points lie close enough. The test is how often
+# a digit and its nearest neighbor belong to one class. (Labels here, and wherever *accuracy* is
 # printed below, only measure. No method in this notebook sees one, until section 9.)
 #
 # Pixels are a poor ruler: a stroke moved by its own width is as far away as another digit. Two better
 # ones know something about images in general, given by us and not learned. `oriented_gradients` asks in
-# which directions brightness changes, and only roughly where. `distortion` (the *image distortion model*,
+# which directions brightness changes, and only roughly where. `image_distortion` (the *image distortion model*,
 # Keysers et al. 2007) lets every pixel look about: with $\nabla A_{p}$ the slopes in the 3 x 3 pixels
 # around $p$,
 #
 # $$d(A, B) = \sum_p \min_{|\delta| \le 1} \lVert \nabla A_p - \nabla B_{p + \delta} \rVert^2$$
 #
-# `image_neighbours` compares so the 60 candidates that are nearest by gradients, after taking the slant
+# `image_neighbors` compares so the 60 candidates that are nearest by gradients, after taking the slant
 # out of each image.
 
 # %%
@@ -101,9 +101,9 @@ few = slice(None, None, 1 if len(digits) < 10_000 else 15)  # the whole of MNIST
 pixels, labels = images[few].flatten(1).numpy(), digits.labels[few]
 gradients = manifold.oriented_gradients(images[few]).numpy()
 rulers = {
-    "pixels": manifold.nearest_neighbours(pixels),
-    "gradients": manifold.nearest_neighbours(gradients),
-    "distortion": manifold.image_neighbours(images[few]),
+    "pixels": manifold.nearest_neighbors(pixels),
+    "gradients": manifold.nearest_neighbors(gradients),
+    "distortion": manifold.image_neighbors(images[few]),
 }
 same = {name: (labels[near[:, 0]] == labels).mean() for name, (_, near) in rulers.items()}
 print("nearest of the same class:", *(f"{share:.3f} by {name}" for name, share in same.items()))
@@ -123,11 +123,11 @@ ax.grid(visible=False)
 # **Question.** In how many directions can a digit move, of 784?
 #
 # **Idea.** In a small ball of radius $r$ lie about $r^d$ points, if the sheet has $d$ dimensions. So
-# distances to neighbours tell $d$, with no need to unroll anything.
+# distances to neighbors tell $d$, with no need to unroll anything.
 #
-# **Formula.** *Two-NN*: the ratio $\mu$ of the distances to the second and the first neighbour has
+# **Formula.** *Two-NN*: the ratio $\mu$ of the distances to the second and the first neighbor has
 # density $d\, \mu^{-d-1}$, so that $\hat d = (N - 1) / \sum_i \ln \mu_i$. *Levina-Bickel* asks the same of
-# more neighbours, which averages more and sees farther.
+# more neighbors, which averages more and sees farther.
 
 # %%
 for method in ("two_nn", "levina_bickel"):
@@ -188,7 +188,7 @@ assert abs(by_hand - manifold.information_bound(logits[x], logits[moved])) < 1e-
 # al. 2010)?
 #
 # **Idea.** Every even and certain cut is then as good as any other, and a network finds a simple one,
-# through the middle of a moon. With moves to neighbours, a cut costs as much as it separates, so
+# through the middle of a moon. With moves to neighbors, a cut costs as much as it separates, so
 # it goes where nobody is.
 
 
@@ -210,19 +210,19 @@ assert cluster_accuracy(moon, bent.labels_) >= 0.995
 
 # %% [markdown]
 # The nats in the titles are $I(C; C')$ between the codes at both ends of an edge of the graph of
-# neighbours, at most $\ln 2 = 0.693$.
+# neighbors, at most $\ln 2 = 0.693$.
 #
 # ## 5. Can a graph tell the digits apart?
 #
-# **Question.** Before any network: how much of the answer is in the neighbours?
+# **Question.** Before any network: how much of the answer is in the neighbors?
 #
 # **Idea.** Cut the graph into far too many pieces (k-means on its slowest waves, its *eigenvectors*), and
 # merge two at a time, always those whose merger loses least of $I(C; C')$. This is
-# `graph_codes`.
+# `graph_clusters`.
 
 # %%
-graphs = {name: manifold.weigh(*near) for name, near in rulers.items()}
-found = {name: manifold.graph_codes(graph, 10) for name, graph in graphs.items()}
+graphs = {name: manifold.affinity_graph(*near) for name, near in rulers.items()}
+found = {name: manifold.graph_clusters(graph, 10) for name, graph in graphs.items()}
 found["k-means, no graph"] = KMeans(10, n_init=3, random_state=0).fit_predict(pixels)
 accuracies = {name: cluster_accuracy(labels, codes) for name, codes in found.items()}
 assert accuracies["distortion"] > max(0.96 if FULL else 0.97, accuracies["gradients"])
@@ -235,7 +235,7 @@ assert accuracies["k-means, no graph"] < 0.7
 # %%
 partitions = found | {"the true labels": labels}
 graph = graphs["distortion"]
-nats = {name: manifold.code_information(codes, graph) for name, codes in partitions.items()}
+nats = {name: manifold.cluster_information(codes, graph) for name, codes in partitions.items()}
 frame = pd.DataFrame({"nats": nats, "accuracy": accuracies | {"the true labels": 1.0}})
 assert frame.iloc[:4].corr("spearman").iloc[0, 1] > 0.7
 frame.sort_values("nats").round(4)
@@ -255,7 +255,7 @@ frame.sort_values("nats").round(4)
 # the graph, after four random steps along it, so that points between two clusters are uncertain. Then $q$:
 # a small network learns to tell $y$ from a *warped* $x'$. With $p$ held fixed, $-\mathbb{E} \ln q(y\,|\,x')$
 # is its cross-entropy, and learning raises the bound; wrong codes are hard to learn by heart from images
-# that never come twice. Then $p$ again: what the network and the neighbours say together. Then $q$: a
+# that never come twice. Then $p$ again: what the network and the neighbors say together. Then $q$: a
 # larger network, which is the one that predicts. This is `ManifoldInfoMax`, an estimator of scikit-learn.
 
 # %%
@@ -289,7 +289,7 @@ progress.round(4)
 #
 # Which choices were made with an eye on labels? Within a fit none is seen: restarts are chosen by
 # information alone. But what images are compared by (and at what size, with how many candidates and
-# neighbours), the strength of the warps, the four steps, the sizes and lengths of the networks were tried
+# neighbors), the strength of the warps, the four steps, the sizes and lengths of the networks were tried
 # beforehand on these 4,000 training images and on 50,000 of MNIST's training images, with the labels at
 # hand, the other 10,000 held out; and the accuracy on the 1,000 held-out images above was seen for some
 # lengths of the run. MNIST's own 10,000 test images had no part in these choices; a first exploration,
@@ -300,7 +300,7 @@ progress.round(4)
 # **Question.** The last hidden layer is a map of 128 dimensions. Is it the sheet, unrolled?
 #
 # **Idea.** Look at it beside maps that know nothing of codes: PCA, which is flat, and t-SNE, which keeps
-# neighbours. (UMAP draws maps like t-SNE's; it would bring a compiler with it, and is left to
+# neighbors. (UMAP draws maps like t-SNE's; it would bring a compiler with it, and is left to
 # `reproduction/peers/bench_manifold.py`.)
 
 # %%
@@ -349,7 +349,7 @@ assert result > 0.95
 #
 # **Question.** Clusters have numbers, not names. How many labels does it take to call them "seven"?
 #
-# **Idea.** Each cluster takes the name that most of its labelled members have; one without any stays
+# **Idea.** Each cluster takes the name that most of its labeled members have; one without any stays
 # nameless and counts as wrong. Beside it, a network of the same kind that learns from those labels
 # alone, from scratch, with the same warps.
 
@@ -390,7 +390,7 @@ pd.DataFrame(rows).set_index("labels").round(3)
 #
 # **Limits.** What was put in is not what was learned: that digits survive small warps and displacements,
 # that there are ten of about one size, that edges matter more than pixels. The bound wants even clusters,
-# so rare kinds are swallowed. A mistake that neighbours share (a 1 with a broad foot lies nearer to the 2s
+# so rare kinds are swallowed. A mistake that neighbors share (a 1 with a broad foot lies nearer to the 2s
 # than to other 1s) is not undone by any number of steps, for nothing in the data says that it is one.
 # And photographs have no such graph: only 37 % of
 # CIFAR-10's test images have a nearest training image of their own class, in 200 principal components
@@ -467,7 +467,7 @@ def my_bound(p, p_moved):
 exercises.check("manifold bound", my_bound)
 
 # %% [markdown]
-# 2. Two-NN, from the distances to the first and the second neighbours.
+# 2. Two-NN, from the distances to the first and the second neighbors.
 
 
 # %% tags=["exercise"]

@@ -297,8 +297,8 @@ assert which["same item", "semantic"][0.25] < 0.5
 
 # %% [markdown]
 # Pixels find the very image even under noise in which its meaning is lost. Semantic keys say *what*,
-# hardly *which*. Both together find neighbours in *style*: first the meaning, then, only among those
-# hits, the look (`style_neighbours`). In the whole memory, what looks alike may mean something else.
+# hardly *which*. Both together find neighbors in *style*: first the meaning, then, only among those
+# hits, the look (`style_neighbors`). In the whole memory, what looks alike may mean something else.
 #
 # ## 8. Must every key be looked at?
 #
@@ -338,9 +338,9 @@ assert (sixteen["recall@10"] - sixteen["theory"]).abs().max() < 0.03
 
 # %% [markdown]
 # Theory is the mean over all planes; one draw of one table scatters about it, sixteen hardly. Twelve
-# planes and sixteen tables look at a twelfth of the keys or so and find nineteen of twenty neighbours.
+# planes and sixteen tables look at a twelfth of the keys or so and find nineteen of twenty neighbors.
 # Libraries do better, by laying the cells where the keys are (inverted lists) or by linking
-# neighbours (graphs). With FAISS installed (`pip install faiss-cpu`) the memory can use it:
+# neighbors (graphs). With FAISS installed (`pip install faiss-cpu`) the memory can use it:
 
 # %%
 indexes, rows = {"exact": memory.Exact()}, []
@@ -370,7 +370,7 @@ assert (exact["recall@10"] == 1).all()
 # (A key counts as found if it is as near as the tenth nearest, for patches repeat. Dashed: a constant and
 # a part in proportion to $N$, fitted to the exact search.) Below some ten
 # thousand keys exact search is the fastest, and it is always right. Its cost grows with $N$;
-# that of lists much more slowly, at the price of a neighbour in a thousand or so. So exact is the
+# that of lists much more slowly, at the price of a neighbor in a thousand or so. So exact is the
 # default, and an index something for hundreds of thousands of keys.
 #
 # ## 9. What should be forgotten?

@@ -129,7 +129,7 @@ assert abs(value - truth) < 0.02
 # ## 3. What has to be there first?
 #
 # **Question.** "Draw what you hear" needs a space in which a recording and a picture of the same digit are
-# neighbours, and someone who can tell afterwards what was drawn.
+# neighbors, and someone who can tell afterwards what was drawn.
 #
 # The data are triples: a picture, a recording of its digit, a caption of how it looks. The test voices are
 # not among those trained on. One digit, the eight, is kept from all generators from here on. It comes back
@@ -165,7 +165,7 @@ pictures, real = (image.prepare(p.data["image"][r]) for p, r in ((train, seen), 
 # %%
 judges = {"image": ImageEncoder(seed=1001), "speech": AudioEncoder(width=32, hidden=32, seed=1002)}
 for name, encoder in judges.items():
-    judges[name] = evaluation.Judge(encoder)
+    judges[name] = evaluation.EvaluationClassifier(encoder)
     judges[name].fit(train.data[name], train.labels, steps=MORE * 120, progress=False)
     right = judges[name].coherence(test.data[name], test.labels)
     print(f"judge of {name}: right on {right:.1%} of real test items")
@@ -198,7 +198,7 @@ assert bits < 0.7 * alone
 # which the condition $c$ changes $v$: more agreement, less variety. The GAN beside it learns the same codes.
 
 # %%
-space, together = generation.CodeSpace(vae, pictures), Pairing(take(train, seen))
+space, together = generation.LatentSpace(vae, pictures), Pairing(take(train, seen))
 told = embedder.project(together.items)
 batches = generation.condition_batches(together, told, space.encode(pictures), 256)
 flow = generation.RectifiedFlow(24, 64, width=192)
@@ -258,7 +258,7 @@ assert (scores[["coherence", "coverage"]].min() > [0.8, 0.6]).all()
 sounds = sound.prepare(take(train, seen)["speech"])
 voice = generation.speech_vae(sounds.shape[2], 32, width=16, seed=SEED)
 voice.fit(Batches({"x": sounds}, 64), steps=MORE * 200, seed=SEED, progress=False)
-spoken, speaker = generation.CodeSpace(voice, sounds), generation.RectifiedFlow(32, 64, width=192)
+spoken, speaker = generation.LatentSpace(voice, sounds), generation.RectifiedFlow(32, 64, width=192)
 batches = generation.condition_batches(together, told, spoken.encode(sounds), 256)
 speaker.fit(batches, steps=MORE * 350, seed=SEED, progress=False)
 
@@ -315,12 +315,12 @@ def remember(memory, rows):
 memory, draw = SimulatedMemory(64), torch.Generator().manual_seed(SEED)
 remember(memory, seen)
 hits = memory.read(queries["speech"], "speech", 64, mode="attend", beta=32.0)
-near = memory.style_neighbours(hits, "image", 4, generator=draw)
+near = memory.style_neighbors(hits, "image", 4, generator=draw)
 retrieved = torch.tensor(np.array(near.values("image")))[:, :, None] / 255
 
 # %%
 ask = memory.keys(near.ids, "image", by="instance").mean(dim=1)
-learn, runs, arms = generation.neighbour_means(space.encode(pictures)[0], 4), [], {}
+learn, runs, arms = generation.neighbor_means(space.encode(pictures)[0], 4), [], {}
 for seed in range(3):
     for arm, loud in {"no memory": 0, "memory": 1}.items():
         net = generation.image_vae(24, 64 + 24, width=16, seed=seed)
@@ -560,7 +560,7 @@ def my_best_discriminator(log_p, log_q):
 exercises.check("best discriminator", my_best_discriminator)
 
 # %% [markdown]
-# 3. Coverage: the share of real samples with a generated one nearer than their own k-th real neighbour.
+# 3. Coverage: the share of real samples with a generated one nearer than their own k-th real neighbor.
 
 
 # %% tags=["exercise"]

@@ -108,7 +108,7 @@ quiet = {"seed": 0, "progress": False}
 pictures = {s: model.encoders["image"].prepare(digits[s].images) for s in digits}
 vae = generation.image_vae(24, width=16, seed=0)
 vae.fit(Batches({"x": pictures["train"]}, 64), steps=MORE * 350, beta=0.15, **quiet)
-space, known = generation.CodeSpace(vae, pictures["train"]), model.project(items["train"])
+space, known = generation.LatentSpace(vae, pictures["train"]), model.project(items["train"])
 flow = generation.RectifiedFlow(24, 64, width=128)
 codes_of = space.encode(pictures["train"])
 batches = generation.condition_batches(pairs["train"], known, codes_of, 256)
@@ -116,7 +116,7 @@ flow.fit(batches, steps=MORE * 350, **quiet)
 maker = generation.LatentGenerator(space, flow, guidance=2.0, guide_from=0.3, noise=1.25)
 memory = SimulatedMemory(64)
 memory.write({"image": known["image"]}, {"class": train_y})
-judge = evaluation.Judge(ImageEncoder(width=8, seed=1001))
+judge = evaluation.EvaluationClassifier(ImageEncoder(width=8, seed=1001))
 judge.fit(digits["train"].images, train_y, steps=MORE * 300, **quiet)
 print(f"the judge is right on {judge.coherence(pictures['test'], y):.1%} of real test images")
 
@@ -147,7 +147,7 @@ rows = {
     f"{len(set(voices))} voices, seed 0": evaluation.bootstrap_interval(right[0], groups=voices),
     "3 seeds": evaluation.seed_interval([found.mean() for found in right.values()]),
     "if all were right, bootstrap": evaluation.bootstrap_interval(spotless),
-    "if all were right, Wilson": evaluation.share_interval(spotless),
+    "if all were right, Wilson": evaluation.wilson_interval(spotless),
 }
 intervals = pd.DataFrame(rows, index=["value", "low", "high"]).T
 print((100 * intervals).round(2).to_string())
@@ -183,7 +183,7 @@ assert table.loc["each", "NMI"] > 0.4 > 0.01 > abs(table.loc["each", "ARI"])
 
 # %%
 def learn(rows):
-    network = evaluation.Judge(ImageEncoder(width=8, seed=1002))
+    network = evaluation.EvaluationClassifier(ImageEncoder(width=8, seed=1002))
     size = {"batch_size": min(len(rows), 128), "steps": MORE * 100}
     network.fit(digits["train"].images[rows], train_y[rows], **size, **quiet)
     return network
@@ -198,7 +198,9 @@ features["embedder, paired"] = {s: encode(pictures[s]) for s in digits}
 learners = {"network from scratch": lambda rows: learn(rows).coherence(pictures["test"], y)}
 for name, x in features.items():
     learners[name] = evaluation.probe_learner(x["train"], train_y, x["test"], y)
-curve = evaluation.few_label_curve(learners, train_y, counts=(10, 30, 100, 300, 1000), draws=2)
+curve = evaluation.label_efficiency_curve(
+    learners, train_y, counts=(10, 30, 100, 300, 1000), draws=2
+)
 figures.estimates(curve, x="labels", y="accuracy", by="learner", truth=None, log=True)
 plt.show()
 means = curve.pivot_table("accuracy", "labels", "learner")
@@ -344,17 +346,17 @@ assert values.mean() > 0.62 > folds.query("kind == 'grouped'")["value"].mean()
 # overlap: Nadeau and Bengio 2003. Reading digits, these synthetic voices are so much alike that it makes no difference.
 # With people it does: of the six of FSDD, one never heard before is much harder, says `reproduce --full`.)
 #
-# **Damage.** Test items find their neighbours in the memory of clean ones, under more and more of it. The
+# **Damage.** Test items find their neighbors in the memory of clean ones, under more and more of it. The
 # *area* is the mean height above chance, over that without damage: 1 if nothing happens.
 
 # %%
 asked = {"image": pictures["test"][::MORE].numpy(), "speech": speech["test"].waveforms}
 wanted = {"image": y[::MORE], "speech": said}
-vote = lambda damaged, name: evaluation.neighbour_vote(  # noqa: E731
+vote = lambda damaged, name: evaluation.knn_accuracy(  # noqa: E731
     known[name], labels["train"][name], model.project({name: damaged})[name], wanted[name]
 )
 curves = evaluation.robustness_table(vote, asked, voices=speech["train"].waveforms)
-curves.plot(marker="o", ylim=(0, 1.02), xticks=range(4), ylabel="right, by 20 neighbours")
+curves.plot(marker="o", ylim=(0, 1.02), xticks=range(4), ylabel="right, by 20 neighbors")
 plt.show()
 print(evaluation.robustness_area(curves, chance=0.1).round(2).to_string())
 assert curves.loc[0].min() > 0.9
@@ -369,8 +371,10 @@ assert curves.loc[0].min() > 0.9
 
 # %%
 new = evaluation.load_other_digits()
-home = evaluation.Labelled(digits["train"].images, train_y, digits["test"].images, y)
-away = evaluation.Labelled(new.images[:900], new.labels[:900], new.images[900:], new.labels[900:])
+home = evaluation.LabeledSplit(digits["train"].images, train_y, digits["test"].images, y)
+away = evaluation.LabeledSplit(
+    new.images[:900], new.labels[:900], new.images[900:], new.labels[900:]
+)
 embed = {"pixels": lambda x: x.reshape(-1, 784), "embedder": encode}
 transfer = evaluation.transfer_table(embed, home, {"other digits": away}, labels=100)
 print(transfer.round(3).to_string(index=False))
@@ -381,7 +385,7 @@ print(transfer.round(3).to_string(index=False))
 #
 # **Other seeds.** Do runs agree in their answers, and beyond what habits alone make them agree (kappa)? Do they find the
 # same images alike? Columns of two runs have nothing to do with each other, so what is compared must not mind
-# rotations: centred kernel alignment (CKA: Kornblith et al. 2019), without its bias for few items. Beside
+# rotations: centered kernel alignment (CKA: Kornblith et al. 2019), without its bias for few items. Beside
 # it stands a network that learned nothing.
 
 # %%
@@ -411,7 +415,7 @@ print(evaluation.deployment_table(judge, pictures["test"], accuracy).round(6).to
 # the other (Adebayo et al. 2018), and correlates the maps with the first, with and without their sign.
 #
 # **Privacy.** Can one tell who was in the training set? An attack calls those members of whom the network is most
-# sure. For networks trained on a hundred labelled images, and on a thousand; the outsiders are
+# sure. For networks trained on a hundred labeled images, and on a thousand; the outsiders are
 # training images that neither has seen.
 
 # %%
@@ -424,7 +428,7 @@ def parts(network, images):
     return evaluation.integrated_gradients(of_digit, images, steps=16).values
 
 
-untrained = evaluation.Judge(ImageEncoder(width=8, seed=7))
+untrained = evaluation.EvaluationClassifier(ImageEncoder(width=8, seed=7))
 maps = [parts(network, shown).clamp(min=0) for network in (judge, untrained)]
 figures.pictures(torch.cat([shown, *maps])[:, 0].numpy())
 plt.show()
@@ -497,7 +501,7 @@ assert max(values.min() for values in low) < 0
 
 # %% [markdown]
 # **Cross-validation** there means to train and to test "on the training set and on the test set", separately. A nearest
-# neighbour is always perfect on its training set, whatever the labels. **Losses** of its programs are those of the
+# neighbor is always perfect on its training set, whatever the labels. **Losses** of its programs are those of the
 # last batch. And where a model gives $(N, 1)$ and the data are $(N,)$, the difference is a table of all pairs, and
 # *nothing fails*: the least error then goes to whoever says the mean, always.
 

@@ -47,7 +47,7 @@ def my_code_information(codes, weights):
 exercises.check("code information", my_code_information)
 
 # %% [markdown]
-# 4. Try all pairs, and keep what leaves most. `merge_codes` knows the loss of each in closed form.
+# 4. Try all pairs, and keep what leaves most. `agglomerative_bottleneck` knows the loss of each in closed form.
 
 
 # %%

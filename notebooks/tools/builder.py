@@ -180,7 +180,7 @@ def execute(notebook: NotebookNode, folder: Path, *, timeout: int = CELL_TIMEOUT
 
 
 def _merge_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
-    """Join neighbouring pieces of one stream: where the kernel cut it depends on the moment."""
+    """Join neighboring pieces of one stream: where the kernel cut it depends on the moment."""
     merged: list[NotebookNode] = []
     for output in outputs:
         if merged and output.output_type == "stream" and merged[-1].get("name") == output.name:

@@ -83,7 +83,7 @@ def markdown_to_html(source: str) -> str:
 def notebook_to_html(notebook: NotebookNode) -> str:
     """HTML of the cells and outputs of a notebook, without head and style."""
     notebook = nbformat.from_dict(notebook)
-    notebook.metadata["language_info"] = {"name": "python"}  # which colours the code
+    notebook.metadata["language_info"] = {"name": "python"}  # which colors the code
     exporter = HTMLExporter(
         template_name="basic", exclude_input_prompt=True, exclude_output_prompt=True
     )

@@ -18,17 +18,17 @@ from simmim_lite.augment import random_affine, random_brightness_contrast, rando
 from simmim_lite.datasets import Images, load_cifar10, load_speech
 from simmim_lite.encoders import AudioEncoder, ImageEncoder
 from simmim_lite.evaluation import (
-    Labelled,
+    LabeledSplit,
     agreement_table,
     augmentation_consistency,
     calibration_error,
     deployment_table,
-    few_label_curve,
     fit_linear_probe,
     kernel_alignment,
+    knn_accuracy,
+    label_efficiency_curve,
     load_other_digits,
     membership_score,
-    neighbour_vote,
     probe_learner,
     robustness_area,
     robustness_table,
@@ -37,7 +37,7 @@ from simmim_lite.evaluation import (
 from simmim_lite.memory import fingerprint
 from simmim_lite.multimodal import MultimodalInfoMax, Pairing, exact_bound
 
-_KEYS, _QUERIES = 10_000, 2_000  # of the full data at most, where neighbours are searched
+_KEYS, _QUERIES = 10_000, 2_000  # of the full data at most, where neighbors are searched
 _HELD_OUT = (2, 5, 9)  # bird, dog, truck
 
 
@@ -59,7 +59,7 @@ def _measure(setting: Setting) -> dict[str, float | Interval]:
 
 
 def _robustness(model: MultimodalInfoMax, known: Digits, asked: Digits) -> dict[str, float]:
-    """Damaged test items look for their neighbours among clean training items."""
+    """Damaged test items look for their neighbors among clean training items."""
     chosen = np.random.default_rng(0).permutation(len(known.images))[:_KEYS]
     rows = np.random.default_rng(1).permutation(len(asked.images))[:_QUERIES]
     keys = model.project(
@@ -79,7 +79,7 @@ def _robustness(model: MultimodalInfoMax, known: Digits, asked: Digits) -> dict[
 
     def vote(damaged: object, name: str) -> float:
         z = model.project({name: damaged})[name]
-        return neighbour_vote(keys[name], labels[name], z, truth[name])
+        return knn_accuracy(keys[name], labels[name], z, truth[name])
 
     table = robustness_table(vote, queries, voices=known.waveforms)
     areas = robustness_area(table, chance=0.1)["area"]
@@ -89,8 +89,8 @@ def _robustness(model: MultimodalInfoMax, known: Digits, asked: Digits) -> dict[
 def _transfer(model: MultimodalInfoMax, known: Digits, asked: Digits) -> dict[str, float]:
     """Digits of other writers: with the probe of MNIST, and with a hundred labels of their own."""
     new = load_other_digits()
-    home = Labelled(known.images[:_KEYS], known.digits[:_KEYS], asked.images, asked.digits)
-    away = Labelled(new.images[:900], new.labels[:900], new.images[900:], new.labels[900:])
+    home = LabeledSplit(known.images[:_KEYS], known.digits[:_KEYS], asked.images, asked.digits)
+    away = LabeledSplit(new.images[:900], new.labels[:900], new.images[900:], new.labels[900:])
     embedders = {
         "ours": lambda images: model.encode({"image": images})["image"],
         "pixels": lambda images: images.reshape(len(images), -1) / 255,
@@ -111,7 +111,7 @@ def _probes(model: MultimodalInfoMax, known: Digits, asked: Digits) -> dict[str,
     images = known.images[:_KEYS], asked.images
     train, test = (model.encode({"image": each})["image"] for each in images)
     learner = probe_learner(train, labels, test, asked.digits)
-    curve = few_label_curve({"probe": learner}, labels, counts=(10,), draws=10)
+    curve = label_efficiency_curve({"probe": learner}, labels, counts=(10,), draws=10)
     probe = fit_linear_probe(train, labels)
     versions = deployment_table(
         encoder,
@@ -185,7 +185,9 @@ def _photographs(setting: Setting) -> dict[str, float | Interval]:
     """An encoder that saw two crops of pictures of seven classes, asked about three others."""
     sets = {split: load_cifar10(split) for split in ("train", "test")}
     home, away = (
-        Labelled(*(part for each in sets.values() for part in _of_classes(each, held_out=held_out)))
+        LabeledSplit(
+            *(part for each in sets.values() for part in _of_classes(each, held_out=held_out))
+        )
         for held_out in (False, True)
     )
     encoder = ImageEncoder(3, width=16, seed=setting.seed)

@@ -129,7 +129,7 @@ def _measure(setting: Setting) -> dict[str, float]:
 
 
 def _train(model, data, steps, *, augment=None, rate=2e-3, seed):
-    batches = Batches(data, 128, seed=seed, augment=augment)
+    batches = Batches(data, 128, seed=seed, transform=augment)
     options = {"weight_decay": 1e-2, "warmup": steps // 20, "seed": seed, "progress": False}
     fit(model, model.loss, batches, steps=steps, learning_rate=rate, device="cpu", **options)
     return model

@@ -26,12 +26,12 @@ from reproduction.experiments.multimodal import Digits, embedder, load
 from simmim_lite.encoders import ImageEncoder
 from simmim_lite.evaluation import RealItems
 from simmim_lite.generation import (
-    CodeSpace,
     CrossModalGenerator,
+    LatentSpace,
     condition_batches,
     image_vae,
     make_condition,
-    neighbour_means,
+    neighbor_means,
     to_waveforms,
 )
 from simmim_lite.memory import SimulatedMemory
@@ -66,7 +66,7 @@ class Trial:
         return self.model.project(self.data.pairing().items)
 
     @cached_property
-    def space(self) -> CodeSpace:
+    def space(self) -> LatentSpace:
         return image_codes(self.data, self.size, self.seed)
 
     @cached_property
@@ -111,7 +111,7 @@ class Trial:
         remember(memory, self.model.project, self.data, rows, self.space, self.seed)
         hits = memory.read(self.heard[0], "speech", 64, mode="attend", beta=32.0)
         draw = torch.Generator().manual_seed(self.seed)
-        near = memory.style_neighbours(hits, "image", 4, generator=draw)
+        near = memory.style_neighbors(hits, "image", 4, generator=draw)
         found = ImageEncoder().prepare(np.array(near.values("image")).reshape(-1, 28, 28))
         return found.unflatten(0, (-1, 4))
 
@@ -150,7 +150,7 @@ class Trial:
         return found
 
     def recordings(self) -> dict[str, float]:
-        """From images and captions; the digit is judged from the waveform, analysed anew."""
+        """From images and captions; the digit is judged from the waveform, analyzed anew."""
         sound, test = self.model.encoders["speech"], self.test
         maker = speech_generator(self.told, self.data, sound, self.size, self.seed)
         generator = CrossModalGenerator(self.model, {"speech": maker})
@@ -198,7 +198,7 @@ class Trial:
         )
         told = {name: z if name == "speech" else z[:n] for name, z in self.told.items()}
         x = ImageEncoder().prepare(part.images)
-        near = neighbour_means(self.space.encode(x)[0], 4)
+        near = neighbor_means(self.space.encode(x)[0], 4)
         codes = self.space.encode(self.retrieved.flatten(0, 1))[0].unflatten(0, (-1, 4)).mean(dim=1)
         heard, digits = self.heard
         distances = []

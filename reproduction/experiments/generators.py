@@ -8,11 +8,11 @@ from torch import Tensor
 
 from reproduction.experiments.multimodal import Digits
 from simmim_lite.encoders import AudioEncoder, ImageEncoder, Tokenizer
-from simmim_lite.evaluation import Judge
+from simmim_lite.evaluation import EvaluationClassifier
 from simmim_lite.generation import (
     CaptionDecoder,
-    CodeSpace,
     LatentGenerator,
+    LatentSpace,
     RectifiedFlow,
     condition_batches,
     image_vae,
@@ -64,13 +64,15 @@ SIZES = {
 }
 
 
-def judge(data: Digits, target: str, size: Size, seed: int) -> Judge:
+def judge(data: Digits, target: str, size: Size, seed: int) -> EvaluationClassifier:
     """Trained on real items, with seeds that no generator has."""
     if target == "image":
-        found = Judge(ImageEncoder(width=24, turn=8.0, seed=1000 + seed), seed=1000 + seed)
+        found = EvaluationClassifier(
+            ImageEncoder(width=24, turn=8.0, seed=1000 + seed), seed=1000 + seed
+        )
         found.fit(data.images, data.digits, steps=size.judges[0], seed=1000 + seed, progress=False)
         return found
-    found = Judge(AudioEncoder(width=64, seed=1000 + seed), seed=1000 + seed)
+    found = EvaluationClassifier(AudioEncoder(width=64, seed=1000 + seed), seed=1000 + seed)
     found.fit(data.waveforms, data.words, steps=size.judges[1], seed=1000 + seed, progress=False)
     return found
 
@@ -100,18 +102,18 @@ def pairs_for(data: Digits, target: str) -> Pairing:
     return Pairing({name: everything[name] for name in order}, labels)
 
 
-def image_codes(data: Digits, size: Size, seed: int) -> CodeSpace:
+def image_codes(data: Digits, size: Size, seed: int) -> LatentSpace:
     x = ImageEncoder().prepare(data.images)
     vae = image_vae(_CODES, width=size.widths[0], seed=seed)
     batches = Batches({"x": x}, 128, seed=seed)
     vae.fit(batches, steps=size.codes[0], beta=0.05, seed=seed, progress=False)
-    return CodeSpace(vae, x)
+    return LatentSpace(vae, x)
 
 
 def image_generator(
     told: Mapping[str, Tensor],
     data: Digits,
-    space: CodeSpace,
+    space: LatentSpace,
     size: Size,
     steps: int,
     seed: int,
@@ -131,7 +133,7 @@ def speech_generator(
     x = sound.prepare(data.waveforms)
     vae = speech_vae(x.shape[2], _CODES, width=size.widths[0], seed=seed)
     vae.fit(Batches({"x": x}, 64, seed=seed), steps=size.codes[1], seed=seed, progress=False)
-    space = CodeSpace(vae, x)
+    space = LatentSpace(vae, x)
     batches = condition_batches(pairs_for(data, "speech"), told, space.encode(x), 256, seed=seed)
     flow = RectifiedFlow(space.dim, told["speech"].shape[1], width=size.widths[1], seed=seed)
     flow.fit(batches, steps=size.flows[1], seed=seed, progress=False)
@@ -153,7 +155,7 @@ def remember(
     keys: Callable[[Mapping], dict[str, Tensor]],
     data: Digits,
     rows: np.ndarray,
-    space: CodeSpace,
+    space: LatentSpace,
     seed: int,
 ) -> None:
     """Write triples: images, their captions, and recordings of their digits."""

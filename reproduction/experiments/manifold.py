@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from reproduction.claims import Claim, Experiment, Setting
 from simmim_lite import datasets
 from simmim_lite.evaluation import cluster_accuracy
-from simmim_lite.manifold import ManifoldInfoMax, image_neighbours, nearest_neighbours
+from simmim_lite.manifold import ManifoldInfoMax, image_neighbors, nearest_neighbors
 
 EMBEDDED_STEPS = 400  # of the last network on 4,000 images; the default is for MNIST
 MOONS = tuple((noise, draw) for noise in (0.05, 0.1) for draw in range(10))
@@ -95,8 +95,8 @@ def _sorted(setting: Setting) -> tuple[ManifoldInfoMax, datasets.Images, np.ndar
 def embedded_digits(setting: Setting) -> dict[str, float]:
     model, train, labels, codes = _sorted(setting)
     images = torch.from_numpy(train.images[:, None]).float() / 255
-    by_distortion = image_neighbours(images, 1)[1][:, 0]
-    by_pixels = nearest_neighbours(images.flatten(1).numpy(), 1)[1][:, 0]
+    by_distortion = image_neighbors(images, 1)[1][:, 0]
+    by_pixels = nearest_neighbors(images.flatten(1).numpy(), 1)[1][:, 0]
     same = [(train.labels[near] == train.labels).mean() for near in (by_distortion, by_pixels)]
     return {
         _EMBEDDED.name: cluster_accuracy(labels, codes),

@@ -13,7 +13,7 @@ from simmim_lite.ground_truth import CorrelatedGaussian
 from simmim_lite.mutual_information import estimate
 
 _TABLES = 1000
-_SAMPLES = 200  # of 2,000 pairs, for the bias of the nearest neighbours
+_SAMPLES = 200  # of 2,000 pairs, for the bias of the nearest neighbors
 _ROUNDING = 1e-12
 
 _IDENTITIES = Claim(
@@ -39,7 +39,7 @@ _GAUSSIAN = Claim(
     notebook="02",
 )
 _NEIGHBOURS = Claim(
-    "nearest neighbours on 2,000 pairs that share 1 nat, bias",
+    "nearest neighbors on 2,000 pairs that share 1 nat, bias",
     "0 nats",
     "Kraskov et al. 2004, arXiv:cond-mat/0305641; closed form",
     "nats",
@@ -76,7 +76,7 @@ def _measure(setting: Setting) -> dict[str, float | Interval]:
         _IDENTITIES.name: max(map(_identity_error, tables)),
         _ORACLES.name: max(map(_oracle_error, tables)),
         _GAUSSIAN.name: max(map(_integral_error, np.linspace(-0.98, 0.98, 50))),
-        _NEIGHBOURS.name: _neighbour_bias(setting.seed),
+        _NEIGHBOURS.name: _neighbor_bias(setting.seed),
         _CEILING.name: _largest_info_nce(setting.seed),
         _CLIPPED.name: _clipped_smile(setting.seed),
     }
@@ -133,7 +133,7 @@ def _integral_error(correlation: float) -> float:
     return abs(integral - CorrelatedGaussian(correlation=correlation).mutual_information)
 
 
-def _neighbour_bias(seed: int) -> Interval:
+def _neighbor_bias(seed: int) -> Interval:
     truth = CorrelatedGaussian(nats=1.0)
     samples = (truth.sample(2000, _SAMPLES * seed + i) for i in range(_SAMPLES))
     errors = np.array([estimate(x, y, "ksg").nats - 1.0 for x, y in samples])

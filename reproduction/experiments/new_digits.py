@@ -16,7 +16,7 @@ from reproduction.experiments.generators import (
     without,
 )
 from reproduction.experiments.multimodal import Digits, embedder, load, untrained
-from simmim_lite.evaluation import Judge
+from simmim_lite.evaluation import EvaluationClassifier
 from simmim_lite.generation import CrossModalGenerator, WhitenedKeys
 from simmim_lite.memory import SimulatedMemory
 from simmim_lite.multimodal import MultimodalInfoMax
@@ -87,7 +87,7 @@ def _some(data: Digits, count: int) -> dict:
 
 def _asked_for(
     made: CrossModalGenerator,
-    images: Judge,
+    images: EvaluationClassifier,
     test: Digits,
     absent: tuple[int, ...],
     size: Size,

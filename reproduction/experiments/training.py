@@ -168,7 +168,7 @@ def _train(folder: Path, kill_at: int | None, seed: int) -> None:
     fit(
         model,
         loss,
-        Batches({"x": x, "y": x + noise / 3}, 24, augment=changed, seed=seed),
+        Batches({"x": x, "y": x + noise / 3}, 24, transform=changed, seed=seed),
         steps=_STEPS,
         weight_decay=0.01,
         warmup=3,

@@ -1,11 +1,11 @@
-"""CIFAR-10 without labels: two crops of a picture, or its lightness and its colour, as modalities.
+"""CIFAR-10 without labels: two crops of a picture, or its lightness and its color, as modalities.
 
     python -m reproduction.peers.bench_cifar10                    made for a GPU: 40 epochs of crops
-    python -m reproduction.peers.bench_cifar10 --views lab  lightness and colour (Tian et al. 2020)
+    python -m reproduction.peers.bench_cifar10 --views lab  lightness and color (Tian et al. 2020)
     python -m reproduction.peers.bench_cifar10 --quick  a smoke run on a CPU, a minute or two
 
 ResNet-18 in its form for small pictures, `MultimodalInfoMax` with InfoNCE. Prints the bound on the
-training batches, and on the test pictures a linear probe and 20 nearest neighbours, beside those of
+training batches, and on the test pictures a linear probe and 20 nearest neighbors, beside those of
 the untrained network. Exits with 1 if training did not help.
 """
 
@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from simmim_lite.augment import random_affine, random_brightness_contrast, random_flip
 from simmim_lite.datasets import Images, load_cifar10
 from simmim_lite.encoders import ImageEncoder, resnet18_encoder
-from simmim_lite.multimodal import MultimodalInfoMax, lightness_and_colour
+from simmim_lite.multimodal import MultimodalInfoMax, lightness_and_color
 
 
 def vary(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -34,7 +34,7 @@ def vary(images: Tensor, generator: torch.Generator) -> Tensor:
     return random_brightness_contrast(random_flip(images, generator), generator)
 
 
-def vary_colour(images: Tensor, generator: torch.Generator) -> Tensor:
+def vary_color(images: Tensor, generator: torch.Generator) -> Tensor:
     images = random_affine(images, generator, scale=(1.0, 1.6), shift=0.15)
     return random_flip(images, generator)
 
@@ -53,18 +53,18 @@ def build(views: str, images: np.ndarray, quick: bool):
             items,
             dict.fromkeys(items, vary),
         )
-    items = lightness_and_colour(images)
-    encoders = {"lightness": encoder(1), "colour": encoder(2)}
-    return MultimodalInfoMax(encoders, 128), items, dict.fromkeys(items, vary_colour)
+    items = lightness_and_color(images)
+    encoders = {"lightness": encoder(1), "color": encoder(2)}
+    return MultimodalInfoMax(encoders, 128), items, dict.fromkeys(items, vary_color)
 
 
 def features(model: MultimodalInfoMax, views: str, images: np.ndarray) -> np.ndarray:
-    items = {"first": images} if views == "crops" else lightness_and_colour(images)
+    items = {"first": images} if views == "crops" else lightness_and_color(images)
     return torch.cat(list(model.encode(items).values()), dim=1).numpy()
 
 
 def score(model: MultimodalInfoMax, views: str, train, test) -> tuple[float, float]:
-    """Linear probe and nearest neighbours, in percent."""
+    """Linear probe and nearest neighbors, in percent."""
     x, y = features(model, views, train.images), features(model, views, test.images)
     linear = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=200, tol=1e-3))
     near = make_pipeline(StandardScaler(), KNeighborsClassifier(20, metric="cosine"))
@@ -89,7 +89,7 @@ def main() -> int:
         train, test = some(train, 5000), some(test, 2000)
     model, items, augment = build(options.views, train.images, options.quick)
     before = score(model, options.views, train, test)
-    print(f"untrained: probe {before[0]:.1f}, neighbours {before[1]:.1f}", flush=True)
+    print(f"untrained: probe {before[0]:.1f}, neighbors {before[1]:.1f}", flush=True)
     start = time.perf_counter()
     history = model.fit(
         items, batch_size=options.batch_size, epochs=options.epochs, augment=augment
@@ -101,7 +101,7 @@ def main() -> int:
         f"{np.log(options.batch_size):.2f}"
     )
     after = score(model, options.views, train, test)
-    print(f"trained:   probe {after[0]:.1f}, neighbours {after[1]:.1f}")
+    print(f"trained:   probe {after[0]:.1f}, neighbors {after[1]:.1f}")
     return int(after[0] <= before[0])
 
 

@@ -33,10 +33,10 @@ from torch import Tensor, nn
 
 from simmim_lite.datasets import load_captions, load_digits, load_speech
 from simmim_lite.encoders import AudioEncoder, ImageEncoder, TextEncoder, Tokenizer
-from simmim_lite.evaluation import Judge, RealItems, generation_table
+from simmim_lite.evaluation import EvaluationClassifier, RealItems, generation_table
 from simmim_lite.generation import (
-    CodeSpace,
     LatentGenerator,
+    LatentSpace,
     RectifiedFlow,
     condition_batches,
     image_vae,
@@ -88,7 +88,7 @@ def ours(train: Data, test: Data, full: bool, seed: int) -> tuple[Draw, Tensor]:
     vae = image_vae(LATENT, width=width, seed=seed)
     batches = Batches({"x": train.x}, BATCH, seed=seed)
     vae.fit(batches, steps=second, beta=0.05, seed=seed, progress=False)
-    space = CodeSpace(vae, train.x)
+    space = LatentSpace(vae, train.x)
     flow = RectifiedFlow(space.dim, 64, width=flow_width, seed=seed)
     told = embedder.project(train.pairs.items)
     codes = space.encode(train.x)
@@ -112,7 +112,7 @@ def ours(train: Data, test: Data, full: bool, seed: int) -> tuple[Draw, Tensor]:
         instance={"image": codes[0]},
     )
     hits = memory.read(embedder.project({"speech": test.waves})["speech"], "speech", 64)
-    near = memory.style_neighbours(hits, "image", 4, generator=torch.Generator().manual_seed(seed))
+    near = memory.style_neighbors(hits, "image", 4, generator=torch.Generator().manual_seed(seed))
     return draw, torch.tensor(np.array(near.values("image")))[:, :, None] / 255
 
 
@@ -121,7 +121,7 @@ def peer(name: str, train: Data, test: Data, seconds: float, seed: int) -> tuple
     from multivae import models
     from multivae.data.datasets.base import MultimodalBaseDataset
 
-    torch.distributions.Distribution.set_default_validate_args(False)  # grey is not 0 or 1
+    torch.distributions.Distribution.set_default_validate_args(False)  # gray is not 0 or 1
     torch.manual_seed(seed)
     shapes = {"image": (1, 28, 28), "speech": (1, *train.sound.shape[1:]), "word": (1, 10)}
     style = LATENT if name == "MMVAEPlus" else 0
@@ -232,7 +232,7 @@ def _decoder(shape: tuple[int, ...], style: int) -> nn.Module:
 def run(full: bool, seed: int, n: int) -> pd.DataFrame:
     """One row a method or control, all measured alike."""
     train, test = Data("train", full), Data("test", full)
-    judge = Judge(ImageEncoder(width=24, turn=8.0, seed=1000), seed=1001)
+    judge = EvaluationClassifier(ImageEncoder(width=24, turn=8.0, seed=1000), seed=1001)
     judge.fit(train.x, train.image_labels, steps=800 if full else 300, progress=False)
     print(f"judge: {judge.coherence(test.x, test.image_labels):.4f} on real test pictures")
     start = time.process_time()

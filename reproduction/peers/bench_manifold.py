@@ -54,7 +54,7 @@ def k_means(train: np.ndarray, test: np.ndarray, seed: int) -> Codes:
 
 
 def spectral(train: np.ndarray, test: np.ndarray, seed: int) -> Codes:
-    """scikit-learn's, on the graph of 10 neighbours; it cannot be asked about other rows."""
+    """scikit-learn's, on the graph of 10 neighbors; it cannot be asked about other rows."""
     rows = PCA(min(50, train.shape[1]), random_state=seed).fit_transform(train)
     model = SpectralClustering(
         10, affinity="nearest_neighbors", n_neighbors=10, random_state=seed, n_jobs=1

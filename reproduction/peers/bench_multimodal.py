@@ -109,7 +109,7 @@ def train_peer_on_our_data(kind: str, pairs: Pairing, steps: int, seed: int) -> 
     fit(
         model,
         PeerLoss(kind),
-        Batches(torch.arange(len(pairs)), BATCH, seed=seed, augment=draw),
+        Batches(torch.arange(len(pairs)), BATCH, seed=seed, transform=draw),
         steps=steps,
         learning_rate=4e-3,
         weight_decay=1e-4,

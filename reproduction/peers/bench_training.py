@@ -150,7 +150,7 @@ def speed(quick: bool) -> None:
     report("loss", seconds(lambda: loss(tuple(embeddings))["loss"].backward(), repetitions))
 
     model = TwoViews().to(DEVICE, memory_format=torch.channels_last)
-    batches = Batches(images, B, augment=two_views)
+    batches = Batches(images, B, transform=two_views)
     steps = 3 if quick else 10
     train = lambda: fit(model, loss, batches, steps=steps)  # noqa: E731
     report("fit, all of it", seconds(train, 1) / steps)
@@ -193,7 +193,7 @@ def one_step(B: int, chunk: int | None) -> None:
     """Print what one step of a batch of B needs, in this process that has done little else."""
 
     def step(rows: int, chunk: int | None) -> None:
-        batches = Batches(pictures(rows), rows, augment=two_views)
+        batches = Batches(pictures(rows), rows, transform=two_views)
         fit(model, loss, batches, steps=1, optimizer="sgd", chunk=chunk)
 
     model, loss = TwoViews().to(DEVICE), ContrastiveLoss()

@@ -61,7 +61,7 @@ def one_hot(values: np.ndarray) -> np.ndarray:
 
 
 def sklearn(x: np.ndarray, y: np.ndarray, seed: int) -> float:
-    """3 nearest neighbours, or counts."""
+    """3 nearest neighbors, or counts."""
     from sklearn.feature_selection import mutual_info_classif, mutual_info_regression
     from sklearn.metrics import mutual_info_score
 
@@ -74,7 +74,7 @@ def sklearn(x: np.ndarray, y: np.ndarray, seed: int) -> float:
 
 
 def ennemi(x: np.ndarray, y: np.ndarray, seed: int) -> float:
-    """3 nearest neighbours, or counts."""
+    """3 nearest neighbors, or counts."""
     from ennemi import estimate_mi
 
     kinds = {"discrete_x": is_discrete(x), "discrete_y": is_discrete(y)}
@@ -82,7 +82,7 @@ def ennemi(x: np.ndarray, y: np.ndarray, seed: int) -> float:
 
 
 def npeet(x: np.ndarray, y: np.ndarray, seed: int) -> float:
-    """3 nearest neighbours in any number of columns, or counts."""
+    """3 nearest neighbors in any number of columns, or counts."""
     from npeet_plus import mi, micd, midd
 
     if is_discrete(x) and is_discrete(y):
@@ -91,7 +91,7 @@ def npeet(x: np.ndarray, y: np.ndarray, seed: int) -> float:
 
 
 def mutual_info(x: np.ndarray, y: np.ndarray, seed: int) -> float:
-    """Three entropies, each from 3 nearest neighbours."""
+    """Three entropies, each from 3 nearest neighbors."""
     from mutual_info.mutual_info import mutual_information
 
     return mutual_information((x, y), k=3)
@@ -129,7 +129,7 @@ def bmi_cca(x: np.ndarray, y: np.ndarray, seed: int) -> float:
 
 
 def bmi_ksg(x: np.ndarray, y: np.ndarray, seed: int) -> float:
-    """10 nearest neighbours."""
+    """10 nearest neighbors."""
     from bmi.estimators import KSGEnsembleFirstEstimator
 
     return KSGEnsembleFirstEstimator(neighborhoods=(10,)).estimate(x, y)

@@ -9,6 +9,8 @@ bound on the mutual information that a batch shows is ``log(len(keys)) - info_nc
 (one-way, or the mean of both ways): 0 while nothing is learned, at most ``log(len(keys))``.
 """
 
-from simmim_lite.contrastive._losses import info_nce_loss, nt_xent_loss, sigmoid_loss
-
-__all__ = ["info_nce_loss", "nt_xent_loss", "sigmoid_loss"]
+from simmim_lite.contrastive._losses import (
+    info_nce_loss as info_nce_loss,
+    nt_xent_loss as nt_xent_loss,
+    sigmoid_loss as sigmoid_loss,
+)

@@ -6,54 +6,42 @@ recordings of FSDD, found in the folder that SIMMIM_DATA names or downloaded onc
 (SIMMIM_CACHE moves it). `DataError` says what is wrong with a file and what to do.
 """
 
-from simmim_lite.datasets._captions import Captions, describe, load_captions, measure_strokes
-from simmim_lite.datasets._catalogue import available, download, files
+from simmim_lite.datasets._captions import (
+    Captions as Captions,
+    describe as describe,
+    load_captions as load_captions,
+    measure_strokes as measure_strokes,
+)
+from simmim_lite.datasets._catalog import (
+    available as available,
+    download as download,
+    files as files,
+)
 from simmim_lite.datasets._damage import (
-    DamagedDigits,
-    add_noise,
-    babble,
-    keep_components,
-    load_damaged_digits,
-    principal_components,
+    DamagedDigits as DamagedDigits,
+    add_noise as add_noise,
+    babble as babble,
+    keep_components as keep_components,
+    load_damaged_digits as load_damaged_digits,
+    principal_components as principal_components,
 )
-from simmim_lite.datasets._files import DataError
+from simmim_lite.datasets._files import DataError as DataError
 from simmim_lite.datasets._images import (
-    CIFAR10_CLASSES,
-    Images,
-    load_cifar10,
-    load_digits,
-    load_mnist,
-    read_image,
+    CIFAR10_CLASSES as CIFAR10_CLASSES,
+    Images as Images,
+    load_cifar10 as load_cifar10,
+    load_digits as load_digits,
+    load_mnist as load_mnist,
+    read_image as read_image,
 )
-from simmim_lite.datasets._pairs import MODALITIES, Pairs, paired_digits
-from simmim_lite.datasets._speech import Speech, load_fsdd, load_speech, read_wav
-
-__all__ = [
-    "CIFAR10_CLASSES",
-    "MODALITIES",
-    "Captions",
-    "DamagedDigits",
-    "DataError",
-    "Images",
-    "Pairs",
-    "Speech",
-    "add_noise",
-    "available",
-    "babble",
-    "describe",
-    "download",
-    "files",
-    "keep_components",
-    "load_captions",
-    "load_cifar10",
-    "load_damaged_digits",
-    "load_digits",
-    "load_fsdd",
-    "load_mnist",
-    "load_speech",
-    "measure_strokes",
-    "paired_digits",
-    "principal_components",
-    "read_image",
-    "read_wav",
-]
+from simmim_lite.datasets._pairs import (
+    MODALITIES as MODALITIES,
+    Pairs as Pairs,
+    paired_digits as paired_digits,
+)
+from simmim_lite.datasets._speech import (
+    Speech as Speech,
+    load_fsdd as load_fsdd,
+    load_speech as load_speech,
+    read_wav as read_wav,
+)

@@ -47,10 +47,10 @@ _AGAIN = "Remove it and run `python -m simmim_lite data {}`."
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Labelled images.
+    """LabeledSplit images.
 
     Attributes:
-        images: (N, height, width) grey or (N, height, width, 3) RGB, uint8 in 0..255.
+        images: (N, height, width) gray or (N, height, width, 3) RGB, uint8 in 0..255.
         labels: (N,) int64 class codes.
         split: "train", "test" or "all".
         source: "embedded", or the folder or file they were read from.
@@ -160,7 +160,7 @@ def find_cifar10() -> Path | None:
 
 
 def read_image(path: str | Path) -> np.ndarray:
-    """One image file as uint8: (height, width) when it is grey, else (height, width, 3) RGB.
+    """One image file as uint8: (height, width) when it is gray, else (height, width, 3) RGB.
 
     Raises:
         DataError: no such file, or no image that Pillow can read.

@@ -27,7 +27,7 @@ _FSDD_COUNT = 3000
 
 @dataclass(frozen=True, eq=False)
 class Speech:
-    """Labelled recordings of different lengths.
+    """LabeledSplit recordings of different lengths.
 
     Attributes:
         waveforms: N arrays (T,) float32 in [-1, 1].

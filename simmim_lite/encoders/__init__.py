@@ -11,23 +11,17 @@ Each takes what the loaders of `simmim_lite.datasets` give. `Encoder` says what 
 own would need. Weights are drawn from ``seed`` alone.
 """
 
-from simmim_lite._random import seeded
-from simmim_lite.encoders._audio import AudioEncoder, log_mel, mel_filters, power_spectrogram
-from simmim_lite.encoders._base import Encoder
-from simmim_lite.encoders._images import ImageEncoder, resnet18_encoder
-from simmim_lite.encoders._tabular import TabularEncoder
-from simmim_lite.encoders._text import TextEncoder, Tokenizer
-
-__all__ = [
-    "AudioEncoder",
-    "Encoder",
-    "ImageEncoder",
-    "TabularEncoder",
-    "TextEncoder",
-    "Tokenizer",
-    "log_mel",
-    "mel_filters",
-    "power_spectrogram",
-    "resnet18_encoder",
-    "seeded",
-]
+from simmim_lite._random import seeded as seeded
+from simmim_lite.encoders._audio import (
+    AudioEncoder as AudioEncoder,
+    log_mel as log_mel,
+    mel_filters as mel_filters,
+    power_spectrogram as power_spectrogram,
+)
+from simmim_lite.encoders._base import Encoder as Encoder
+from simmim_lite.encoders._images import (
+    ImageEncoder as ImageEncoder,
+    resnet18_encoder as resnet18_encoder,
+)
+from simmim_lite.encoders._tabular import TabularEncoder as TabularEncoder
+from simmim_lite.encoders._text import TextEncoder as TextEncoder, Tokenizer as Tokenizer

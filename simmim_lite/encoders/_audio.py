@@ -53,7 +53,7 @@ def power_spectrogram(waveforms: Tensor, *, window: int = 256, hop: int = 80) ->
 def mel_filters(
     rate: int, *, window: int = 256, mels: int = 40, low: float = 50.0, high: float | None = None
 ) -> Tensor:
-    """Triangles of height 1, evenly spaced on the mel scale, each from its neighbours' peaks.
+    """Triangles of height 1, evenly spaced on the mel scale, each from its neighbors' peaks.
 
     mel(f) = 2595 log10(1 + f / 700), after O'Shaughnessy (1987).
 

@@ -78,7 +78,7 @@ class ImageEncoder(_Images):
     counts, and the number of weights does not depend on its size.
 
     Args:
-        channels: 1 for grey, 3 for colour.
+        channels: 1 for gray, 3 for color.
         dim: columns of the output.
         width: maps of the first convolution.
         shift: pixels by which `augment` moves an image at most.
@@ -138,7 +138,7 @@ def resnet18_encoder(
     """ResNet-18 (He et al. 2016, arXiv 1512.03385) of torchvision, with a new last layer.
 
     Args:
-        channels: 1 for grey, 3 for colour.
+        channels: 1 for gray, 3 for color.
         dim: columns of the output.
         small: for images of about 32 x 32, as He et al. (section 4.2) and Chen et al. (2020, arXiv
             2002.05709, appendix B.9) do for CIFAR-10: a first convolution of 3 x 3 without stride,

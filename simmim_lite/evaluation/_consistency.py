@@ -13,7 +13,7 @@ from simmim_lite._arguments import as_labels, as_samples, check_integer, check_s
 
 
 class Overlap(NamedTuple):
-    """A share of neighbours in common, beside what unrelated embeddings would have."""
+    """A share of neighbors in common, beside what unrelated embeddings would have."""
 
     value: float
     chance: float
@@ -46,7 +46,7 @@ def agreement_table(predictions: Mapping[Any, Any]) -> pd.DataFrame:
 def kernel_alignment(first: Any, second: Any) -> float:
     """Are the same items alike in two embeddings? 1 if equal up to rotation, shift and scale.
 
-    Centred kernel alignment of linear kernels (Kornblith et al. 2019, arXiv 1905.00414), with the
+    Centered kernel alignment of linear kernels (Kornblith et al. 2019, arXiv 1905.00414), with the
     unbiased estimates of Song et al. (2012, JMLR 13): about 0 for independent
     embeddings, where the plain one is near dim / (N + dim). Two seeds of one training can be
     rotated, so their columns must not be compared.
@@ -67,8 +67,8 @@ def kernel_alignment(first: Any, second: Any) -> float:
     return float(_dependence(*grams) / np.sqrt(own[0] * own[1]))
 
 
-def neighbour_overlap(first: Any, second: Any, *, k: int = 10) -> Overlap:
-    """Share of an item's ``k`` nearest neighbours by cosine that are the same in two embeddings.
+def neighbor_overlap(first: Any, second: Any, *, k: int = 10) -> Overlap:
+    """Share of an item's ``k`` nearest neighbors by cosine that are the same in two embeddings.
 
     Args:
         first, second: (N, dim) and (N, dim'), rows of the same items.

@@ -11,7 +11,7 @@ from simmim_lite._random import random_generator
 from simmim_lite.evaluation._representations import linear_probe
 
 
-def few_label_curve(
+def label_efficiency_curve(
     learners: Mapping[str, Callable[[np.ndarray], float]],
     labels: Any,
     *,
@@ -21,7 +21,7 @@ def few_label_curve(
 ) -> pd.DataFrame:
     """Accuracy against the number of labels, of several learners with the very same labels.
 
-    The labelled rows are drawn class by class, as evenly as it goes; of one draw, the rows of a
+    The labeled rows are drawn class by class, as evenly as it goes; of one draw, the rows of a
     smaller number are among those of a larger one. With all rows there is nothing to draw.
 
     Args:
@@ -30,7 +30,7 @@ def few_label_curve(
             from them alone, from scratch, beside a probe of features.
         labels: (N,) of the training set.
         counts: of labels, from one a class to N; those beyond N are left out.
-        draws: of labelled rows.
+        draws: of labeled rows.
 
     Returns:
         One row a measurement: labels, draw, learner, accuracy.
@@ -58,7 +58,7 @@ def few_label_curve(
 def probe_learner(
     train_features: Any, train_labels: Any, test_features: Any, test_labels: Any
 ) -> Callable[[np.ndarray], float]:
-    """For `few_label_curve`: the `linear_probe` of features that stay as they are.
+    """For `label_efficiency_curve`: the `linear_probe` of features that stay as they are.
 
     Args:
         train_features, train_labels, test_features, test_labels: as for `linear_probe`.

@@ -18,7 +18,7 @@ from simmim_lite.training import Batches, History, fit
 _ROWS = 1024  # at a time
 
 
-class Judge(nn.Module):
+class EvaluationClassifier(nn.Module):
     """A classifier of real items that says what a generated one shows.
 
     It must not have had a part in the generation: neither its weights nor its seed. Its own
@@ -49,7 +49,7 @@ class Judge(nn.Module):
         def vary(batch: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
             return batch | {"x": self.encoder.augment(batch["x"], generator)}
 
-        batches = Batches({"x": x, "y": y}, batch_size, augment=vary, seed=options.get("seed", 0))
+        batches = Batches({"x": x, "y": y}, batch_size, transform=vary, seed=options.get("seed", 0))
         options = {"learning_rate": 3e-3, "warmup": steps // 20} | options
         return fit(self, lambda z, b: cross_entropy(z, b["y"]), batches, steps=steps, **options)
 
@@ -97,7 +97,7 @@ def frechet_distance(first: Any, second: Any) -> float:
 def density_and_coverage(real: Any, generated: Any, *, k: int = 5) -> tuple[float, float]:
     """Naeem et al. (2020, arXiv 2002.09797), eqs. 6 and 7, from features.
 
-    Around each real sample lies a ball that reaches its k-th nearest real neighbour. Density: how
+    Around each real sample lies a ball that reaches its k-th nearest real neighbor. Density: how
     many balls a generated sample lies in, over k; about 1 when the distributions are equal, more if
     the generated ones stay where real ones are dense. Coverage: the share of balls with a generated
     sample in them; 1 - (1/2)^k or so at best, for equal numbers.
@@ -147,7 +147,7 @@ class RealItems:
         memory: items (M, ...) that a generator could copy.
     """
 
-    judge: Judge
+    judge: EvaluationClassifier
     items: Tensor
     labels: np.ndarray
     memory: Tensor

@@ -38,7 +38,7 @@ def bootstrap_interval(
     Items are drawn anew from those that there are (Efron 1979); ends by scipy's BCa, corrected for
     bias and skewness (Efron 1987). It knows nothing of other seeds of a training, see
     `seed_interval`. Outcomes that are all the same give an interval without width; a share of 1 or
-    0 wants `share_interval`.
+    0 wants `wilson_interval`.
 
     Args:
         outcomes: (N,) or (N, columns): right or wrong, a score, a pair of numbers, of each item.
@@ -77,7 +77,7 @@ def bootstrap_interval(
     return Interval(value, *map(float, found.confidence_interval))
 
 
-def share_interval(right: Any, *, level: float = 0.95) -> Interval:
+def wilson_interval(right: Any, *, level: float = 0.95) -> Interval:
     """Of a share of independent items, by Wilson (1927); none wrong of N: from about 1 - 4 / N.
 
     Args:

@@ -1,4 +1,4 @@
-"""How good embeddings are, by what can be read from them: probes, neighbours, clusters, ranks."""
+"""How good embeddings are, by what can be read from them: probes, neighbors, clusters, ranks."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -67,7 +67,7 @@ def linear_probe(
     return float(fit_linear_probe(*data[:2], C=C).score(*data[2:]))
 
 
-def neighbour_vote(
+def knn_accuracy(
     train_features: Any, train_labels: Any, test_features: Any, test_labels: Any, *, k: int = 20
 ) -> float:
     """Accuracy of the vote of the ``k`` training rows of the highest cosine, each with its cosine.
@@ -78,7 +78,7 @@ def neighbour_vote(
     Args:
         train_features, test_features: (N, dim) and (M, dim), arrays or tensors without rows of 0.
         train_labels, test_labels: (N,) and (M,), of any type that can be sorted.
-        k: neighbours, at most N.
+        k: neighbors, at most N.
 
     Returns:
         Share of the test rows that are classified right, 0..1.
@@ -125,7 +125,7 @@ def cluster_table(labels: Any, clusterings: Mapping[str, Any]) -> pd.DataFrame:
 
     Returns:
         A row each: accuracy, see `cluster_accuracy`; NMI, mutual information over the mean of the
-        two entropies, which favours many small clusters; ARI, the adjusted Rand index (Hubert &
+        two entropies, which favors many small clusters; ARI, the adjusted Rand index (Hubert &
         Arabie 1985), 0 in the mean for clusters at random, below 0 for worse; clusters, how many
         there are. scikit-learn computes NMI and ARI.
     """
@@ -142,7 +142,7 @@ def cluster_table(labels: Any, clusterings: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("clustering")
 
 
-def read_out(
+def probe_suite(
     train_features: Any, train_labels: Any, test_features: Any, test_labels: Any
 ) -> dict[str, float]:
     """Accuracies of three readers of the same features, from the most help to the least.
@@ -151,14 +151,14 @@ def read_out(
         train_features, train_labels, test_features, test_labels: as for `linear_probe`.
 
     Returns:
-        "linear probe"; "20 neighbours"; "k-means" of the test rows alone, told nothing but the
+        "linear probe"; "20 neighbors"; "k-means" of the test rows alone, told nothing but the
         number of classes, with its clusters named as in `cluster_accuracy`.
     """
     data = _classification(train_features, train_labels, test_features, test_labels)
     kmeans = KMeans(len(np.unique(data[3])), n_init=10, random_state=0)
     return {
         "linear probe": linear_probe(*data),
-        "20 neighbours": neighbour_vote(*data, k=min(20, len(data[0]))),
+        "20 neighbors": knn_accuracy(*data, k=min(20, len(data[0]))),
         "k-means": cluster_accuracy(data[3], kmeans.fit_predict(data[2])),
     }
 

@@ -12,11 +12,11 @@ from torch.nn.functional import interpolate, pad
 from simmim_lite._arguments import as_array, check_integer, check_same_length
 from simmim_lite.datasets import Images
 from simmim_lite.evaluation._few_labels import draw_evenly
-from simmim_lite.evaluation._intervals import share_interval
+from simmim_lite.evaluation._intervals import wilson_interval
 from simmim_lite.evaluation._representations import fit_linear_probe
 
 
-class Labelled(NamedTuple):
+class LabeledSplit(NamedTuple):
     """Items of one source: to learn from, and others to be asked about.
 
     Attributes:
@@ -33,7 +33,7 @@ def load_other_digits() -> Images:
     """1,797 handwritten digits of other writers, other paper and another scanner than MNIST's.
 
     The set that comes with scikit-learn (Alpaydin & Kaynak 1998, the part that 13 people wrote),
-    8 x 8 pixels of 17 greys: enlarged to 20 x 20 by bilinear interpolation, with a margin of 4, as
+    8 x 8 pixels of 17 grays: enlarged to 20 x 20 by bilinear interpolation, with a margin of 4, as
     MNIST's digits have.
 
     Returns:
@@ -48,8 +48,8 @@ def load_other_digits() -> Images:
 
 def transfer_table(
     embedders: Mapping[str, Callable[[Any], Any]],
-    home: Labelled,
-    away: Mapping[str, Labelled],
+    home: LabeledSplit,
+    away: Mapping[str, LabeledSplit],
     *,
     labels: int | None = None,
     seed: int = 0,
@@ -81,14 +81,14 @@ def transfer_table(
             count = len(train) if labels is None else check_integer("labels", labels, minimum=2)
             told = draw_evenly(train_labels, seed=seed)[:count]
             own = fit_linear_probe(train[told], train_labels[told]).predict(test) == test_labels
-            rows.append((source, name, as_it_is, *share_interval(own), len(own)))
+            rows.append((source, name, as_it_is, *wilson_interval(own), len(own)))
     columns = ["source", "features", "as it is", "own probe", "low", "high", "items"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def _features(embed: Callable[[Any], Any], source: Labelled) -> Labelled:
+def _features(embed: Callable[[Any], Any], source: LabeledSplit) -> LabeledSplit:
     train, test = (as_array("embedders", embed(items)) for items in (source.train, source.test))
     labels, asked = np.asarray(source.train_labels), np.asarray(source.test_labels)
     check_same_length(train=train, train_labels=labels)
     check_same_length(test=test, test_labels=asked)
-    return Labelled(train, labels, test, asked)
+    return LabeledSplit(train, labels, test, asked)

@@ -20,6 +20,9 @@ from simmim_lite.exercises import (  # noqa: F401
     _start_here,
     _training,
 )
-from simmim_lite.exercises._check import EXERCISES, Case, Exercise, check
-
-__all__ = ["EXERCISES", "Case", "Exercise", "check"]
+from simmim_lite.exercises._check import (
+    EXERCISES as EXERCISES,
+    Case as Case,
+    Exercise as Exercise,
+    check as check,
+)

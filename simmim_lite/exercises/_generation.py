@@ -57,11 +57,11 @@ def _coverage() -> Iterable[Case]:
         "a larger k",
         (real, np.array([-5.0]), 2),
         0.5,
-        "the second neighbours of 0 and 1 are 10 and 9 away",
+        "the second neighbors of 0 and 1 are 10 and 9 away",
     )
     yield Case(
         "one copy of a lonely sample",
         (np.array([0.0, 1.0, 5.0]), np.array([5.0, 5.0, 5.0]), 1),
         1 / 3,
-        "many samples in one ball count once, and a sample is not its own neighbour",
+        "many samples in one ball count once, and a sample is not its own neighbor",
     )

@@ -32,7 +32,7 @@ def _manifold_bound() -> Iterable[Case]:
     )
 
 
-@exercise("two nn", "return the Two-NN dimension, of the distances to first and second neighbours")
+@exercise("two nn", "return the Two-NN dimension, of the distances to first and second neighbors")
 def _two_nn() -> Iterable[Case]:
     first = np.array([1.0, 2.0, 0.5, 1.0])
     yield Case(

@@ -62,7 +62,7 @@ def _conditional_information() -> Iterable[Case]:
     )
 
 
-@exercise("ksg", "return Kraskov's first estimate from the neighbour counts n_x and n_y and k")
+@exercise("ksg", "return Kraskov's first estimate from the neighbor counts n_x and n_y and k")
 def _ksg() -> Iterable[Case]:
     n_x, n_y = np.array([3, 4, 3, 9]), np.array([5, 3, 3, 4])
     for k in (1, 3):
@@ -77,7 +77,7 @@ def _ksg() -> Iterable[Case]:
         )
     n = np.full(50, 49)
     yield Case(
-        "every point is a neighbour in x and in y",
+        "every point is a neighbor in x and in y",
         (n, n, 2),
         digamma(2) - digamma(50),
         "it is negative here, and must not be clipped",

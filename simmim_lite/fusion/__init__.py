@@ -23,32 +23,20 @@ modalities, in the order of ``names``, had in each row; None where there is no s
 `FusedClassifier` puts a linear layer behind a fusion; `BayesClassifier` needs no joint training.
 """
 
-from simmim_lite.fusion._classifiers import BayesClassifier, FusedClassifier, fit_temperature
-from simmim_lite.fusion._kinds import (
-    FUSIONS,
-    AttentionFusion,
-    AverageFusion,
-    BilinearFusion,
-    ConcatenationFusion,
-    Fusion,
-    GatedFusion,
-    ProductOfExperts,
-    WeightedFusion,
+from simmim_lite.fusion._classifiers import (
+    BayesClassifier as BayesClassifier,
+    FusedClassifier as FusedClassifier,
+    fit_temperature as fit_temperature,
 )
-from simmim_lite.fusion._missing import drop_modalities
-
-__all__ = [
-    "FUSIONS",
-    "AttentionFusion",
-    "AverageFusion",
-    "BayesClassifier",
-    "BilinearFusion",
-    "ConcatenationFusion",
-    "FusedClassifier",
-    "Fusion",
-    "GatedFusion",
-    "ProductOfExperts",
-    "WeightedFusion",
-    "drop_modalities",
-    "fit_temperature",
-]
+from simmim_lite.fusion._kinds import (
+    FUSIONS as FUSIONS,
+    AttentionFusion as AttentionFusion,
+    AverageFusion as AverageFusion,
+    BilinearFusion as BilinearFusion,
+    ConcatenationFusion as ConcatenationFusion,
+    Fusion as Fusion,
+    GatedFusion as GatedFusion,
+    ProductOfExperts as ProductOfExperts,
+    WeightedFusion as WeightedFusion,
+)
+from simmim_lite.fusion._missing import drop_modalities as drop_modalities

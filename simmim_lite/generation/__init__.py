@@ -1,6 +1,6 @@
 """Generators: new images, speech and sentences from a query in any modality, and from memory.
 
-    space = CodeSpace(vae, images)  # codes of a trained autoencoder
+    space = LatentSpace(vae, images)  # codes of a trained autoencoder
     flow = RectifiedFlow(space.dim, embedder.dim)
     told = embedder.project(pairs.items)
     flow.fit(condition_batches(pairs, told, space.encode(images), 256), steps=2500)
@@ -19,55 +19,36 @@
 `to_waveforms` make spectrograms audible.
 """
 
-from simmim_lite.generation._captions import CaptionDecoder
+from simmim_lite.generation._captions import CaptionDecoder as CaptionDecoder
 from simmim_lite.generation._codes import (
-    CodeSpace,
-    condition_batches,
-    make_condition,
-    neighbour_means,
-    sample_around,
+    LatentSpace as LatentSpace,
+    condition_batches as condition_batches,
+    make_condition as make_condition,
+    neighbor_means as neighbor_means,
+    sample_around as sample_around,
 )
 from simmim_lite.generation._cross_modal import (
-    CONDITIONS,
-    CrossModalGenerator,
-    Generated,
-    LatentGenerator,
+    CONDITIONS as CONDITIONS,
+    CrossModalGenerator as CrossModalGenerator,
+    Generated as Generated,
+    LatentGenerator as LatentGenerator,
 )
-from simmim_lite.generation._flow import RectifiedFlow
-from simmim_lite.generation._gan import OBJECTIVES, ConditionalGAN
-from simmim_lite.generation._keys import WhitenedKeys
-from simmim_lite.generation._speech import griffin_lim, power_from_mel, to_waveforms
+from simmim_lite.generation._flow import RectifiedFlow as RectifiedFlow
+from simmim_lite.generation._gan import (
+    GAN_OBJECTIVES as GAN_OBJECTIVES,
+    ConditionalGAN as ConditionalGAN,
+)
+from simmim_lite.generation._keys import WhitenedKeys as WhitenedKeys
+from simmim_lite.generation._speech import (
+    griffin_lim as griffin_lim,
+    power_from_mel as power_from_mel,
+    to_waveforms as to_waveforms,
+)
 from simmim_lite.generation._vae import (
-    LIKELIHOODS,
-    ConditionalVAE,
-    Elbo,
-    bits_per_dimension,
-    image_vae,
-    speech_vae,
+    LIKELIHOODS as LIKELIHOODS,
+    ConditionalVAE as ConditionalVAE,
+    Elbo as Elbo,
+    bits_per_dimension as bits_per_dimension,
+    image_vae as image_vae,
+    speech_vae as speech_vae,
 )
-
-__all__ = [
-    "CONDITIONS",
-    "LIKELIHOODS",
-    "OBJECTIVES",
-    "CaptionDecoder",
-    "CodeSpace",
-    "ConditionalGAN",
-    "ConditionalVAE",
-    "CrossModalGenerator",
-    "Elbo",
-    "Generated",
-    "LatentGenerator",
-    "RectifiedFlow",
-    "WhitenedKeys",
-    "bits_per_dimension",
-    "condition_batches",
-    "griffin_lim",
-    "image_vae",
-    "make_condition",
-    "neighbour_means",
-    "power_from_mel",
-    "sample_around",
-    "speech_vae",
-    "to_waveforms",
-]

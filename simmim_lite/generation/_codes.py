@@ -12,7 +12,7 @@ from simmim_lite.multimodal import Pairing
 from simmim_lite.training import Batches
 
 
-class CodeSpace(nn.Module):
+class LatentSpace(nn.Module):
     """The codes of an autoencoder without condition, each column with mean 0 and variance 1.
 
     A generator of a few standardized columns is far smaller and faster than one of pixels; what all
@@ -110,10 +110,10 @@ def condition_batches(
         remembered = None if codes is None else codes.to(device)[rows]
         return {"x": x, "condition": make_condition(queries, remembered)}
 
-    return Batches(torch.arange(len(pairs)), batch_size, seed=seed, augment=draw)
+    return Batches(torch.arange(len(pairs)), batch_size, seed=seed, transform=draw)
 
 
-def neighbour_means(codes: Tensor, k: int) -> Tensor:
+def neighbor_means(codes: Tensor, k: int) -> Tensor:
     """For each row (N, dim) the mean of its k nearest other rows: what training is told of memory.
 
     Without the row itself: told of it, a generator would learn to copy.
@@ -132,7 +132,7 @@ def sample_around(
     codes: Tensor,
     weights: Tensor,
     *,
-    neighbours: int = 16,
+    n_neighbors: int = 16,
     spread: float = 0.5,
     pull: float = 0.5,
     generator: torch.Generator,
@@ -148,13 +148,13 @@ def sample_around(
     Args:
         codes: (N, K, dim).
         weights: (N, K), >= 0; codes of weight 0 play no part.
-        neighbours: how many, the anchor among them.
+        n_neighbors: how many, the anchor among them.
         spread: 0 for no random part.
-        pull: how far the centre is from the anchor (0) to the mean (1). A mean is sharper in its
+        pull: how far the center is from the anchor (0) to the mean (1). A mean is sharper in its
             class and poorer in variety.
 
     Returns:
-        Codes (N, dim), and which ones they were made of: (N, neighbours) numbers of columns, the
+        Codes (N, dim), and which ones they were made of: (N, n_neighbors) numbers of columns, the
         anchor first, with -1 where a row had fewer.
     """
     N, K, _ = codes.shape
@@ -164,7 +164,7 @@ def sample_around(
     if empty.any():
         row = int(empty.nonzero()[0])
         raise ValueError(f"weights: expected one above 0 in each row, got none in row {row}")
-    n = min(check_integer("neighbours", neighbours, minimum=1), K)
+    n = min(check_integer("n_neighbors", n_neighbors, minimum=1), K)
     check_number("spread", spread, minimum=0.0)
     check_number("pull", pull, minimum=0.0, maximum=1.0)
     rows = torch.arange(N)

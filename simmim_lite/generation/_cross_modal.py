@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from simmim_lite._arguments import check_choice, check_integer, check_number
 from simmim_lite.generation._captions import CaptionDecoder
-from simmim_lite.generation._codes import CodeSpace, make_condition, sample_around
+from simmim_lite.generation._codes import LatentSpace, make_condition, sample_around
 from simmim_lite.generation._keys import WhitenedKeys
 from simmim_lite.memory import SimulatedMemory
 from simmim_lite.multimodal import MultimodalInfoMax
@@ -51,7 +51,7 @@ class LatentGenerator(nn.Module):
     """
 
     def __init__(
-        self, space: CodeSpace, sampler: nn.Module, condition: str = "query", **options: Any
+        self, space: LatentSpace, sampler: nn.Module, condition: str = "query", **options: Any
     ):
         super().__init__()
         check_choice("condition", condition, CONDITIONS)
@@ -72,7 +72,7 @@ class CrossModalGenerator:
     something new is one of those found.
 
     Memory items need keys of the modality that is searched; to be drawn around they also need
-    instance keys of the target, the codes of `CodeSpace.encode`, or, for captions, values.
+    instance keys of the target, the codes of `LatentSpace.encode`, or, for captions, values.
 
     Which keys find something new? The query's own modality's also know what two modalities share
     beyond the class (how thick a stroke is, for images and captions): a few new items lose against
@@ -134,7 +134,7 @@ class CrossModalGenerator:
         target: str,
         *,
         n: int = 1,
-        neighbours: int = 4,
+        n_neighbors: int = 4,
         spread: float = 0.3,
         pull: float = 1.0,
         detail: float = 0.8,
@@ -145,9 +145,9 @@ class CrossModalGenerator:
         Args:
             queries: items of the source, as its encoder takes them.
             source, target: modalities; the same one gives variations.
-            neighbours, spread, pull: for what is drawn around remembered items, see
+            n_neighbors, spread, pull: for what is drawn around remembered items, see
                 `sample_around`.
-            detail: for the same, see `CodeSpace.vary`.
+            detail: for the same, see `LatentSpace.vary`.
             seed: the same one gives the same bits.
         """
         check_choice("source", source, self.embedder.names)
@@ -166,7 +166,7 @@ class CrossModalGenerator:
             ids, weights = hits.ids, hits.weights
         fresh = weights * (ids > self.known)
         remembered = fresh.sum(dim=1) > 0.5
-        used = torch.full((len(z), max(ids.shape[1], neighbours)), -1)
+        used = torch.full((len(z), max(ids.shape[1], n_neighbors)), -1)
         condition, told = self._condition(target, z, ids, weights, generator)
         used[:, : told.shape[1]] = told
         samples = self.generators[target].sample(condition, seed=seed)
@@ -174,7 +174,7 @@ class CrossModalGenerator:
         if len(rows):
             around = partial(
                 sample_around,
-                neighbours=neighbours,
+                n_neighbors=n_neighbors,
                 spread=spread,
                 pull=pull,
                 generator=generator,
@@ -198,7 +198,7 @@ class CrossModalGenerator:
             return make_condition(self.memory.keys(told[:, 0], target, by="semantic")), told
         codes = self.memory.keys(ids, target, by="instance")
         mean, columns = sample_around(
-            codes, weights, neighbours=_ITEMS, spread=0.0, pull=1.0, generator=generator
+            codes, weights, n_neighbors=_ITEMS, spread=0.0, pull=1.0, generator=generator
         )
         return make_condition(z, mean), _taken(ids, columns)
 

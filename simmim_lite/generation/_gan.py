@@ -14,7 +14,7 @@ from simmim_lite._arguments import check_choice, check_integer, check_number
 from simmim_lite._random import seeded
 from simmim_lite.training import Batches, History, fit
 
-OBJECTIVES = ("hinge", "r1")
+GAN_OBJECTIVES = ("hinge", "r1")
 
 
 class ConditionalGAN(nn.Module):
@@ -34,7 +34,7 @@ class ConditionalGAN(nn.Module):
         condition_dim: columns of c.
         noise_dim: columns of the noise.
         width: of both networks.
-        objective: one of `OBJECTIVES`.
+        objective: one of `GAN_OBJECTIVES`.
         penalty: gamma of "r1".
     """
 
@@ -50,7 +50,7 @@ class ConditionalGAN(nn.Module):
         seed: int = 0,
     ):
         super().__init__()
-        check_choice("objective", objective, OBJECTIVES)
+        check_choice("objective", objective, GAN_OBJECTIVES)
         self.dim = check_integer("dim", dim, minimum=1)
         self.noise_dim = check_integer("noise_dim", noise_dim, minimum=1)
         self.objective = objective

@@ -44,7 +44,7 @@ class ConditionalVAE(nn.Module):
         decoder: (N, latent_dim + condition_dim) -> x's shape, logits or means.
         latent_dim: columns of z.
         condition_dim: columns of c; 0 is none.
-        likelihood: "bernoulli" of pixels in 0..1 (exact for 0 and 1 only; grey ones get a
+        likelihood: "bernoulli" of pixels in 0..1 (exact for 0 and 1 only; gray ones get a
             pseudo-likelihood), or "normal" around the decoder's output.
         scale: standard deviation of that normal distribution.
     """
@@ -185,7 +185,7 @@ class ConditionalVAE(nn.Module):
 def image_vae(
     latent_dim: int = 24, condition_dim: int = 0, *, width: int = 24, seed: int = 0
 ) -> ConditionalVAE:
-    """For grey images (N, 1, 28, 28) in 0..1."""
+    """For gray images (N, 1, 28, 28) in 0..1."""
     with seeded(seed):
         encoder = ConvolutionalEncoder((1, 28, 28), 2 * latent_dim, condition_dim, width=width)
         decoder = ConvolutionalDecoder((1, 28, 28), latent_dim + condition_dim, width=width)

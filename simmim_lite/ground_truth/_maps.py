@@ -146,7 +146,7 @@ class Joined(GroundTruth):
 class WithNoiseDimensions(_Derived):
     """Another truth with ``extra`` standard normal columns, independent of all, in X and in Y.
 
-    They carry nothing, so I is that of ``base``; nearest-neighbour estimators drown in them.
+    They carry nothing, so I is that of ``base``; nearest-neighbor estimators drown in them.
     """
 
     def __init__(self, base: GroundTruth, extra: int):

@@ -26,7 +26,7 @@ class DiscreteTable(GroundTruth):
 
 
 class ClassAndFeature(GroundTruth):
-    """X one of K classes (integer), equally likely; Y uniform on (X, X + 2): neighbours overlap.
+    """X one of K classes (integer), equally likely; Y uniform on (X, X + 2): neighbors overlap.
 
     Y has density 1/K on (1, K) and half of that on the unit interval at each side, so
     h(Y) = log K + (log 2) / K, h(Y|X) = log 2 and I = log K - (K - 1) / K log 2.

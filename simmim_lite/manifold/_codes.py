@@ -1,4 +1,4 @@
-"""Codes of a graph: how much a code tells about the code of a neighbour, and which to merge."""
+"""Codes of a graph: how much a code tells about the code of a neighbor, and which to merge."""
 
 import warnings
 from typing import Any
@@ -27,7 +27,7 @@ def joint_of_codes(codes: np.ndarray, graph: sparse.csr_array) -> np.ndarray:
     return (joint + joint.T) / (2 * joint.sum())
 
 
-def code_information(codes: Any, graph: sparse.csr_array) -> float:
+def cluster_information(codes: Any, graph: sparse.csr_array) -> float:
     """I(C; C') in nats between the codes of a point and of a step along the graph.
 
     The step is an edge drawn in proportion to its weight, so C and C' have one distribution, and
@@ -35,17 +35,17 @@ def code_information(codes: Any, graph: sparse.csr_array) -> float:
 
     Args:
         codes: (N,) symbols.
-        graph: (N, N) symmetric weights, see `neighbour_graph`.
+        graph: (N, N) symmetric weights, see `neighbor_graph`.
     """
     joint = joint_of_codes(_codes(codes, graph), graph)
     return float(_information(joint))
 
 
-def merge_codes(codes: Any, graph: sparse.csr_array, n_clusters: int) -> np.ndarray:
+def agglomerative_bottleneck(codes: Any, graph: sparse.csr_array, n_clusters: int) -> np.ndarray:
     """Codes (N,) in 0..n_clusters-1, made from finer ones by merging two at a time.
 
     Each time the two whose merger loses least of I(C; C'): the agglomerative information
-    bottleneck (Slonim & Tishby 1999) with the neighbour's code as the relevant variable, which is
+    bottleneck (Slonim & Tishby 1999) with the neighbor's code as the relevant variable, which is
     merged along with the first.
     """
     codes = _codes(codes, graph)
@@ -95,7 +95,7 @@ def _losses(joint: np.ndarray) -> np.ndarray:
     return loss
 
 
-def spectral_map(graph: sparse.csr_array, dim: int, *, seed: int = 0) -> np.ndarray:
+def spectral_embedding(graph: sparse.csr_array, dim: int, *, seed: int = 0) -> np.ndarray:
     """Rows (N, dim) of unit length: the slowest waves of a random walk on the graph.
 
     The eigenvectors of D^-1/2 W D^-1/2 with the largest eigenvalues (Ng, Jordan & Weiss 2001).
@@ -118,20 +118,20 @@ def _unit_rows(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.maximum(length, np.finfo(float).tiny)
 
 
-def graph_codes(
+def graph_clusters(
     graph: sparse.csr_array, n_clusters: int, *, restarts: int = 10, seed: int = 0
 ) -> np.ndarray:
     """Codes (N,) in 0..n_clusters-1 of high I(C; C'), found without knowing any.
 
-    k-means on `spectral_map` into 1, 4 and 8 times as many pieces as wanted, from ``restarts``
-    starts each; `merge_codes`; then pieces change their code, one at a time, as long as information
-    grows (`exchange_codes`). The codes that keep most are returned: information may be compared so,
-    as the graph is the same.
+    k-means on `spectral_embedding` into 1, 4 and 8 times as many pieces as wanted, from
+    ``restarts`` starts each; `agglomerative_bottleneck`; then pieces change their code, one at a
+    time, as long as information grows (`sequential_bottleneck`). The codes that keep most are
+    returned: information may be compared so, as the graph is the same.
     """
     N = graph.shape[0]
     n_clusters = check_integer("n_clusters", n_clusters, minimum=1, maximum=N)
     restarts = check_integer("restarts", restarts, minimum=1)
-    waves = spectral_map(graph, max(_WAVES, n_clusters), seed=seed)
+    waves = spectral_embedding(graph, max(_WAVES, n_clusters), seed=seed)
     found = []
     sizes: dict[int, int] = {}  # numbers of pieces; of few samples all are alike
     for factor in _PIECES:
@@ -142,12 +142,16 @@ def graph_codes(
         for restart in range(restarts):
             generator = random_generator(seed, f"{factor} pieces, restart {restart}")
             pieces = _k_means(rows, K, int(generator.integers(2**31)))
-            codes = exchange_codes(merge_codes(pieces, graph, n_clusters), pieces, graph)
-            found.append((code_information(codes, graph), codes))
+            codes = sequential_bottleneck(
+                agglomerative_bottleneck(pieces, graph, n_clusters), pieces, graph
+            )
+            found.append((cluster_information(codes, graph), codes))
     return max(found, key=lambda pair: pair[0])[1]
 
 
-def exchange_codes(codes: np.ndarray, pieces: np.ndarray, graph: sparse.csr_array) -> np.ndarray:
+def sequential_bottleneck(
+    codes: np.ndarray, pieces: np.ndarray, graph: sparse.csr_array
+) -> np.ndarray:
     """Better codes (N,): whole pieces change their code while that raises I(C; C').
 
     The sequential information bottleneck (Slonim, Friedman & Tishby 2002). Merging cannot undo
@@ -184,7 +188,7 @@ def exchange_codes(codes: np.ndarray, pieces: np.ndarray, graph: sparse.csr_arra
 
 
 def _k_means(rows: np.ndarray, K: int, random_state: int) -> np.ndarray:
-    """Pieces (N,) of `spectral_map`; fewer than K where rows coincide."""
+    """Pieces (N,) of `spectral_embedding`; fewer than K where rows coincide."""
     with warnings.catch_warnings():  # rows of one component may be all alike
         warnings.simplefilter("ignore", ConvergenceWarning)
         codes = KMeans(K, n_init=1, random_state=random_state).fit_predict(rows)

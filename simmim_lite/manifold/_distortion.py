@@ -13,7 +13,7 @@ from torch import Tensor
 
 from simmim_lite._arguments import check_integer
 from simmim_lite.manifold._gradients import oriented_gradients
-from simmim_lite.manifold._neighbours import nearest_neighbours, principal_components
+from simmim_lite.manifold._neighbors import nearest_neighbors, principal_components
 
 _SIDE = 20  # pixels: larger images are reduced to that many, where a step is wide enough
 _REACH = 1  # pixels that a place may be displaced by, each way
@@ -23,7 +23,7 @@ _CANDIDATES = 60
 _MAX_SLANT = 1.0  # 45 degrees: beyond it is no slant, but a lying stroke
 
 
-def straightened(images: Tensor) -> Tensor:
+def deskew(images: Tensor) -> Tensor:
     """Images (N, 1, height, width) sheared along their rows until upright; zeros outside.
 
     The slant of an image is the slope of the line that predicts the column of its ink from the row.
@@ -33,7 +33,7 @@ def straightened(images: Tensor) -> Tensor:
     total = ink.sum(dim=(1, 2)).clamp(min=1e-6)
     down, right = torch.arange(height).float(), torch.arange(width).float()
     rows, columns = ink.sum(dim=2), ink.sum(dim=1)
-    down = down - ((rows @ down) / total)[:, None]  # (N, height), from the centre of the ink
+    down = down - ((rows @ down) / total)[:, None]  # (N, height), from the center of the ink
     right = right - ((columns @ right) / total)[:, None]
     covariance = torch.einsum("nyx,ny,nx->n", ink, down, right)
     variance = (rows * down.square()).sum(dim=1)
@@ -44,7 +44,7 @@ def straightened(images: Tensor) -> Tensor:
     return F.grid_sample(images, grid, align_corners=False)
 
 
-def distortion(first: Tensor, second: Tensor, reach: int = _REACH) -> Tensor:
+def image_distortion(first: Tensor, second: Tensor, reach: int = _REACH) -> Tensor:
     """Squared distances (pairs,) of images (pairs, 1, height, width), each from its own partner.
 
     The sum over the pixels of ``first``: the least squared difference between the 3 x 3 pixels
@@ -77,13 +77,13 @@ def _cost(first: Tensor, second: Tensor, reach: int) -> Tensor:
     return least.sum(dim=(0, 1))
 
 
-def image_neighbours(
+def image_neighbors(
     images: Tensor, n_neighbors: int = 5, *, candidates: int = _CANDIDATES, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Neighbours of images (N, 1, height, width) by `distortion`, straightened and made small.
+    """Neighbors of images (N, 1, height, width) by `image_distortion`, deskewed and made small.
 
     Args:
-        images: grey, floating point, zero the background.
+        images: gray, floating point, zero the background.
         n_neighbors: k, from 1 to N - 1.
         candidates: how many, the nearest by `oriented_gradients`, are compared.
 
@@ -92,10 +92,10 @@ def image_neighbours(
     """
     check_integer("n_neighbors", n_neighbors, minimum=1, maximum=len(images) - 1)
     candidates = min(max(candidates, n_neighbors), len(images) - 1)
-    upright = torch.cat([straightened(block) for block in images.split(_BLOCK)])
+    upright = torch.cat([deskew(block) for block in images.split(_BLOCK)])
     gradients = [oriented_gradients(block) for block in upright.split(_BLOCK)]
     rows = principal_components(torch.cat(gradients).numpy(), seed=seed)
-    index = torch.from_numpy(nearest_neighbours(rows, candidates)[1])
+    index = torch.from_numpy(nearest_neighbors(rows, candidates)[1])
     size = [min(_SIDE, side) for side in images.shape[2:]]
     upright = F.interpolate(upright, size, mode="bilinear", antialias=True)
     first, second = _edges(upright, 1), _edges(upright, 1 + _REACH)

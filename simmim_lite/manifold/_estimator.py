@@ -22,10 +22,10 @@ from torch import Tensor, nn
 from simmim_lite._arguments import check_choice, check_integer, check_number
 from simmim_lite._random import seeded
 from simmim_lite.augment import RandomWarp
-from simmim_lite.manifold._codes import code_information, graph_codes
-from simmim_lite.manifold._distortion import image_neighbours
+from simmim_lite.manifold._codes import cluster_information, graph_clusters
+from simmim_lite.manifold._distortion import image_neighbors
 from simmim_lite.manifold._moves import Augment, Moves
-from simmim_lite.manifold._neighbours import nearest_neighbours, principal_components, weigh
+from simmim_lite.manifold._neighbors import affinity_graph, nearest_neighbors, principal_components
 from simmim_lite.manifold._networks import (
     ANNEALED,
     image_network,
@@ -35,7 +35,7 @@ from simmim_lite.manifold._networks import (
     table_network,
 )
 from simmim_lite.manifold._objectives import (
-    OBJECTIVES,
+    CLUSTERING_OBJECTIVES,
     information_bound,
     virtual_adversarial_step,
 )
@@ -68,13 +68,13 @@ class ManifoldInfoMax(
 ):
     """Clusters by information: even codes that a move along the data manifold leaves as they are.
 
-    1. A graph of neighbours stands for the manifold, and the codes of its points are those that
-       keep most information along an edge (`neighbour_graph`, `graph_codes`). Images are compared
-       by their `distortion`. Some steps along the graph turn the codes into probabilities p(y | x),
-       which are uncertain where clusters meet.
+    1. A graph of neighbors stands for the manifold, and the codes of its points are those that
+       keep most information along an edge (`neighbor_graph`, `graph_clusters`). Images are compared
+       by their `image_distortion`. Some steps along the graph turn the codes into probabilities
+       p(y | x), which are uncertain where clusters meet.
     2. A small network learns to tell Y from X', where x has moved to: with p(y | x) fixed, its
        cross-entropy is the bound I(Y; X') >= H(Y) + E log q(y | x') in q. The new p(y | x) is what
-       it and the neighbours say together.
+       it and the neighbors say together.
     3. A larger network learns these in the same way. It predicts.
 
     No label is used. The distances are Euclidean, so columns want comparable scales
@@ -84,14 +84,14 @@ class ManifoldInfoMax(
     Args:
         n_clusters: K. The bound cannot exceed ln K.
         augment: what moves a point along its manifold, wherever a network learns: None, to one of
-            its neighbours in the graph; "image", rows being flattened square grey images
+            its neighbors in the graph; "image", rows being flattened square gray images
             (height x width, zero the background), a random affine and elastic `RandomWarp`;
             "adversarial", the `virtual_adversarial_step`; or ``augment(x, generator) -> x'`` for
             rows x (n, columns), float32 tensors, drawing from the `torch.Generator`.
         objective: None for these steps. "bound", "rim", "imsat" or "iic": no graph codes and one
-            network only, which maximizes that of the `OBJECTIVES`, from random weights.
+            network only, which maximizes that of the `CLUSTERING_OBJECTIVES`, from random weights.
         n_neighbors: of the graph; None takes 10, and of images the 5 that are least distorted.
-        radius: length of an adversarial step, in distances to the last of these neighbours.
+        radius: length of an adversarial step, in distances to the last of these neighbors.
         max_iter: steps of the network that predicts; the first has half as many.
         batch_size: rows of a step, N at most.
         learning_rate: of AdamW, at the start of a cosine.
@@ -145,11 +145,11 @@ class ManifoldInfoMax(
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 2))
         self._scale = float(np.abs(X).max()) or 1.0
         self.stages_, self._start = [], time.process_time()
-        # Copies of a row would be its only neighbours, and the graph fall apart.
+        # Copies of a row would be its only neighbors, and the graph fall apart.
         distinct, self._copy_of = _distinct(X)
         x = self._prepare(X[distinct]).float()
-        distance, index = self._neighbours(x)
-        graph = weigh(distance, index)
+        distance, index = self._neighbors(x)
+        graph = affinity_graph(distance, index)
         moves = Moves(self.augment, x, torch.from_numpy(index))
         network = self._network(x, width=2, seed=self._seed + 1)
         options = self._options(self.max_iter, seed=self._seed + 1)
@@ -157,7 +157,7 @@ class ManifoldInfoMax(
             p = self._second_opinion(x, graph, moves)
             learn_codes(network, x, _targets(p), moves, anneal=True, **options)
         else:
-            objective = OBJECTIVES[self.objective]
+            objective = CLUSTERING_OBJECTIVES[self.objective]
             radius = self.radius * torch.from_numpy(distance[:, -1])
             learn_objective(network, x, objective, moves, radius=radius, **options)
         # Tables cost little, and in double precision no row depends on those beside it.
@@ -185,7 +185,7 @@ class ManifoldInfoMax(
     def score(self, X: ArrayLike, y: Any = None) -> float:
         """`information_bound` in nats on rows X and where they move to, at most ln n_clusters.
 
-        Without ``augment`` they move to their neighbours within X; else as in training, with
+        Without ``augment`` they move to their neighbors within X; else as in training, with
         random numbers that are the same at every call.
         """
         x = self._checked(X)
@@ -193,7 +193,7 @@ class ManifoldInfoMax(
         if self.augment is None:
             if len(x) == 1:
                 return float(information_bound(logits, logits))
-            _, index = self._neighbours(x)
+            _, index = self._neighbors(x)
             moved = [logits[near] for near in torch.from_numpy(index).T]
         else:
             moved = [logits_of(self.network_, self._moved(x))]
@@ -208,7 +208,7 @@ class ManifoldInfoMax(
         K = check_integer("n_clusters", self.n_clusters, minimum=1)
         if not callable(self.augment):
             check_choice("augment", self.augment, (None, "image", "adversarial"))
-        check_choice("objective", self.objective, (None, *OBJECTIVES))
+        check_choice("objective", self.objective, (None, *CLUSTERING_OBJECTIVES))
         check_integer("max_iter", self.max_iter, minimum=1)
         if self.n_neighbors is not None:
             check_integer("n_neighbors", self.n_neighbors, minimum=1)
@@ -238,14 +238,14 @@ class ManifoldInfoMax(
         side = math.isqrt(X.shape[1])
         return torch.from_numpy(X / self._scale).float().reshape(-1, 1, side, side)
 
-    def _neighbours(self, x: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    def _neighbors(self, x: Tensor) -> tuple[np.ndarray, np.ndarray]:
         """Distances and indices (N, k) of the nearest rows."""
         # At most half of a cluster of average size, or edges would lead out of it.
         wanted = self.n_neighbors or (5 if self.augment == "image" else 10)
         k = min(wanted, max(1, len(x) // (2 * self.n_clusters)), len(x) - 1)
         if self.augment == "image":
-            return image_neighbours(x, k, seed=self._seed)
-        return nearest_neighbours(principal_components(x.numpy(), seed=self._seed), k)
+            return image_neighbors(x, k, seed=self._seed)
+        return nearest_neighbors(principal_components(x.numpy(), seed=self._seed), k)
 
     def _copies(self, x: Tensor) -> Iterator[Tensor]:
         """Warped copies of images, of other rows none."""
@@ -254,8 +254,8 @@ class ManifoldInfoMax(
             yield torch.cat([RandomWarp()(block, generator, _MILD) for block in x.split(_BLOCK)])
 
     def _second_opinion(self, x: Tensor, graph: sparse.csr_array, moves: Moves) -> np.ndarray:
-        """Codes as probabilities (N, K): the mean of a network's and of what its neighbours get."""
-        codes = graph_codes(graph, self.n_clusters, seed=self._seed)
+        """Codes as probabilities (N, K): the mean of a network's and of what its neighbors get."""
+        codes = graph_clusters(graph, self.n_clusters, seed=self._seed)
         self._reached("graph", codes, graph)
         walk = _random_walk(graph)
         p = np.eye(self.n_clusters)[codes]
@@ -290,7 +290,7 @@ class ManifoldInfoMax(
 
     def _reached(self, name: str, codes: np.ndarray, graph: sparse.csr_array) -> None:
         seconds = time.process_time() - self._start
-        nats = code_information(codes, graph)
+        nats = cluster_information(codes, graph)
         self.stages_.append(Stage(name, nats, seconds, codes[self._copy_of]))
         if self.verbose:
             print(f"{name}: {self.stages_[-1].nats:.4f} nats after {seconds:.0f} s")
@@ -301,7 +301,7 @@ class ManifoldInfoMax(
         if self.augment != "adversarial":
             moves = Moves(self.augment, x)
             return moves({"x": x}, generator, ANNEALED)["moved"]
-        distance, _ = self._neighbours(x)
+        distance, _ = self._neighbors(x)
         with seeded(self._seed):
             radius = self.radius * torch.from_numpy(distance[:, -1])
             return virtual_adversarial_step(self.network_, x, radius)
@@ -315,7 +315,7 @@ def _distinct(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _random_walk(graph: sparse.csr_array) -> sparse.csr_array:
-    """Probabilities (N, N) of a step from each point; one without a neighbour stays."""
+    """Probabilities (N, N) of a step from each point; one without a neighbor stays."""
     graph = graph + 1e-9 * sparse.eye_array(graph.shape[0])
     return sparse.diags_array(1 / graph.sum(axis=1)) @ graph
 

@@ -11,7 +11,7 @@ _CELL, _STEP = 5 / 28, 3 / 28  # of the width: a cell, and from one to the next
 
 
 def oriented_gradients(images: Tensor) -> Tensor:
-    """Grey images (N, 1, height, width) -> (N, features) of unit length.
+    """Gray images (N, 1, height, width) -> (N, features) of unit length.
 
     The strength of the edges in eight directions, averaged over cells that overlap, as in the
     histograms of oriented gradients (Dalal & Triggs 2005, doi:10.1109/CVPR.2005.177): strokes that

@@ -20,14 +20,14 @@ class Moves:
     moves, which the network decides on.
 
     Attributes:
-        augment: None for graph neighbours, "image", "adversarial", or a callable.
-        x: all rows (N, ...), for neighbours.
-        neighbours: (N, k) indices, for neighbours.
+        augment: None for graph neighbors, "image", "adversarial", or a callable.
+        x: all rows (N, ...), for neighbors.
+        neighbors: (N, k) indices, for neighbors.
     """
 
     augment: str | Augment | None
     x: Tensor
-    neighbours: Tensor | None = None
+    neighbors: Tensor | None = None
 
     def __call__(
         self, batch: dict[str, Any], generator: torch.Generator, strength: float = 1.0
@@ -38,9 +38,9 @@ class Moves:
         if self.augment == "image":
             moved = RandomWarp()(x, generator, strength)
         elif self.augment is None:
-            k = self.neighbours.shape[1]
+            k = self.neighbors.shape[1]
             chosen = torch.randint(k, (len(x),), generator=generator)
-            moved = self.x[self.neighbours[batch["row"], chosen]]
+            moved = self.x[self.neighbors[batch["row"], chosen]]
         else:
             moved = torch.as_tensor(self.augment(x, generator), dtype=x.dtype)
             if moved.shape != x.shape:

@@ -105,7 +105,7 @@ def learn_objective(
 
 
 def _fit(model, loss, data, augment, *, steps, batch_size, learning_rate, seed, progress):
-    batches = Batches(data, min(batch_size, len(data["x"])), seed=seed, augment=augment)
+    batches = Batches(data, min(batch_size, len(data["x"])), seed=seed, transform=augment)
     return fit(
         model,
         loss,

@@ -64,7 +64,7 @@ def iic(logits: Tensor, moved_logits: Tensor) -> Tensor:
     return 2 * _entropy(joint.sum(dim=0)) - _entropy(joint)
 
 
-OBJECTIVES = {"bound": both_ways, "rim": rim, "imsat": imsat, "iic": iic}
+CLUSTERING_OBJECTIVES = {"bound": both_ways, "rim": rim, "imsat": imsat, "iic": iic}
 
 
 def virtual_adversarial_step(

@@ -20,38 +20,22 @@
 much each should hold say `familiarity_auroc`, `sign_accuracy`, `slot_accuracy`, `attention_weight`.
 """
 
-from simmim_lite.memory._associative import HopfieldMemory, OuterProductMemory, SumMemory
-from simmim_lite.memory._backend import Backend, Ram
-from simmim_lite.memory._faiss import Faiss
-from simmim_lite.memory._fingerprint import fingerprint
-from simmim_lite.memory._index import Exact, Index
-from simmim_lite.memory._memory import SimulatedMemory
-from simmim_lite.memory._milvus import Milvus
-from simmim_lite.memory._recall import Recall
-from simmim_lite.memory._sqlite import SQLite
-from simmim_lite.memory._theory import (
-    attention_weight,
-    familiarity_auroc,
-    sign_accuracy,
-    slot_accuracy,
+from simmim_lite.memory._associative import (
+    HopfieldMemory as HopfieldMemory,
+    OuterProductMemory as OuterProductMemory,
+    SumMemory as SumMemory,
 )
-
-__all__ = [
-    "Backend",
-    "Exact",
-    "Faiss",
-    "HopfieldMemory",
-    "Index",
-    "Milvus",
-    "OuterProductMemory",
-    "Ram",
-    "Recall",
-    "SQLite",
-    "SimulatedMemory",
-    "SumMemory",
-    "attention_weight",
-    "familiarity_auroc",
-    "fingerprint",
-    "sign_accuracy",
-    "slot_accuracy",
-]
+from simmim_lite.memory._backend import Backend as Backend, Ram as Ram
+from simmim_lite.memory._faiss import Faiss as Faiss
+from simmim_lite.memory._fingerprint import fingerprint as fingerprint
+from simmim_lite.memory._index import Exact as Exact, Index as Index
+from simmim_lite.memory._memory import SimulatedMemory as SimulatedMemory
+from simmim_lite.memory._milvus import Milvus as Milvus
+from simmim_lite.memory._recall import ReadResult as ReadResult
+from simmim_lite.memory._sqlite import SQLite as SQLite
+from simmim_lite.memory._theory import (
+    attention_weight as attention_weight,
+    familiarity_auroc as familiarity_auroc,
+    sign_accuracy as sign_accuracy,
+    slot_accuracy as slot_accuracy,
+)

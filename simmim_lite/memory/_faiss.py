@@ -26,7 +26,7 @@ class Faiss:
 
     Args:
         kind: "ivf", inverted lists: the lists nearest to the query are searched; "hnsw", a graph
-            of neighbours (quick to search, slow to build; forgotten keys leave it only when it is
+            of neighbors (quick to search, slow to build; forgotten keys leave it only when it is
             built anew); "lsh", one bit for the side of each of many random planes.
         lists: of "ivf"; None is the root of the number of keys.
         probes: lists that are searched: more find more and take longer.

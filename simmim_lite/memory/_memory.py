@@ -14,7 +14,7 @@ from simmim_lite.memory._batch import as_ids, as_keys, kind_of, make_batch, metr
 from simmim_lite.memory._fingerprint import as_fingerprint, check_encoder
 from simmim_lite.memory._forgetting import POLICIES
 from simmim_lite.memory._ledger import Ledger
-from simmim_lite.memory._recall import Recall, attend_to_all, draw, score
+from simmim_lite.memory._recall import ReadResult, attend_to_all, draw, score
 from simmim_lite.memory._snapshot import read_snapshot, write_snapshot
 from simmim_lite.memory._statistics import describe_kinds
 from simmim_lite.memory._values import decode
@@ -156,7 +156,7 @@ class SimulatedMemory:
         exclude: Tensor | None = None,
         encoder: nn.Module | str | None = None,
         generator: torch.Generator | None = None,
-    ) -> Recall:
+    ) -> ReadResult:
         """For each query the k items (fewer, if there are fewer) whose keys suit it best.
 
         Args:
@@ -187,7 +187,7 @@ class SimulatedMemory:
             stored = self._backend.keys(kind, None).to(queries.device)
             none = torch.empty(len(queries), 0)
             key = attend_to_all(queries, stored, beta, metric)
-            return Recall(none.long(), none, none, self, key)
+            return ReadResult(none.long(), none, none, self, key)
         k = check_integer("k", k, minimum=1)
         wanted = max(k, check_integer("pool", pool, minimum=1)) if mode == "sample" else k
         scores, ids = self._search(kind, queries.detach(), wanted, exclude)
@@ -201,17 +201,17 @@ class SimulatedMemory:
             weights = (beta * score(queries, stored, metric)).softmax(dim=1)
             key = torch.einsum("mk,mkd->md", weights, stored)
         self._ledger.count_reads(ids)
-        return Recall(ids, scores, weights, self, key)
+        return ReadResult(ids, scores, weights, self, key)
 
-    def style_neighbours(
+    def style_neighbors(
         self,
-        recall: Recall,
+        recall: ReadResult,
         modality: str,
         k: int = 4,
         *,
         style: Tensor | None = None,
         generator: torch.Generator | None = None,
-    ) -> Recall:
+    ) -> ReadResult:
         """Of each query's items, the k that are nearest by instance key.
 
         Only among these: in the whole memory, what looks alike may mean something else.
@@ -234,7 +234,7 @@ class SimulatedMemory:
             style = as_keys("style", style, stored.shape[2], "euclidean")
         scores = score(style.to(stored.device), stored, "euclidean").cpu()
         scores, places = scores.topk(min(k, scores.shape[1]))
-        return Recall(
+        return ReadResult(
             recall.ids.gather(1, places), scores, torch.full_like(scores, 1 / scores.shape[1]), self
         )
 

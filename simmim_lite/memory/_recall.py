@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Recall:
+class ReadResult:
     """For each of M queries, k items of a memory.
 
     Attributes:
@@ -31,7 +31,7 @@ class Recall:
     key: Tensor | None = None
 
     def __repr__(self) -> str:
-        return f"Recall({self.ids.shape[0]} queries, {self.ids.shape[1]} items each)"
+        return f"ReadResult({self.ids.shape[0]} queries, {self.ids.shape[1]} items each)"
 
     def values(self, modality: str) -> list[list]:
         """M lists of k values, None for an item without one of this modality."""

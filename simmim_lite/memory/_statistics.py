@@ -15,7 +15,7 @@ def describe_keys(keys: Tensor, metric: str) -> dict[str, float]:
     """Effective rank and hubness of keys (n, dim).
 
     - ``effective_rank``: exp of the entropy of the normalized singular values (Roy and Vetterli
-      2007): dim for keys that are spread evenly, 1 for keys on a line. Not centred.
+      2007): dim for keys that are spread evenly, 1 for keys on a line. Not centered.
     - ``hubness``: skewness of how often each key is among the 10 nearest of the others
       (Radovanovic et al. 2010): near 0 where all are found alike, large where a few are found
       in the place of many.

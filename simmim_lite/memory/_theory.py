@@ -5,8 +5,7 @@ Keys are unit vectors in uniformly random directions of ``dim`` dimensions; N ma
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import beta as beta_distribution
-from scipy.stats import norm
+from scipy.stats import beta as beta_distribution, norm
 
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(80)  # of a standard normal variable
 

@@ -11,21 +11,17 @@ them share; `MultimodalInfoMax` learns embeddings by a lower bound on it; `exact
 bound on a whole population of pairs, without sampling.
 """
 
-from simmim_lite.multimodal._model import MultimodalInfoMax
-from simmim_lite.multimodal._objective import OBJECTIVES, Critic, Information, minus_log
-from simmim_lite.multimodal._pairing import BlindPairing, Pairing, Population
-from simmim_lite.multimodal._population import exact_bound
-from simmim_lite.multimodal._views import lightness_and_colour
-
-__all__ = [
-    "OBJECTIVES",
-    "BlindPairing",
-    "Critic",
-    "Information",
-    "MultimodalInfoMax",
-    "Pairing",
-    "Population",
-    "exact_bound",
-    "lightness_and_colour",
-    "minus_log",
-]
+from simmim_lite.multimodal._model import MultimodalInfoMax as MultimodalInfoMax
+from simmim_lite.multimodal._objective import (
+    OBJECTIVES as OBJECTIVES,
+    Critic as Critic,
+    InformationObjective as InformationObjective,
+    minus_log as minus_log,
+)
+from simmim_lite.multimodal._pairing import (
+    BlindPairing as BlindPairing,
+    Pairing as Pairing,
+    Population as Population,
+)
+from simmim_lite.multimodal._population import exact_bound as exact_bound
+from simmim_lite.multimodal._views import lightness_and_color as lightness_and_color

@@ -12,7 +12,7 @@ from torch.nn.functional import normalize
 from simmim_lite._arguments import check_choice, check_integer, check_number
 from simmim_lite._random import seeded
 from simmim_lite.fusion import Fusion, drop_modalities
-from simmim_lite.multimodal._objective import Information, Objective
+from simmim_lite.multimodal._objective import InformationObjective, Objective
 from simmim_lite.multimodal._pairing import Pairing
 from simmim_lite.multimodal._population import exact_bound
 from simmim_lite.storage import CheckpointError, pack, unpack, write_atomically
@@ -83,7 +83,7 @@ class MultimodalInfoMax(nn.Module):
             self.fusion = fusion
             if fusion is not None:
                 self.joint_projection = nn.Linear(fusion.dim, dim, bias=False)
-        self.information = Information(pairs, objective, temperature)
+        self.information = InformationObjective(pairs, objective, temperature)
 
     def forward(self, batch: Mapping[str, Any]) -> dict[str, Tensor]:
         """Unit vectors (N, dim) of each modality and, with fusion, of all but each."""
@@ -127,7 +127,7 @@ class MultimodalInfoMax(nn.Module):
             own = {name: getattr(self.encoders[name], "augment", None) for name in self.names}
             augment = {name: vary for name, vary in own.items() if augment and vary}
         draw = _Draw(pairs, dict(self.encoders), augment)
-        batches = Batches(torch.arange(len(pairs)), batch_size, seed=seed, augment=draw)
+        batches = Batches(torch.arange(len(pairs)), batch_size, seed=seed, transform=draw)
         length = steps if epochs is None else epochs * len(batches)
         options = {"warmup": (length or 0) // 20} | options
         return fit(

@@ -76,7 +76,7 @@ class Critic(nn.Module):
         return scores + self.offset
 
 
-class Information(nn.Module):
+class InformationObjective(nn.Module):
     """Less the sum over pairs of a bound on what they share: the loss.
 
     Args:

@@ -1,4 +1,4 @@
-"""Two modalities out of one colour image."""
+"""Two modalities out of one color image."""
 
 from typing import Any
 
@@ -17,8 +17,8 @@ _TO_XYZ = torch.tensor(
 _ROWS = 4096  # images at a time, for the memory of float32
 
 
-def lightness_and_colour(images: Any) -> dict[str, Tensor]:
-    """L and ab of the CIE 1976 L*a*b* space: what a grey picture shows, and what it does not.
+def lightness_and_color(images: Any) -> dict[str, Tensor]:
+    """L and ab of the CIE 1976 L*a*b* space: what a gray picture shows, and what it does not.
 
     Two views of one scene that share what is in it, as in contrastive multiview coding (Tian et al.
     2020, arXiv 1906.05849). Neither can be computed from the other.
@@ -27,7 +27,7 @@ def lightness_and_colour(images: Any) -> dict[str, Tensor]:
         images: (N, height, width, 3) uint8 RGB, as `load_cifar10` gives them.
 
     Returns:
-        "lightness" (N, 1, height, width) = L / 100 in 0..1, "colour" (N, 2, height, width) =
+        "lightness" (N, 1, height, width) = L / 100 in 0..1, "color" (N, 2, height, width) =
         a / 100 and b / 100, about -1.1..1; float32.
 
     Raises:
@@ -40,7 +40,7 @@ def lightness_and_colour(images: Any) -> dict[str, Tensor]:
         got = f"{pixels.dtype} {tuple(pixels.shape)}" if hasattr(pixels, "shape") else repr(pixels)
         raise ValueError(f"images: expected uint8 (N, height, width, 3), got {got:.200}")
     parts = torch.cat([_lab(part) for part in pixels.split(_ROWS)])
-    return {"lightness": parts[:, :1], "colour": parts[:, 1:]}
+    return {"lightness": parts[:, :1], "color": parts[:, 1:]}
 
 
 def _lab(pixels: Tensor) -> Tensor:

@@ -21,17 +21,20 @@ from collections.abc import Callable
 from typing import Any
 
 from simmim_lite._arguments import check_choice
-from simmim_lite.mutual_information._auto import auto, learned
+from simmim_lite.mutual_information._auto import auto as auto, learned as learned
 from simmim_lite.mutual_information._discrete import (
-    chao_shen,
-    jackknife,
-    miller_madow,
-    plug_in,
-    shuffle_corrected,
+    chao_shen as chao_shen,
+    jackknife as jackknife,
+    miller_madow as miller_madow,
+    plug_in as plug_in,
+    shuffle_corrected as shuffle_corrected,
 )
-from simmim_lite.mutual_information._estimate import Estimate
-from simmim_lite.mutual_information._gaussian import gaussian, rank_gaussian
-from simmim_lite.mutual_information._neighbours import ksg, ross
+from simmim_lite.mutual_information._estimate import Estimate as Estimate
+from simmim_lite.mutual_information._gaussian import (
+    gaussian as gaussian,
+    rank_gaussian as rank_gaussian,
+)
+from simmim_lite.mutual_information._neighbors import ksg as ksg, ross as ross
 
 ESTIMATORS: dict[str, Callable[..., Estimate]] = {
     function.__name__: function
@@ -48,23 +51,6 @@ ESTIMATORS: dict[str, Callable[..., Estimate]] = {
         learned,
     )
 }
-
-__all__ = [
-    "ESTIMATORS",
-    "Estimate",
-    "auto",
-    "chao_shen",
-    "estimate",
-    "gaussian",
-    "jackknife",
-    "ksg",
-    "learned",
-    "miller_madow",
-    "plug_in",
-    "rank_gaussian",
-    "ross",
-    "shuffle_corrected",
-]
 
 
 def estimate(x: Any, y: Any, method: str = "auto", *, seed: int = 0, **options: Any) -> Estimate:

@@ -19,7 +19,7 @@ from simmim_lite._arguments import (
 from simmim_lite._random import random_generator
 from simmim_lite.mutual_information._discrete import chao_shen, jackknife, shuffle_corrected
 from simmim_lite.mutual_information._estimate import Estimate, normal_scores
-from simmim_lite.mutual_information._neighbours import looks_like_function, ross
+from simmim_lite.mutual_information._neighbors import looks_like_function, ross
 
 _MOST_SAMPLES = 100_000  # that networks are trained on; the Gaussian part takes all
 _MOST_COLUMNS = 256

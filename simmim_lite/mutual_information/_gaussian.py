@@ -72,7 +72,7 @@ def _beyond_separate(values: np.ndarray, dim_x: int, dim_y: int) -> float:
 
 
 def _orthonormal(name: str, values: np.ndarray) -> np.ndarray:
-    """Orthonormal columns (N, dim) that span the same centred columns."""
+    """Orthonormal columns (N, dim) that span the same centered columns."""
     values = values - values.mean(axis=0)
     scale = values.std(axis=0)
     q, r = np.linalg.qr(values / np.where(scale > 0, scale, 1))

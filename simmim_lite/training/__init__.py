@@ -1,6 +1,6 @@
 """Training: one loop, `fit`, for all systems; it survives being killed and grows with the machine.
 
-    batches = Batches({"image": images, "speech": waves}, 256, augment=augment)
+    batches = Batches({"image": images, "speech": waves}, 256, transform=augment)
     history = fit(model, ContrastiveLoss(), batches, epochs=20, checkpoints="runs/a", resume=True)
 
 `model(batch)` gives the outputs, `loss(outputs, batch)` a scalar or a dict of them. The same lines
@@ -18,32 +18,22 @@ A generator and a discriminator are one system, too: let each loss see the other
 detached, and add the two.
 """
 
-from simmim_lite.training._batches import Batches
-from simmim_lite.training._fit import fit
-from simmim_lite.training._gathers import compare_gathers
-from simmim_lite.training._history import History
-from simmim_lite.training._measure import measure_bytes, measure_seconds
-from simmim_lite.training._optimizers import make_optimizer, make_schedule
-from simmim_lite.training._processes import (
-    ContrastiveLoss,
-    gather_rows,
-    gathered_info_nce_loss,
-    process_group,
+from simmim_lite.training._batches import Batches as Batches
+from simmim_lite.training._fit import fit as fit
+from simmim_lite.training._gathers import compare_gathers as compare_gathers
+from simmim_lite.training._history import History as History
+from simmim_lite.training._measure import (
+    measure_bytes as measure_bytes,
+    measure_seconds as measure_seconds,
 )
-from simmim_lite.training._resume import load_weights
-
-__all__ = [
-    "Batches",
-    "ContrastiveLoss",
-    "History",
-    "compare_gathers",
-    "fit",
-    "gather_rows",
-    "gathered_info_nce_loss",
-    "load_weights",
-    "make_optimizer",
-    "make_schedule",
-    "measure_bytes",
-    "measure_seconds",
-    "process_group",
-]
+from simmim_lite.training._optimizers import (
+    make_optimizer as make_optimizer,
+    make_schedule as make_schedule,
+)
+from simmim_lite.training._processes import (
+    ContrastiveLoss as ContrastiveLoss,
+    gather_rows as gather_rows,
+    gathered_info_nce_loss as gathered_info_nce_loss,
+    process_group as process_group,
+)
+from simmim_lite.training._resume import load_weights as load_weights

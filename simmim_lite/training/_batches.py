@@ -13,7 +13,7 @@ from simmim_lite._arguments import check_integer
 from simmim_lite._random import random_generator, seed_device, seed_for
 
 Tree = Any  # a tensor, or a tuple, list or dict of trees
-Augment = Callable[[Tree, torch.Generator], Tree]
+Transform = Callable[[Tree, torch.Generator], Tree]
 
 
 class Batches:
@@ -30,8 +30,8 @@ class Batches:
             arrays are read a batch at a time, if not ``resident``.
         batch_size: rows of a batch, at most N.
         seed: of the order and of the augmentation.
-        augment: ``augment(batch, generator) -> batch``, for the whole batch at once, on the device
-            that trains; it draws from ``generator`` only.
+        transform: ``transform(batch, generator) -> batch``, for the whole batch at once, on the
+            device that trains; it draws from ``generator`` only.
         resident: `fit` moves all data to its device once, and not each batch anew.
     """
 
@@ -41,7 +41,7 @@ class Batches:
         batch_size: int,
         *,
         seed: int = 0,
-        augment: Augment | None = None,
+        transform: Transform | None = None,
         resident: bool = True,
     ):
         self.data = map_tree(_as_tensor, data)
@@ -51,7 +51,7 @@ class Batches:
         self.rows = lengths[0]
         self.batch_size = check_integer("batch_size", batch_size, minimum=1, maximum=self.rows)
         self.seed = check_integer("seed", seed, minimum=0)
-        self.augment, self.resident = augment, resident
+        self.transform, self.resident = transform, resident
         self.device = torch.device("cpu")
         self._epoch, self._order = -1, torch.empty(0)
 
@@ -87,11 +87,11 @@ class Batches:
         start = within * self.batch_size + process * size
         chosen = self._order_of(epoch)[start : start + size]
         batch = map_tree(lambda leaf: leaf[chosen.to(leaf.device)].to(self.device), self.data)
-        if self.augment is None:
+        if self.transform is None:
             return batch
         generator = torch.Generator(self.device)
         generator.manual_seed(seed_for(self.seed, f"augment batch {i} in process {process}"))
-        return self.augment(batch, generator)
+        return self.transform(batch, generator)
 
     def _order_of(self, epoch: int) -> Tensor:
         if epoch != self._epoch:

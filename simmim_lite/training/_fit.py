@@ -17,7 +17,7 @@ from simmim_lite.training._gradients import Loss
 from simmim_lite.training._history import EpochMeans, History
 from simmim_lite.training._logs import Logs
 from simmim_lite.training._optimizers import MakeOptimizer
-from simmim_lite.training._processes import agreed, process_group
+from simmim_lite.training._processes import any_process, process_group
 from simmim_lite.training._resume import CheckpointFolder, Saved, describe
 from simmim_lite.training._trainer import Trainer
 
@@ -200,7 +200,7 @@ def _stop(
         return "finished"
     if patience is not None and history.epochs_since_best(watch) >= patience:
         return "plateau"
-    if deadline is not None and agreed(time.monotonic() >= deadline):
+    if deadline is not None and any_process(time.monotonic() >= deadline):
         return "seconds"
     return ""
 

@@ -45,7 +45,7 @@ def process_group() -> Iterator[tuple[int, int]]:
             dist.destroy_process_group()
 
 
-def agreed(condition: bool) -> bool:
+def any_process(condition: bool) -> bool:
     """Whether it holds in any of the processes; all must ask."""
     if not dist.is_initialized():
         return condition

@@ -139,7 +139,7 @@ def describe(
     parts = {
         "loss": system.loss,
         "optimizer": options["optimizer"],
-        "augment": getattr(batches, "augment", None),
+        "transform": getattr(batches, "transform", None),
     }
     description = options | {name: _name(part) for name, part in parts.items()}
     description["model"] = _name(system.model)

@@ -290,7 +290,7 @@ def references_are_linked(lesson: Lesson) -> Iterator[str]:
         yield "no DOI and no arXiv link among the references"
 
 
-def neighbours_are_linked(lesson: Lesson) -> Iterator[str]:
+def neighbors_are_linked(lesson: Lesson) -> Iterator[str]:
     """The last line leads to the notebook before and the one after."""
     names = sorted(p.stem for p in lesson.folder.glob("[0-9][0-9]_*.ipynb"))
     place = names.index(lesson.name)
@@ -320,5 +320,5 @@ RULES = [
     imports_are_declared,
     links_hold,
     references_are_linked,
-    neighbours_are_linked,
+    neighbors_are_linked,
 ]

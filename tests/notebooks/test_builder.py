@@ -94,7 +94,7 @@ def good_cells() -> list[NotebookNode]:
 
 
 def write_lesson(folder: Path, cells: list[NotebookNode]) -> Lesson:
-    """The notebook 00 with these cells, executed so to speak, its script, and a neighbour."""
+    """The notebook 00 with these cells, executed so to speak, its script, and a neighbor."""
     (folder / "scripts").mkdir(exist_ok=True)
     source = "\n\n".join(percent(cell) for cell in cells) + "\n"
     (folder / "scripts" / "00_start.py").write_text(source, encoding="utf-8")
@@ -174,7 +174,7 @@ FAULTS = [
     (rules.links_hold, "scripts", replaced("Its idea.", "[a folder](scripts)")),
     (rules.links_hold, "#nowhere", replaced("Its idea.", "[there](#nowhere)")),
     (rules.references_are_linked, "no DOI", replaced("https://doi.org/", "https://example.org/")),
-    (rules.neighbours_are_linked, "last line", replaced("Next: [01](01_next.ipynb)", "The end")),
+    (rules.neighbors_are_linked, "last line", replaced("Next: [01](01_next.ipynb)", "The end")),
     (rules.no_errors, "stderr", printed("a warning", "stderr")),
     (rules.no_machine_paths, "/ho" + "me/", printed("/ho" + "me/ada/data")),
     (rules.no_machine_paths, "C:", printed("C:\\Users\\ada")),

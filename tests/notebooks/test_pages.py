@@ -103,7 +103,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "solutions" / "00.py").write_text("def f(x):\n    return x < 1\n")
     (folder / "images").mkdir()
     (folder / "images" / "dot.png").write_bytes(b"\x89PNG")
-    readme = "# Read me\n\n[first](notebooks/00_first.ipynb) [licence](LICENSE) $x$"
+    readme = "# Read me\n\n[first](notebooks/00_first.ipynb) [license](LICENSE) $x$"
     (folder.parent / "README.md").write_text(readme)
     (folder.parent / "LICENSE").write_text("MIT")
     (root / "secret.txt").write_text("secret")

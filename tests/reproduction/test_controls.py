@@ -12,4 +12,4 @@ def test_mixing_can_be_undone():
     np.testing.assert_allclose(mix(mixed, weights, back=True), rows, atol=1e-9)
     assert np.abs(mixed - rows).min(axis=0).max() > 1  # columns that no row keeps
     one, other = mix(rows[:1], weights), mix(rows[:1] + 1e-3, weights)
-    assert np.abs(one - other).max() > 0.1  # and neighbours don't stay neighbours
+    assert np.abs(one - other).max() > 0.1  # and neighbors don't stay neighbors

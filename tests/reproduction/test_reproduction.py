@@ -19,6 +19,7 @@ from reproduction import (
     Interval,
     Results,
     Run,
+    __main__ as command_line,
     charts,
     claims,
     reproduce,
@@ -26,7 +27,6 @@ from reproduction import (
     tables,
     write_report,
 )
-from reproduction import __main__ as command_line
 from reproduction.claims import checked_values
 from reproduction.experiments import EXPERIMENTS
 

@@ -22,7 +22,7 @@ WRONG = {
         "logarithms divided": lambda p, q: p / (p + q),
     },
     "coverage": {
-        "itself as a neighbour": lambda r, m, k: _coverage(r, m, k, own=0).any(axis=1).mean(),
+        "itself as a neighbor": lambda r, m, k: _coverage(r, m, k, own=0).any(axis=1).mean(),
         "density": lambda r, m, k: _coverage(r, m, k).sum(axis=0).mean() / k,
         "share of the generated": lambda r, m, k: _coverage(r, m, k).any(axis=0).mean(),
         "all generated ones": lambda r, m, k: _coverage(r, m, k).all(axis=1).mean(),

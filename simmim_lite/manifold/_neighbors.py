@@ -12,11 +12,11 @@ from simmim_lite._arguments import as_samples, check_integer
 _BLOCK = 1 << 25  # distances held at a time, 128 MB
 _DIM = 50
 _PCA_ROWS = 10_000  # that they are computed from
-_SCALE = 7  # the neighbour whose distance is the local unit of length (Zelnik-Manor & Perona)
+_SCALE = 7  # the neighbor whose distance is the local unit of length (Zelnik-Manor & Perona)
 
 
-def nearest_neighbours(x: Any, n_neighbors: int = 10) -> tuple[np.ndarray, np.ndarray]:
-    """Exact Euclidean neighbours among the rows of ``x``, none its own.
+def nearest_neighbors(x: Any, n_neighbors: int = 10) -> tuple[np.ndarray, np.ndarray]:
+    """Exact Euclidean neighbors among the rows of ``x``, none its own.
 
     Args:
         x: (N, d) real numbers, N > ``n_neighbors``.
@@ -27,7 +27,7 @@ def nearest_neighbours(x: Any, n_neighbors: int = 10) -> tuple[np.ndarray, np.nd
     """
     samples = as_samples("x", x)
     k = check_integer("n_neighbors", n_neighbors, minimum=1, maximum=len(samples) - 1)
-    # Centred first: the short formula below loses what is far smaller than the norms.
+    # Centered first: the short formula below loses what is far smaller than the norms.
     rows = torch.from_numpy(samples - samples.mean(axis=0)).float()
     height = max(1, _BLOCK // len(rows))
     half = rows.square().sum(dim=1) / 2
@@ -39,7 +39,7 @@ def nearest_neighbours(x: Any, n_neighbors: int = 10) -> tuple[np.ndarray, np.nd
         closeness[each, start + each] = -torch.inf
         found.append(closeness.topk(k).indices)
     index = torch.cat(found)
-    # Once more without cancellation, since neighbours may lie very near.
+    # Once more without cancellation, since neighbors may lie very near.
     chunks = zip(rows.split(4096), index.split(4096), strict=True)
     exact = [(part[:, None] - rows[near]).norm(dim=2) for part, near in chunks]
     distance, order = torch.cat(exact).sort(dim=1)
@@ -54,20 +54,20 @@ def principal_components(rows: np.ndarray, *, seed: int = 0) -> np.ndarray:
     return pca.transform(rows)
 
 
-def neighbour_graph(x: Any, n_neighbors: int = 10) -> sparse.csr_array:
-    """Symmetric weights (N, N) in [0, 1] between neighbours, see `weigh`.
+def neighbor_graph(x: Any, n_neighbors: int = 10) -> sparse.csr_array:
+    """Symmetric weights (N, N) in [0, 1] between neighbors, see `affinity_graph`.
 
-    Arguments as of `nearest_neighbours`.
+    Arguments as of `nearest_neighbors`.
     """
-    return weigh(*nearest_neighbours(x, n_neighbors))
+    return affinity_graph(*nearest_neighbors(x, n_neighbors))
 
 
-def weigh(distance: np.ndarray, index: np.ndarray) -> sparse.csr_array:
-    """The graph (N, N) of neighbours ``index`` (N, k) at ``distance`` (N, k); symmetric.
+def affinity_graph(distance: np.ndarray, index: np.ndarray) -> sparse.csr_array:
+    """The graph (N, N) of neighbors ``index`` (N, k) at ``distance`` (N, k); symmetric.
 
-    w_ij = exp(-d_ij^2 / (s_i s_j)), s_i the distance of i to its seventh neighbour (or to the last,
-    if there are fewer): what is near is told by the neighbourhood (Zelnik-Manor & Perona 2004). No
-    point is its own neighbour; of two weights the larger counts.
+    w_ij = exp(-d_ij^2 / (s_i s_j)), s_i the distance of i to its seventh neighbor (or to the last,
+    if there are fewer): what is near is told by the neighborhood (Zelnik-Manor & Perona 2004). No
+    point is its own neighbor; of two weights the larger counts.
     """
     N, k = distance.shape
     unit = distance[:, min(_SCALE, k) - 1].astype(np.float64)

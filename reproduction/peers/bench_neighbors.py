@@ -1,8 +1,8 @@
-"""Nearest-neighbour mutual information (KSG): ours against scikit-learn's, in one process.
+"""Nearest-neighbor mutual information (KSG): ours against scikit-learn's, in one process.
 
-Both use 3 neighbours on the same samples, taking turns at going first. Exits with 1 unless, at
+Both use 3 neighbors on the same samples, taking turns at going first. Exits with 1 unless, at
 N = 10,000 in one column each, the mean of our estimates is within 0.02 nats of every truth and our
-median time is no more than scikit-learn's. Run: python -m reproduction.peers.bench_neighbours
+median time is no more than scikit-learn's. Run: python -m reproduction.peers.bench_neighbors
 """
 
 import sys

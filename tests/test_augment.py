@@ -1,0 +1,134 @@
+"""Augmentation: each change by its definition, from its generator alone."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from simmim_lite import datasets
+from simmim_lite.augment import (
+    RandomWarp,
+    random_affine,
+    random_brightness_contrast,
+    random_crop,
+    random_flip,
+)
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def pictures(N=64, size=8):
+    return torch.randint(1, 256, (N, 3, size, size + 2), generator=generator(9), dtype=torch.uint8)
+
+
+def test_flips_half_of_the_images():
+    images = pictures(1000)
+    flipped = random_flip(images, generator())
+    changed = (flipped != images).flatten(1).any(dim=1)
+    assert 430 < changed.sum() < 570  # 4.4 standard deviations
+    assert torch.equal(flipped[changed], images[changed].flip(-1))
+
+
+def test_crops_are_moved_images():
+    images = pictures()
+    cropped = random_crop(images, generator(), padding=2)
+    assert cropped.dtype == torch.uint8
+    seen = set()
+    for image, crop in zip(images, cropped, strict=True):
+        moves = [
+            (dy, dx)
+            for dy in range(-2, 3)
+            for dx in range(-2, 3)
+            if torch.equal(crop, F.pad(image, (2,) * 4)[:, 2 + dy : 10 + dy, 2 + dx : 12 + dx])
+        ]
+        assert len(moves) == 1
+        seen.update(moves)
+    assert len(seen) > 15  # of 25
+    assert torch.equal(random_crop(images, generator(), padding=0), images)
+
+
+def centers(images):
+    """Centre of mass (N, 2), row and column, from the middle of the picture."""
+    mass = images[:, 0] / images.sum(dim=(1, 2, 3))[:, None, None]
+    rows, columns = (torch.arange(size) - (size - 1) / 2 for size in mass.shape[1:])
+    return torch.stack([mass.sum(2) @ rows, mass.sum(1) @ columns], dim=1)
+
+
+def dots(row, column, N=300):
+    """Squares of 3 x 3 pixels, so far from the middle of a picture that is no square."""
+    images = torch.zeros(N, 1, 41, 61)
+    images[:, :, 19 + row : 22 + row, 29 + column : 32 + column] = 1
+    return images
+
+
+def test_affine_of_nothing_is_nothing():
+    images = pictures()
+    same = random_affine(images, generator())
+    assert torch.allclose(same, images.float() / 255, atol=1e-5)
+
+
+@pytest.mark.parametrize(("row", "column"), [(0, 15), (15, 0)])
+def test_affine_turns_in_pixels(row, column):
+    turned = centers(random_affine(dots(row, column), generator(), degrees=30))
+    assert (turned.norm(dim=1) - 15).abs().max() < 0.3  # of a circle, not of an ellipse
+    angle = torch.atan2(*turned.T).rad2deg() - (90 if row else 0)
+    assert -30.5 < angle.min() < -27
+    assert 27 < angle.max() < 30.5
+
+
+def test_affine_resizes_and_shifts():
+    images = dots(0, 0)
+    larger = random_affine(images, generator(), scale=(1.0, 3.0)).sum(dim=(1, 2, 3))
+    assert 8.5 < larger.min() < 12  # 9 pixels
+    assert 70 < larger.max() < 85  # 81 pixels
+    moved = centers(random_affine(images, generator(), shift=0.25))
+    for axis, length in enumerate((41, 61)):
+        assert -0.25 * length - 0.3 < moved[:, axis].min() < -0.22 * length
+        assert 0.22 * length < moved[:, axis].max() < 0.25 * length + 0.3
+
+
+def test_brightness_and_contrast():
+    images = torch.full((500, 1, 2, 2), 0.5)
+    images[:, :, 0] = 0.6
+    same = random_brightness_contrast(images, generator(), brightness=0, contrast=0)
+    assert torch.allclose(same, images)
+    changed = random_brightness_contrast(images, generator(), brightness=0.1, contrast=0.5)
+    means = changed.mean(dim=(1, 2, 3))
+    assert 0.44 < means.min() < 0.46 < 0.64 < means.max() < 0.66
+    contrast = (changed[:, 0, 0] - changed[:, 0, 1]).mean(dim=1)
+    assert 0.05 <= contrast.min() < 0.06
+    assert 0.14 < contrast.max() <= 0.15001
+    assert random_brightness_contrast(pictures(), generator()).max() <= 1
+
+
+@pytest.mark.parametrize("augment", [random_flip, random_brightness_contrast])
+def test_augmentation_is_a_function_of_its_generator(augment):
+    assert torch.equal(augment(pictures(), generator(4)), augment(pictures(), generator(4)))
+    assert not torch.equal(augment(pictures(), generator(4)), augment(pictures(), generator(5)))
+
+
+def test_no_move_is_no_change():
+    images = torch.rand(3, 1, 28, 28, generator=torch.manual_seed(0))
+    same = RandomWarp()(images, torch.Generator().manual_seed(0), strength=0.0)
+    torch.testing.assert_close(same, images, atol=1e-5, rtol=0)
+
+
+def test_moves_are_small_different_and_repeatable():
+    images = torch.from_numpy(datasets.load_digits("test", full=False).images[::100, None] / 255)
+    images = images.float()
+    first, second = (RandomWarp()(images, torch.Generator().manual_seed(s)) for s in (0, 0))
+    assert torch.equal(first, second)
+    ink = first.sum(dim=(1, 2, 3)) / images.sum(dim=(1, 2, 3))
+    assert ((ink > 0.5) & (ink < 1.7)).all()  # areas change by at most e^0.4, and nothing is lost
+    assert (first - images).abs().mean() > 0.01
+
+
+def test_shift_moves_by_pixels():
+    images = torch.zeros(200, 1, 28, 28)
+    images[:, :, 14, 14] = 1
+    warp = RandomWarp(degrees=0, scale=0, stretch=0, shear=0, shift=0.1, elastic=0)
+    moved = warp(images, torch.Generator().manual_seed(0))
+    column = (moved.sum(dim=(1, 2)) * torch.arange(28.0)).sum(dim=1)
+    assert column.min() == pytest.approx(14 - 2.8, abs=0.15)
+    assert column.max() == pytest.approx(14 + 2.8, abs=0.15)

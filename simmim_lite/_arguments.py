@@ -1,6 +1,6 @@
 """Checks at the public door: each error names the argument, what was expected and what came."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sized
 from typing import Any
 
 import numpy as np
@@ -81,7 +81,7 @@ def as_probabilities(name: str, value: Any, *, tolerance: float = 1e-9) -> np.nd
     return table
 
 
-def check_same_length(**arrays: Sequence) -> None:
+def check_same_length(**arrays: Sized) -> None:
     """Arguments that describe the same samples have one length."""
     lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) > 1:

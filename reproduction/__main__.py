@@ -1,4 +1,4 @@
-"""``python -m reproduction``, which ``python -m simmim_lite reproduce`` calls in a clone."""
+"""Command line: ``python -m reproduction``, called by ``python -m simmim_lite reproduce``."""
 
 import argparse
 import sys
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reproduction.report import write_report
-from reproduction.runner import judged_again, reproduce
+from reproduction.runner import reproduce, with_current_claims
 from reproduction.tables import keep
 from simmim_lite.__main__ import one_line_errors
 
@@ -18,26 +18,34 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m simmim_lite reproduce",
         description="Measure every claim again, and write a report that reads offline.",
     )
-    parser.add_argument("--full", action="store_true", help="on the full data sets")
-    parser.add_argument("--only", nargs="+", default=(), metavar="NAME", help="experiments")
-    parser.add_argument("--seeds", type=int, metavar="N", help="at most so many of each")
-    parser.add_argument("--processes", type=int, metavar="N", help="default: one a CPU core")
-    parser.add_argument("--output", type=Path, default=Path("build/report"), metavar="DIR")
+    parser.add_argument("--full", action="store_true", help="use the full data sets")
     parser.add_argument(
-        "--measured", type=Path, metavar="FILE", help="results.json of a run, instead of a new one"
+        "--only", nargs="+", default=(), metavar="NAME", help="names of experiments; default: all"
     )
     parser.add_argument(
-        "--keep", action="store_true", help="put the results into this clone and its pages"
+        "--seeds", type=int, metavar="N", help="highest number of seeds of each experiment"
+    )
+    parser.add_argument(
+        "--processes", type=int, metavar="N", help="processes at a time; default: one for each core"
+    )
+    parser.add_argument(
+        "--output", type=Path, default=Path("build/report"), metavar="DIR", help="folder to write"
+    )
+    parser.add_argument(
+        "--measured", type=Path, metavar="FILE", help="report this results.json; measure nothing"
+    )
+    parser.add_argument(
+        "--keep", action="store_true", help="store the results in this clone, update its tables"
     )
     return parser
 
 
 @one_line_errors
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, report, and return whether any claim failed."""
+    """Measure, write the report, and return 1 if any claim failed, else 0."""
     options = _parser().parse_args(arguments)
     if options.measured:
-        results = judged_again(options.measured)
+        results = with_current_claims(options.measured)
     else:
         results = reproduce(
             options.output,
@@ -51,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.keep:
         keep(results, CLONE)
     for outcome in results.failed:
-        print(f"{outcome.verdict}: {outcome.experiment}, {outcome.claim.name}")
+        print(f"{outcome.verdict}: {outcome.experiment}: {outcome.claim.id}")
     print(f"{len(results.outcomes)} claims, {len(results.failed)} of them do not hold")
     print(f"report: {report}")
     return len(results.failed) > 0

@@ -1,4 +1,4 @@
-"""Claims as pictures: one in each row of a table, and figures of what can be compared."""
+"""Pictures of claims: one in each row of a table, and figures that compare claims."""
 
 import io
 import math
@@ -13,18 +13,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reproduction.claims import Outcome, Results
-from reproduction.tables import held_to, measured
+from reproduction.tables import bounds_text, measured
 from simmim_lite import figures
 
-_WIDTH, _HEIGHT, _MARGIN = 170, 26, 9  # pixels of a row's picture
-_WIDE = 30  # with more than this between its smallest and largest number, the axis is logarithmic
+_WIDTH, _HEIGHT, _MARGIN = 170, 26, 9  # pixels of the picture in a row
+_WIDE = 30  # above this ratio of the largest to the smallest number, the axis is logarithmic
 
 
 def row_picture(outcome: Outcome) -> str:
-    """SVG for a row of a table, on a scale of its own: seeds, interval, mean, bounds and truth.
+    """Return SVG for a row of a table, on its own scale: seeds, interval, mean, bounds, true value.
 
-    Where the claim holds is shaded. Colors are those of the page. Empty if there is one number
-    only, to be compared with nothing.
+    The claim holds in the shaded part. Colors are those of the page. The text is empty if there is
+    only one number, because there is nothing to compare it with.
     """
     low, high = outcome.bounds
     values, target = outcome.values, outcome.claim.target
@@ -50,16 +50,16 @@ def row_picture(outcome: Outcome) -> str:
     parts += [f'<circle class="seed" cx="{x(value):.1f}" cy="{y}" r="3.4"/>' for value in values]
     if len(values) > 1:
         parts.append(_line("mean", x(outcome.mean), y - 6, x(outcome.mean), y + 6))
-    said = escape(f"{measured(outcome)}; held to {held_to(outcome.claim) or 'nothing'}")
+    title = escape(f"{measured(outcome)}; bound: {bounds_text(outcome.claim) or 'none'}")
     size = f'width="{_WIDTH}" height="{_HEIGHT}" viewBox="0 0 {_WIDTH} {_HEIGHT}"'
     kind = f"picture {outcome.verdict}"
-    return f'<svg class="{kind}" role="img" {size}><title>{said}</title>{"".join(parts)}</svg>'
+    return f'<svg class="{kind}" role="img" {size}><title>{title}</title>{"".join(parts)}</svg>'
 
 
 def _scale(marks: Sequence[float], interval: Sequence[float]) -> Callable[[float], float]:
-    """From numbers to pixels: linear, or logarithmic where they differ widely.
+    """Function from numbers to pixels: linear, or logarithmic if the numbers differ widely.
 
-    An interval that goes below zero ends, on a logarithmic scale, at the left edge.
+    On a logarithmic scale, an interval that goes below zero ends at the left edge.
     """
     wide = min(marks) > 0 and max(marks) / min(marks) > _WIDE
     marks = [*marks, *(end for end in interval if end > 0 or not wide)]
@@ -85,7 +85,7 @@ def _rectangle(kind: str, x: float, y: float, width: float, height: float) -> st
 
 
 def information_figure(results: Results) -> str | None:
-    """SVG: information measured less its truth, in nats; None if no claim has a true value."""
+    """Return SVG: measured minus true information in nats; None if no claim has a true value."""
     chosen = [
         outcome
         for outcome in results.outcomes
@@ -105,13 +105,13 @@ def information_figure(results: Results) -> str | None:
         ax.axvline(0, **figures.TRUTH)
         names = [f"{outcome.claim.name} ({outcome.claim.target:.3f})" for outcome in chosen]
         _label(ax, names)
-        ax.set_xlabel("measured less true, nats (the truth is in brackets)")
+        ax.set_xlabel("measured minus true, nats (the true value is in brackets)")
 
     return _svg(draw, len(chosen))
 
 
 def cost_figure(results: Results) -> str:
-    """SVG: CPU seconds of each experiment, a bar of as many parts as it has seeds."""
+    """Return SVG: CPU seconds of each experiment, a bar with one part for each seed."""
     names = [name for name in results.claims if results.runs_of(name)]
 
     def draw(ax: Axes) -> None:
@@ -133,7 +133,7 @@ def _label(ax: Axes, names: Sequence[str]) -> None:
 
 
 def _svg(draw: Callable[[Axes], None], rows: int) -> str:
-    """A drawing that is the same, byte by byte, whenever it is made; letters are outlines."""
+    """SVG text with the same bytes in every run; letters are outlines."""
     with rc_context(), sns.axes_style("whitegrid"):
         figures.set_style()
         plt.rcParams.update({"svg.fonttype": "path", "svg.hashsalt": "simmim-lite"})

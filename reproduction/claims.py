@@ -1,4 +1,4 @@
-"""Claims, the experiments that measure them, and what was measured, as JSON."""
+"""Claims, experiments that measure them, and measured results, stored as JSON."""
 
 import json
 import math
@@ -8,28 +8,31 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import stdtrit
 
-from simmim_lite.evaluation import Interval
+from simmim_lite.evaluation import Interval, seed_interval
 from simmim_lite.storage import write_atomically
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One number that is stated, and what it is held to.
+    """A stated number, its reference value, and the bounds that the number must keep.
 
     Attributes:
-        name: short and unique, "MNIST sorted without labels, held out".
-        truth: what stands beside it, in words with its number, "IMSAT, published: 98.4 %".
-        source: where that is from: a paper, a formula, "the same run".
-        unit: "%" or "points" (both measured as a share, 0..1), "nats", "s", or "" for a plain
-            number.
-        at_least, at_most: the claim holds if the mean over seeds lies within them.
-        worst_at_least, worst_at_most: and every single seed within these.
-        notebook: number of the notebook that teaches it, "07".
-        target: the truth as a number, where it is one that ours should equal: the figures show it.
+        id: short name, unique within its experiment: lower-case words joined by "-",
+            "image-probe". Stored results, tables and measuring functions refer to it.
+        name: what the number is, in plain English, "linear probe accuracy, images". Only shown.
+        truth: reference value in words and numbers, "published: 98.4 % (IMSAT)".
+        source: where the reference value comes from: a paper, a formula, "the same run".
+        unit: "%" or "points" (both measured as a fraction, 0..1), "nats", "s", another short
+            unit, or "" for a plain number.
+        at_least, at_most: bounds of the mean over seeds.
+        worst_at_least, worst_at_most: bounds of every single seed.
+        notebook: number of the notebook that teaches the subject, "07".
+        target: the reference value as a number, if the measured value should equal it; figures
+            show it.
     """
 
+    id: str
     name: str
     truth: str
     source: str
@@ -43,12 +46,12 @@ class Claim:
 
 
 class Setting(NamedTuple):
-    """How an experiment is run.
+    """How one run of an experiment is done.
 
     Attributes:
         seed: 0, 1, ...
-        full: the full data sets, else the embedded ones.
-        folder: where one experiment leaves trained models for another of the same run.
+        full: use the full data sets instead of the embedded ones.
+        folder: where an experiment leaves trained models for other experiments of the same run.
     """
 
     seed: int
@@ -58,15 +61,16 @@ class Setting(NamedTuple):
 
 @dataclass(frozen=True)
 class Experiment:
-    """Claims that one run measures, for each seed in a process of its own with one thread.
+    """Claims that are measured together: one process with one thread for each seed.
 
     Attributes:
         name: "manifold"; on the command line, ``reproduce --only manifold``.
-        claims: what it measures.
-        measure: for a `Setting`, the measured value (or `Interval`) of each claim by its name.
-        seeds: how many.
-        full: claims of the full data sets, of the embedded ones, or None, of both.
-        needs: names of experiments whose models (same seed) it loads.
+        claims: the claims that the experiment measures.
+        measure: function from a `Setting` to a dict: id of each claim, and its measured value (a
+            number or an `Interval`).
+        seeds: number of seeds.
+        full: True for the full data sets only, False for the embedded ones only, None for both.
+        needs: names of experiments whose models (of the same seed) this one loads.
     """
 
     name: str
@@ -77,8 +81,8 @@ class Experiment:
     needs: tuple[str, ...] = ()
 
 
-_FORMAT = 1
-_DIGITS = 6  # that are kept of a measured value: more than any of them is worth
+_FORMAT = 2
+_DIGITS = 6  # significant digits of a stored value: more than any measurement has
 
 
 @dataclass(frozen=True)
@@ -86,9 +90,9 @@ class Run:
     """One experiment with one seed.
 
     Attributes:
-        values: of each claim by its name: (value,) or (value, low, high); empty after an error.
-        error: why nothing was measured, in a line; empty if all was.
-        provenance: what it was measured with, as `_provenance.provenance` gives it.
+        values: by id of the claim: (value,) or (value, low, high); empty after an error.
+        error: the error in one line; empty if the run succeeded.
+        provenance: code, data, versions and machine, as `provenance.provenance` returns them.
     """
 
     experiment: str
@@ -104,7 +108,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A claim, with the runs that measured it."""
+    """A claim and the runs that measured it."""
 
     experiment: str
     claim: Claim
@@ -112,8 +116,8 @@ class Outcome:
 
     @property
     def values(self) -> list[float]:
-        """One a seed, but for seeds that ended in an error."""
-        return [run.values[self.claim.name][0] for run in self.runs if not run.error]
+        """One value for each seed, without the seeds that ended in an error."""
+        return [run.values[self.claim.id][0] for run in self.runs if not run.error]
 
     @property
     def mean(self) -> float:
@@ -121,26 +125,25 @@ class Outcome:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """95 %: of Student's t over the seeds, or the one that a single run measured itself.
+        """95 % interval: Student's t over the seeds, or the interval that a single run measured.
 
-        That of shares, which lie in 0..1, stays there.
+        The interval of a fraction is clipped to 0..1.
         """
         values = self.values
         if not all(map(math.isfinite, values)):
             return None
         if len(values) > 1:
-            half = stdtrit(len(values) - 1, 0.975) * np.std(values, ddof=1) / math.sqrt(len(values))
-            ends = self.mean - float(half), self.mean + float(half)
-            shares = self.claim.unit == "%" and 0 <= min(values) <= max(values) <= 1
-            return tuple(np.clip(ends, 0, 1).tolist()) if shares else ends
-        own = [run.values[self.claim.name] for run in self.runs if not run.error]
+            _, low, high = seed_interval(values)
+            is_fraction = self.claim.unit == "%" and 0 <= min(values) <= max(values) <= 1
+            return (max(low, 0.0), min(high, 1.0)) if is_fraction else (low, high)
+        own = [run.values[self.claim.id] for run in self.runs if not run.error]
         return own[0][1:] if own and len(own[0]) == 3 else None
 
     @property
     def worst(self) -> float:
-        """The seed with the least room to its bounds; nan without bounds or values."""
+        """Value of the seed that is closest to its bounds; nan without bounds or values."""
         bounded = [(self._room(value), value) for value in self.values]
-        return min(bounded)[1] if bounded and self.is_held else math.nan
+        return min(bounded)[1] if bounded and self.has_bounds else math.nan
 
     def _room(self, value: float) -> float:
         claim = self.claim
@@ -150,26 +153,26 @@ class Outcome:
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """Of the mean, or where it has none, of every seed; infinite if there is none at all."""
+        """Bounds of the mean, or else of every seed; infinite where there is none."""
         c = self.claim
         low = c.worst_at_least if c.at_least is None else c.at_least
         high = c.worst_at_most if c.at_most is None else c.at_most
         return -math.inf if low is None else low, math.inf if high is None else high
 
     @property
-    def is_held(self) -> bool:
-        """Whether there is a bound at all; a number without one is only reported."""
+    def has_bounds(self) -> bool:
+        """Whether there is any bound; a number without bounds is only reported."""
         return any(map(math.isfinite, self.bounds))
 
     @property
     def verdict(self) -> str:
-        """ "pass", "fail", "error" (a seed did not come to its end) or "reported" (no bound)."""
+        """Return "pass", "fail", "error" (a seed did not finish) or "reported" (no bound)."""
         claim = self.claim
         if not self.runs or any(run.error for run in self.runs):
             return "error"
         if not all(map(math.isfinite, self.values)):
             return "fail"
-        if not self.is_held:
+        if not self.has_bounds:
             return "reported"
         good = _within(self.mean, claim.at_least, claim.at_most)
         good &= all(
@@ -185,16 +188,21 @@ def _within(value: float, low: float | None, high: float | None) -> bool:
 class Results:
     """Outcomes of some experiments, in order, and the runs behind them.
 
-    Raises ValueError if a run measured other claims than those of its experiment.
+    Args:
+        claims: by name of the experiment.
+        runs: in any order.
+
+    Raises:
+        ValueError: a run has other ids than the claims of its experiment.
     """
 
     def __init__(self, claims: dict[str, tuple[Claim, ...]], runs: Iterable[Run]):
         self.runs = sorted(runs, key=lambda run: (list(claims).index(run.experiment), run.seed))
         self.claims = claims
         for run in self.runs:
-            wanted = {claim.name for claim in claims[run.experiment]}
-            if not run.error and set(run.values) != wanted:
-                different = ", ".join(sorted(set(run.values) ^ wanted))
+            expected = {claim.id for claim in claims[run.experiment]}
+            if not run.error and set(run.values) != expected:
+                different = ", ".join(sorted(set(run.values) ^ expected))
                 raise ValueError(f"{run.experiment}: measured other claims: {different}")
 
     @classmethod
@@ -214,7 +222,7 @@ class Results:
 
     @property
     def full(self) -> bool:
-        """Whether they are of the full data sets."""
+        """Whether the results are of the full data sets."""
         return any(run.provenance["full"] for run in self.runs)
 
     @property
@@ -222,19 +230,22 @@ class Results:
         return [outcome for outcome in self.outcomes if outcome.verdict in ("fail", "error")]
 
     def updated(self, newer: "Results") -> "Results":
-        """These, with the experiments of ``newer`` in place of the old or after them."""
+        """Return these results with the experiments of ``newer`` replaced or appended."""
         kept = [run for run in self.runs if run.experiment not in newer.claims]
         return Results(self.claims | newer.claims, [*kept, *newer.runs])
 
     def save(self, path: Path) -> None:
-        """As JSON, a line each claim and run; with verdicts, for readers without this package."""
+        """Write JSON, one line for each claim and run; verdicts included, for other readers."""
         provenances: list[dict] = []
         for run in self.runs:
             if run.provenance not in provenances:
                 provenances.append(run.provenance)
         parts = {
             "claims": [_described(outcome) for outcome in self.outcomes],
-            "runs": [run_to_dict(run) | _index(run, provenances) for run in self.runs],
+            "runs": [
+                run_to_dict(run) | {"provenance": provenances.index(run.provenance)}
+                for run in self.runs
+            ],
             "provenances": provenances,
         }
         lists = [f'"{name}": [\n{_lines(items)}\n]' for name, items in parts.items()]
@@ -244,10 +255,16 @@ class Results:
 
     @classmethod
     def load(cls, path: Path) -> "Results":
-        """What `save` wrote. ValueError if it is of another format."""
+        """Read a file that `save` wrote.
+
+        Raises:
+            ValueError: the file has another format.
+        """
         content = json.loads(path.read_text(encoding="utf-8"))
         if content.get("format") != _FORMAT:
-            raise ValueError(f"{path}: expected results of format {_FORMAT}")
+            raise ValueError(
+                f"{path}: expected results of format {_FORMAT}, got {content.get('format')}"
+            )
         claims: dict[str, tuple[Claim, ...]] = {}
         for described in content["claims"]:
             fields = Claim.__dataclass_fields__
@@ -255,26 +272,21 @@ class Results:
             name = described["experiment"]
             claims[name] = (*claims.get(name, ()), Claim(**known))
         provenances = content["provenances"]
-        return cls(
-            claims,
-            [
-                run_from_dict(r | {"provenance": provenances[r["provenance"]]})
-                for r in content["runs"]
-            ],
-        )
+        runs = (run | {"provenance": provenances[run["provenance"]]} for run in content["runs"])
+        return cls(claims, map(run_from_dict, runs))
 
 
 def run_to_dict(run: Run) -> dict:
-    """Plain JSON: nan and infinity are null."""
-    values = {name: list(map(_plain, each)) for name, each in run.values.items()}
+    """Return plain JSON; nan and infinity become null."""
+    values = {claim: list(map(_plain, each)) for claim, each in run.values.items()}
     seconds = {name: round(getattr(run, name), 2) for name in ("cpu_seconds", "wall_seconds")}
     return asdict(run) | {"values": values} | seconds
 
 
 def run_from_dict(plain: dict) -> Run:
     values = {
-        name: tuple(math.nan if value is None else value for value in each)
-        for name, each in plain["values"].items()
+        claim: tuple(math.nan if value is None else value for value in each)
+        for claim, each in plain["values"].items()
     }
     return Run(**plain | {"values": values})
 
@@ -282,28 +294,28 @@ def run_from_dict(plain: dict) -> Run:
 def checked_values(
     experiment: Experiment, measured: dict[str, float | Interval]
 ) -> dict[str, tuple[float, ...]]:
-    """What an experiment returned. ValueError unless it is a number for each of its claims."""
-    wanted = [claim.name for claim in experiment.claims]
-    if set(measured) != set(wanted):
-        different = ", ".join(sorted(set(measured) ^ set(wanted)))
-        raise ValueError(f"{experiment.name}: measured and claimed differ: {different}")
+    """Return the measured values as tuples, in the order of the claims.
+
+    Raises:
+        ValueError: the ids that were measured are not those of the claims.
+    """
+    ids = [claim.id for claim in experiment.claims]
+    if set(measured) != set(ids):
+        different = ", ".join(sorted(set(measured) ^ set(ids)))
+        raise ValueError(f"{experiment.name}: measured and claimed ids differ: {different}")
     return {
-        name: tuple(map(float, value if isinstance(value := measured[name], tuple) else (value,)))
-        for name in wanted
+        claim: tuple(map(float, value if isinstance(value := measured[claim], tuple) else (value,)))
+        for claim in ids
     }
 
 
 def _lines(items: list[dict]) -> str:
-    """JSON with a line for each item, so that two versions of a file can be compared."""
+    """JSON with one line for each item, so that two versions of a file can be compared."""
     return ",\n".join(json.dumps(item, ensure_ascii=False, allow_nan=False) for item in items)
 
 
 def _plain(value: float) -> float | None:
     return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None
-
-
-def _index(run: Run, provenances: list[dict]) -> dict[str, int]:
-    return {"provenance": provenances.index(run.provenance)}
 
 
 def _described(outcome: Outcome) -> dict:

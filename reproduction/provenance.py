@@ -1,4 +1,4 @@
-"""What a result was measured with: code, data, versions, machine."""
+"""Provenance of a result: code, data, versions and machine; and the cost of a process."""
 
 import hashlib
 import os
@@ -7,8 +7,6 @@ import subprocess
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-
-import psutil
 
 from simmim_lite import datasets, environment
 
@@ -19,12 +17,15 @@ _PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "torchmet
 
 @cache
 def provenance(full: bool) -> dict:
-    """What stands beside every result; the same in two runs if nothing changed that matters.
+    """Return the provenance that is stored with every run.
+
+    Two runs have the same provenance if nothing has changed that could change a result.
 
     Returns:
-        "code": SHA-256 of all modules of the package; "commit" and "changed" (since the commit),
-        of a clone; "full": whether the full sets are read; "data": SHA-256 of the embedded files,
-        and of the full sets that are here; "versions" of Python and packages; "machine".
+        A dict: "code", SHA-256 of all modules of the package and of this folder; "commit" and
+        "changed" (uncommitted changes) of the clone; "full", whether the full data sets are read;
+        "data", SHA-256 of the embedded files, and of the full data sets that are present;
+        "versions" of Python and packages; "machine".
     """
     return {
         "code": _digest([p for room in _CODE for p in sorted(Path(_CLONE, room).rglob("*.py"))]),
@@ -35,7 +36,7 @@ def provenance(full: bool) -> dict:
         "machine": {
             "processor": _processor(),
             "cores": environment.cores(),
-            "memory": psutil.virtual_memory().total,
+            "memory": environment.memory()[0],
             "accelerator": environment.accelerator(),
             "system": f"{platform.system()} {platform.machine()}",
         },
@@ -43,32 +44,35 @@ def provenance(full: bool) -> dict:
 
 
 def peak_memory() -> int:
-    """Most bytes of RAM that this process has held so far; 0 if the system does not tell."""
+    """Return the highest RAM of this process so far, in bytes; 0 if the system does not report it.
+
+    Linux: read from /proc, because `resource` would count the memory of the parent at the fork.
+    """
     status = Path("/proc/self/status")
-    if status.is_file():  # not getrusage, which counts what the parent held when it forked
+    if status.is_file():
         lines = status.read_text(encoding="utf-8").splitlines()
         return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
     if os.name == "nt":
-        return psutil.Process().memory_info().peak_wset
-    import resource  # which Windows lacks
+        return 0
+    import resource  # does not exist on Windows
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
 
 
 def cpu_seconds() -> float:
-    """Of this process and its finished children (on Windows, its own alone)."""
+    """Return the CPU time of this process and its finished children (on Windows, without them)."""
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system
 
 
 def _data(full: bool) -> dict[str, list[Path]]:
-    """The files of each data set that is here."""
+    """The files of each data set; an absent data set has none."""
     names = ("digits", "speech", *(("mnist", "fsdd", "cifar10") if full else ()))
     return {name: datasets.files(name) for name in names}
 
 
 def _digest(paths: list[Path]) -> str:
-    """SHA-256 over names and bytes; of the recordings it is that of `data/README.md`."""
+    """SHA-256 of names and contents; for the recordings, the checksum in `data/README.md`."""
     total = hashlib.sha256()
     for path in paths:
         total.update(path.name.encode() + path.read_bytes())
@@ -76,7 +80,7 @@ def _digest(paths: list[Path]) -> str:
 
 
 def _commit() -> dict[str, str | bool]:
-    """Of the clone; "" and False where there is no git."""
+    """Commit of the clone; "" and False without git."""
     git = ["git", "-C", str(_CLONE)]
     try:
         commit, changes = (

@@ -1,4 +1,4 @@
-"""The results as one page that holds all it shows, and loads nothing."""
+"""The results as one HTML page that contains everything it shows and loads no other file."""
 
 import base64
 import re
@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 
 from reproduction.claims import Outcome, Results
-from reproduction.tables import held_to, measured, number
+from reproduction.tables import bounds_text, measured, number
 from simmim_lite.storage import write_atomically
 
 _PAGES_STYLE = Path(__file__).resolve().parents[1] / "notebooks" / "tools" / "pages.css"
@@ -44,20 +44,20 @@ figure { margin: 1em 0; }
 figure img { background: #fff; border-radius: 6px; padding: 6px; }
 figcaption { color: var(--quiet); font-size: 0.92em; }
 """
-_LEGEND = """A claim <b>holds</b> if the mean over its seeds is within its bounds, and, where it
-says “each seed”, every single one is. The interval is of 95 %: Student’s t over the seeds, or, of a
-single run, the one over its items. <b>Worst</b> is the seed with the least room to its bound. In
-the small pictures, each with a scale of its own, a dot is a seed, the thick line the interval, the
-shaded part where the claim holds, and a diamond the truth that ours should equal."""
+_LEGEND = """A claim <b>holds</b> if the mean over its seeds is within its bounds and, where the
+bound says “each seed”, every seed is. The interval is a 95 % interval: Student’s t over the seeds
+or, for a single run, over its test items. The <b>worst seed</b> is the seed that is closest to its
+bound. Each small picture has its own scale: a dot is a seed, the thick line is the interval, the
+claim holds in the shaded part, and a diamond is the true value."""
 
 
 def write_report(results: Results, path: Path) -> None:
-    """One HTML file: every claim beside its truth and its bound, figures, cost, environment."""
+    """Write one HTML file: all claims with reference and bounds, figures, cost, environment."""
     systems = [_system(name, results) for name in results.claims]
     closing = [_information(results), _cost(results), _environments(results)]
     body = "\n".join([_summary(results), *systems, *closing])
     style = _PAGES_STYLE.read_text(encoding="utf-8")
-    style = re.sub(r"@font-face \{[^}]*\}", "", style)  # a file that this page has not beside it
+    style = re.sub(r"@font-face \{[^}]*\}", "", style)  # fonts are separate files
     page = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -71,23 +71,23 @@ def write_report(results: Results, path: Path) -> None:
 def _summary(results: Results) -> str:
     outcomes = results.outcomes
     counts = {verdict: sum(o.verdict == verdict for o in outcomes) for verdict in _VERDICTS}
-    said = [_counted(counts[v], v) for v in _VERDICTS if counts[v] or v == "fail"]
+    numbers = [_counted(counts[v], v) for v in _VERDICTS if counts[v] or v == "fail"]
     data = "full data sets" if results.full else "embedded data"
     seconds = sum(run.cpu_seconds for run in results.runs)
     times = [(datetime.fromisoformat(run.date), run.wall_seconds) for run in results.runs]
     start = min(date - timedelta(seconds=wall) for date, wall in times)
     minutes = (max(date for date, _ in times) - start).total_seconds() / 60
-    cost = f"took {seconds / 60:.1f} CPU minutes, {minutes:.1f} minutes from the first to the last"
+    cost = f"took {seconds / 60:.1f} CPU minutes, {minutes:.1f} minutes from start to end"
     parts = [
         "<h1>Claims, measured</h1>",
-        f"<p><b>{len(outcomes)} claims on the {data}: {escape(', '.join(said))}.</b> "
+        f"<p><b>{len(outcomes)} claims on the {data}: {escape(', '.join(numbers))}.</b> "
         f"{len(results.runs)} runs of {len(results.claims)} experiments {cost}. "
         f"Commit {escape(_commits(results))}. "
-        "Made by <code>python -m simmim_lite reproduce</code>.</p>",
+        "Written by <code>python -m simmim_lite reproduce</code>.</p>",
     ]
     if results.failed:
         lines = "".join(f"<li>{_failure(outcome)}</li>" for outcome in results.failed)
-        parts.append(f'<div class="failure"><p>What does not hold:</p><ul>{lines}</ul></div>')
+        parts.append(f'<div class="failure"><p>Claims that do not hold:</p><ul>{lines}</ul></div>')
     return "\n".join([*parts, f'<p class="quiet">{_LEGEND}</p>'])
 
 
@@ -99,8 +99,8 @@ def _counted(number: int, verdict: str) -> str:
 
 def _failure(outcome: Outcome) -> str:
     errors = [f"seed {run.seed}: {run.error}" for run in outcome.runs if run.error]
-    what = "; ".join(errors) or f"{measured(outcome)}, held to {held_to(outcome.claim)}"
-    return escape(f"{outcome.experiment}: {outcome.claim.name}: {what}")
+    reason = "; ".join(errors) or f"{measured(outcome)}, bound {bounds_text(outcome.claim)}"
+    return escape(f"{outcome.experiment}: {outcome.claim.name}: {reason}")
 
 
 def _system(name: str, results: Results) -> str:
@@ -110,7 +110,7 @@ def _system(name: str, results: Results) -> str:
     seconds = [run.cpu_seconds for run in runs]
     cost = f"{seeds}, {_spread(seconds)} CPU seconds each" if runs else "not run"
     table = _table(
-        ("claim", "truth beside it", "ours: mean<br>[95 %]", "", "worst", "held to", "", ""),
+        ("claim", "reference", "measured: mean<br>[95 %]", "", "worst seed", "bound", "", ""),
         map(_row, outcomes),
         ("", "", "number", "", "number", "", "", ""),
         kind="claims",
@@ -119,26 +119,26 @@ def _system(name: str, results: Results) -> str:
 
 
 def _row(outcome: Outcome) -> tuple[str, ...]:
-    from reproduction.charts import row_picture  # no run should load matplotlib
+    from reproduction.charts import row_picture  # here, so that no run loads matplotlib
 
     claim = outcome.claim
     verdict = f'<span class="verdict {outcome.verdict}">{_VERDICTS[outcome.verdict]}</span>'
     source = f'<br><span class="quiet">{_linked(claim.source)}</span>' if claim.source else ""
     worst = number(outcome.worst, claim.unit) if len(outcome.values) > 1 else ""
     return (
-        escape(claim.name),
+        f'{escape(claim.name)}<br><span class="quiet">{claim.id}</span>',
         escape(claim.truth) + source,
         escape(measured(outcome)).replace(" [", "<br>["),
         row_picture(outcome),
         escape(worst),
-        _unbroken(held_to(claim)),
+        _unbroken(bounds_text(claim)),
         verdict,
         f'<span class="quiet">{escape(claim.notebook)}</span>',
     )
 
 
 def _unbroken(bounds: str) -> str:
-    """A line for each bound, whose number stays beside its sign and unit."""
+    """One line for each bound, without a line break between number, sign and unit."""
     lines = escape(bounds).replace(" ", "&nbsp;").split(",&nbsp;")
     return "<br>".join(lines).replace("each&nbsp;seed&nbsp;", "each seed ")
 
@@ -149,8 +149,8 @@ def _information(results: Results) -> str:
     svg = information_figure(results)
     if svg is None:
         return ""
-    caption = "Information measured, less its true value: seeds as dots, 95 % intervals as lines."
-    return f"<h2>Information beside its truth</h2>{_figure(svg, caption)}"
+    caption = "Measured minus true information: seeds as dots, 95 % intervals as lines."
+    return f"<h2>Measured and true information</h2>{_figure(svg, caption)}"
 
 
 def _figure(svg: str, caption: str) -> str:
@@ -172,19 +172,19 @@ def _cost(results: Results) -> str:
             rows.append((escape(_title(name)), str(len(runs)), _spread(cpu), *totals))
     total = [sum(getattr(r, n) for r in results.runs) for n in ("cpu_seconds", "wall_seconds")]
     rows.append(("<b>all</b>", str(len(results.runs)), "", *(f"{each:.0f}" for each in total), ""))
-    columns = ("experiment", "seeds", "CPU s a seed", "CPU s", "wall s", "peak MB")
+    columns = ("experiment", "seeds", "CPU s per seed", "CPU s", "wall s", "peak MB")
     table = _table(columns, rows, ("", *["number"] * 5))
-    caption = "CPU seconds of each experiment; a bar has as many parts as there are seeds."
-    return f"<h2>What it cost</h2>{table}{_figure(cost_figure(results), caption)}"
+    caption = "CPU seconds of each experiment; each part of a bar is one seed."
+    return f"<h2>Cost</h2>{table}{_figure(cost_figure(results), caption)}"
 
 
 def _environments(results: Results) -> str:
-    """Each machine and state of the code that measured something, once."""
+    """One table for each combination of machine and state of the code."""
     seen: list[dict] = []
     for run in results.runs:
         if run.provenance not in seen:
             seen.append(run.provenance)
-    parts = ["<h2>What it was measured with</h2>"]
+    parts = ["<h2>Environment</h2>"]
     for each in seen:
         machine = each["machine"]
         runs = [run for run in results.runs if run.provenance == each]
@@ -194,7 +194,7 @@ def _environments(results: Results) -> str:
             ("commit", _commit(each)),
             ("code", f"SHA-256 {each['code']}"),
             ("machine", f"{machine['processor']}, {machine['cores']} cores"),
-            ("memory", f"{machine['memory'] / 2**30:.1f} GB"),
+            ("memory", f"{(machine['memory'] or 0) / 2**30:.1f} GB"),
             ("accelerator", machine["accelerator"]),
             ("system", machine["system"]),
             ("versions", ", ".join(f"{n} {v}" for n, v in each["versions"].items())),
@@ -211,7 +211,7 @@ def _table(
     *,
     kind: str = "",
 ) -> str:
-    """An HTML table; cells are HTML, each column has a class."""
+    """An HTML table; cells are HTML, and each column has a class."""
 
     def line(cells: Sequence[str], tag: str) -> str:
         made = (
@@ -227,7 +227,7 @@ def _table(
 
 
 def _linked(text: str) -> str:
-    """Escaped, with addresses and arXiv numbers as links."""
+    """Escaped text with web addresses and arXiv numbers as links."""
     text = escape(text)
     text = re.sub(r"https?://[^\s,;)]+", lambda m: f'<a href="{m[0]}">{m[0]}</a>', text)
     return re.sub(

@@ -1,10 +1,12 @@
-"""Runs experiments in processes, some at a time; what is finished is never measured twice."""
+"""Run experiments in separate processes, several at a time; a finished run is never repeated."""
 
 import hashlib
 import json
 import os
 import subprocess
 import sys
+import time
+import traceback
 from collections.abc import Callable, Collection
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -12,13 +14,24 @@ from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 
-from reproduction.claims import Experiment, Results, Run, run_from_dict
-from reproduction.provenance import provenance
+import torch
+
+from reproduction.claims import (
+    Experiment,
+    Results,
+    Run,
+    Setting,
+    checked_values,
+    run_from_dict,
+    run_to_dict,
+)
+from reproduction.provenance import cpu_seconds, peak_memory, provenance
 from simmim_lite import environment
-from simmim_lite._arguments import check_integer
+from simmim_lite.storage import write_atomically
 
 REGISTRY = "reproduction.experiments"
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_WORKER = "from reproduction.runner import work; work()"
 
 
 @dataclass(frozen=True)
@@ -48,32 +61,36 @@ def reproduce(
 ) -> Results:
     """Measure the claims, each experiment and seed in a process of its own with one thread.
 
-    A run that ended well is kept in ``output``, in a folder named after code, data, versions and
-    machine: the same command goes on where it was killed, and any change measures all anew.
+    Finished runs are kept in ``output``, in a folder named after code, data, versions and machine.
+    So the same command continues after an interruption, and any change measures everything anew.
 
     Args:
-        output: folder; ``results.json`` in it is up to date after every finished run.
-        full: the full data sets.
+        output: folder; ``results.json`` in it is updated after every finished run.
+        full: use the full data sets.
         only: names of experiments; all by default.
-        seeds: at most so many of each experiment, for a quick look.
-        processes: at a time; as many as there are cores by default.
-        registry: the module whose ``EXPERIMENTS`` are run.
+        seeds: highest number of seeds of each experiment, for a quick look.
+        processes: number of processes at a time; one for each core by default.
+        registry: name of the module whose ``EXPERIMENTS`` are run.
+        say: function that prints a line of progress.
 
     Raises:
-        ValueError: there is no such experiment.
+        ValueError: an experiment does not exist, experiments need each other, or ``processes`` is
+            below 1.
     """
     processes = environment.cores() if processes is None else processes
-    check_integer("processes", processes, minimum=1)
+    if processes < 1:
+        raise ValueError(f"processes: expected at least 1, got {processes}")
     chosen = _chosen(import_module(registry).EXPERIMENTS, full, only)
     measured_with = provenance(full)
-    folder = output / "runs" / _name(measured_with, registry)
+    folder = output / "runs" / _folder_name(measured_with, registry)
     (folder / "models").mkdir(parents=True, exist_ok=True)
     waiting = [
         _Job(experiment, seed, folder)
         for experiment in chosen
         for seed in range(min(experiment.seeds, seeds or experiment.seeds))
     ]
-    total, runs = len(waiting), []
+    runs: list[Run] = []
+    total = len(waiting)
 
     def finish(job: _Job, run: Run, note: str = "") -> None:
         runs.append(run)
@@ -95,16 +112,17 @@ def reproduce(
                     waiting.remove(job)
                     running[pool.submit(_run, job, registry, measured_with)] = job
             if not running:
-                raise ValueError(f"{waiting[0].name}: what it needs would need it, too")
+                raise ValueError(f"{waiting[0].name}: needs an experiment that needs this one")
             for done in wait(running, return_when=FIRST_COMPLETED).done:
                 finish(running.pop(done), done.result())
     return Results.of(chosen, runs)
 
 
-def judged_again(path: Path, *, registry: str = REGISTRY) -> Results:
-    """Runs of an earlier ``results.json`` beside the truths and bounds of today's claims.
+def with_current_claims(path: Path, *, registry: str = REGISTRY) -> Results:
+    """Return the runs of an earlier ``results.json`` with today's words and bounds of the claims.
 
-    Raises ValueError if claims were added, removed or renamed since.
+    Raises:
+        ValueError: claims were added or removed since, or have another id.
     """
     measured = Results.load(path)
     experiments = _chosen(import_module(registry).EXPERIMENTS, measured.full, measured.claims)
@@ -125,13 +143,13 @@ def _chosen(
     return [experiment for experiment in possible if not only or experiment.name in only]
 
 
-def _name(measured_with: dict, registry: str) -> str:
+def _folder_name(measured_with: dict, registry: str) -> str:
     text = json.dumps([measured_with, registry], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _ready(waiting: list[_Job], running: Collection[_Job]) -> list[_Job]:
-    """Those whose needs, with the same seed, are finished; well or not, the run itself will see."""
+    """Jobs whose needs (with the same seed) are finished, successfully or not."""
     pending = {(job.experiment.name, job.seed) for job in [*waiting, *running]}
     return [
         job
@@ -141,7 +159,7 @@ def _ready(waiting: list[_Job], running: Collection[_Job]) -> list[_Job]:
 
 
 def _run(job: _Job, registry: str, measured_with: dict) -> Run:
-    """The run that a process left; a process that left none is an error, too."""
+    """Start `work` in a new process and return its run; a process without a result is an error."""
     order = {
         "registry": registry,
         "experiment": job.experiment.name,
@@ -154,15 +172,46 @@ def _run(job: _Job, registry: str, measured_with: dict) -> Run:
     job.result.unlink(missing_ok=True)  # of an earlier error
     with job.result.with_suffix(".log").open("w", encoding="utf-8") as log:
         done = subprocess.run(
-            [sys.executable, "-m", "reproduction.worker"],
+            [sys.executable, "-c", _WORKER],
             input=json.dumps(order),
             stdout=log,
             stderr=log,
             text=True,
-            env=os.environ | dict.fromkeys(_THREADS, "1"),
+            env=os.environ | dict.fromkeys(_THREADS, "1"),  # read when torch is loaded
         )
     if job.result.is_file():
         return run_from_dict(json.loads(job.result.read_text(encoding="utf-8")))
     error = f"the process ended with exit code {done.returncode}, without a result"
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    return Run(job.experiment.name, job.seed, {}, error, 0.0, 0.0, 0, now, measured_with)
+    return Run(job.experiment.name, job.seed, {}, error, 0.0, 0.0, 0, _now(), measured_with)
+
+
+def work() -> None:
+    """Run one experiment with one seed: read the order (JSON) from stdin, write a `Run`."""
+    order = json.load(sys.stdin)
+    torch.set_num_threads(1)
+    start, used = time.perf_counter(), cpu_seconds()  # loading torch does not count
+    values, error = {}, ""
+    try:
+        experiments = import_module(order["registry"]).EXPERIMENTS
+        (experiment,) = _chosen(experiments, order["full"], [order["experiment"]])
+        setting = Setting(order["seed"], order["full"], Path(order["folder"]))
+        values = checked_values(experiment, experiment.measure(setting))
+    except Exception as problem:  # the report shows every error as a failure
+        traceback.print_exc()
+        error = " ".join(f"{type(problem).__name__}: {problem}".split())
+    run = Run(
+        experiment=order["experiment"],
+        seed=order["seed"],
+        values=values,
+        error=error,
+        cpu_seconds=cpu_seconds() - used,
+        wall_seconds=time.perf_counter() - start,
+        peak_bytes=peak_memory(),
+        date=_now(),
+        provenance=order["provenance"],
+    )
+    write_atomically(Path(order["result"]), json.dumps(run_to_dict(run)).encode())
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

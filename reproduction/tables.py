@@ -1,4 +1,4 @@
-"""Numbers as they are printed, and the tables of the report, of README and of the notes."""
+"""Numbers as they are printed, and the generated tables of the report and of markdown pages."""
 
 import math
 import re
@@ -8,12 +8,12 @@ from pathlib import Path
 from reproduction.claims import Claim, Outcome, Results
 from simmim_lite.storage import write_atomically
 
-COLUMNS = ("", "truth beside it", "ours: mean [95 %]", "worst", "held to", "")
+COLUMNS = ("", "reference", "measured: mean [95 %]", "worst seed", "bound", "")
 VERDICTS = {"pass": "holds", "fail": "**FAILS**", "error": "**NOT MEASURED**", "reported": ""}
 
 
 def number(value: float | None, unit: str) -> str:
-    """A value with its unit: shares as percent, times and information with what they are worth."""
+    """Return a value with its unit, fractions as percent, with a sensible number of digits."""
     if value is None or not math.isfinite(value):
         return "–"
     if unit in ("%", "points"):
@@ -29,7 +29,7 @@ def number(value: float | None, unit: str) -> str:
 
 
 def measured(outcome: Outcome) -> str:
-    """Mean and 95 % interval."""
+    """Return mean and 95 % interval as text."""
     unit = outcome.claim.unit
     mean = number(outcome.mean, unit)
     if outcome.interval is None:
@@ -38,26 +38,26 @@ def measured(outcome: Outcome) -> str:
     return f"{mean} [{low}, {high}]"
 
 
-def held_to(claim: Claim) -> str:
-    """The bounds of a claim in words; what every seed is held to, the mean is, too."""
+def bounds_text(claim: Claim) -> str:
+    """Return the bounds of a claim as text; a bound of every seed also bounds the mean."""
     mean = [(claim.at_least, "≥ {}"), (claim.at_most, "≤ {}")]
     each = [(claim.worst_at_least, "each seed ≥ {}"), (claim.worst_at_most, "each seed ≤ {}")]
     stricter = [part for part, (same, _) in zip(mean, each, strict=True) if part[0] != same]
-    said = [
+    texts = [
         text.format(_bound(bound, claim.unit))
         for bound, text in [*stricter, *each]
         if bound is not None
     ]
-    return ", ".join(said)
+    return ", ".join(texts)
 
 
 def markdown_table(outcomes: Iterable[Outcome]) -> str:
-    """A line for each claim."""
+    """Return a table with a line for each claim."""
     rows = [COLUMNS, ("---", "---", "---:", "---:", "---", "---")]
     for outcome in outcomes:
         claim = outcome.claim
         worst = number(outcome.worst, claim.unit) if len(outcome.values) > 1 else ""
-        cells = (claim.name, claim.truth, measured(outcome), worst, held_to(claim))
+        cells = (claim.name, claim.truth, measured(outcome), worst, bounds_text(claim))
         rows.append((*cells, VERDICTS[outcome.verdict]))
     return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows)
 
@@ -67,7 +67,7 @@ def _bare(value: float, unit: str) -> str:
 
 
 def _bound(value: float, unit: str) -> str:
-    """As short as it was written: 97.5 %, not 97.50 %."""
+    """A bound as short as it is written in the code: 97.5 %, not 97.50 %."""
     if unit in ("%", "points"):
         return f"{100 * value:.4g} {unit}"
     return f"{value:.4g}" + f" {unit}" * bool(unit)
@@ -81,13 +81,13 @@ _BLOCK = re.compile(
 
 
 def kept(clone: Path, *, full: bool) -> Results | None:
-    """The results on the embedded or the full data that are kept in a clone, if there are any."""
+    """Return the results on the embedded or the full data that a clone stores, if there are any."""
     path = clone / "reproduction" / "results" / _FILES[full]
     return Results.load(path) if path.is_file() else None
 
 
 def keep(results: Results, clone: Path) -> None:
-    """Put results into a clone and its `pages`, in place of older ones of the same experiments."""
+    """Store results in a clone, in place of older ones of the same experiments; update `pages`."""
     older = kept(clone, full=results.full)
     merged = older.updated(results) if older else results
     merged.save(clone / "reproduction" / "results" / _FILES[results.full])
@@ -96,26 +96,28 @@ def keep(results: Results, clone: Path) -> None:
 
 
 def pages(clone: Path) -> list[Path]:
-    """What may hold tables of results: README and the notes beside the results."""
-    return [clone / "README.md", *sorted((clone / "reproduction" / "results").glob("*.md"))]
+    """Return the markdown pages of a clone that can have tables of results."""
+    first = (clone / "README.md", clone / "docs" / "RESULTS.md")
+    notes = sorted((clone / "reproduction" / "results").glob("*.md"))
+    return [page for page in (*first, *notes) if page.is_file()]
 
 
 def with_tables(text: str, clone: Path) -> str:
-    """A markdown text whose tables hold the kept results.
+    """Return a markdown text with its tables filled from the stored results.
 
-    A table stands between a comment that says what is in it and ``<!-- /results -->``::
+    A table stands between a comment that selects claims and ``<!-- /results -->``::
 
         <!-- results
         memory
-        manifold: digits sorted without labels, held out
+        manifold: held-out-accuracy
         -->
 
-    which is every claim of the one experiment and a single one of the other; with no line, all
-    there are. ``<!-- results full`` takes those on the full data.
+    The first line selects all claims of an experiment, the second one claim by its id. Without any
+    line the table has all claims. ``<!-- results full`` selects results on the full data. Without
+    stored results, tables are empty.
 
-    As long as no results are kept at all, tables are empty.
-
-    Raises ValueError where something is asked for that was not measured.
+    Raises:
+        ValueError: a selected experiment or claim has no stored result.
     """
 
     def filled(block: re.Match) -> str:
@@ -123,21 +125,23 @@ def with_tables(text: str, clone: Path) -> str:
         if results is None:
             return block["head"] + block["tail"]
         outcomes = results.outcomes
-        if asked := block["chosen"].splitlines():
-            outcomes = [each for line in asked for each in _chosen(outcomes, line)]
+        if selectors := block["chosen"].splitlines():
+            outcomes = [each for selector in selectors for each in _selected(outcomes, selector)]
         return f"{block['head']}\n{markdown_table(outcomes)}\n\n{block['tail']}"
 
     return _BLOCK.sub(filled, text)
 
 
-def _chosen(outcomes: list[Outcome], line: str) -> list[Outcome]:
-    """Those of ``experiment``, or the one of ``experiment: claim``."""
-    experiment, _, claim = line.partition(": ")
+def _selected(outcomes: list[Outcome], selector: str) -> list[Outcome]:
+    """Outcomes of ``experiment``, or the one of ``experiment: id``."""
+    experiment, _, claim = selector.partition(": ")
     found = [
         outcome
         for outcome in outcomes
-        if outcome.experiment == experiment and claim in ("", outcome.claim.name)
+        if outcome.experiment == experiment and claim in ("", outcome.claim.id)
     ]
     if not found:
-        raise ValueError(f"results: expected an experiment, or one and its claim, got {line!r}")
+        raise ValueError(
+            f"results: expected an experiment, or an experiment and a claim, got {selector!r}"
+        )
     return found

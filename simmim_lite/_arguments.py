@@ -1,4 +1,4 @@
-"""Checks at the public door: each error names the argument, what was expected and what came."""
+"""Checks of public arguments: errors name the argument, what was expected and what came."""
 
 from collections.abc import Collection, Sized
 from typing import Any
@@ -7,10 +7,10 @@ import numpy as np
 
 
 def as_array(name: str, value: Any) -> np.ndarray:
-    """NumPy view or copy of an array, list or tensor (CPU or GPU); ragged input is refused."""
-    if hasattr(value, "detach"):  # a tensor, without importing torch here
+    """Return a NumPy view or copy of an array, list or tensor (CPU or GPU), not of ragged rows."""
+    if hasattr(value, "detach"):  # only a tensor has it; isinstance would import torch
         value = value.detach().cpu()
-        if "bfloat16" in str(value.dtype):  # NumPy has no such numbers
+        if "bfloat16" in str(value.dtype):  # NumPy has no bfloat16; torch.bfloat16 needs torch
             value = value.float()
         value = value.numpy()
     try:
@@ -20,7 +20,7 @@ def as_array(name: str, value: Any) -> np.ndarray:
 
 
 def as_samples(name: str, value: Any, *, minimum: int = 2) -> np.ndarray:
-    """Real samples as float64 of shape (N, d); a vector (N,) becomes (N, 1)."""
+    """Return finite real samples as a float64 copy (N, d); a vector (N,) becomes (N, 1)."""
     array = as_array(name, value)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name}: expected real numbers, got dtype {array.dtype}")
@@ -42,9 +42,9 @@ def as_samples(name: str, value: Any, *, minimum: int = 2) -> np.ndarray:
 
 
 def as_labels(name: str, value: Any, *, minimum: int = 2) -> np.ndarray:
-    """Discrete samples of any sortable type as integer codes 0..K-1 of shape (N,).
+    """Return discrete samples of any sortable type as integers 0..K-1 of shape (N,).
 
-    An (N, d) array is read as N symbols, one a row.
+    Each row of an (N, d) array is one symbol.
     """
     array = as_array(name, value)
     if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] == 0):
@@ -63,26 +63,25 @@ def as_labels(name: str, value: Any, *, minimum: int = 2) -> np.ndarray:
 
 
 def as_probabilities(name: str, value: Any, *, tolerance: float = 1e-9) -> np.ndarray:
-    """A probability table of any shape as float64: finite, non-negative, sum one."""
+    """Return a probability table of any shape as float64: finite, non-negative, with sum 1."""
     table = as_array(name, value)
     if table.dtype.kind not in "biuf":
         raise TypeError(f"{name}: expected probabilities, got dtype {table.dtype}")
     table = table.astype(np.float64)
     if table.size == 0 or table.ndim == 0:
         raise ValueError(f"{name}: expected a non-empty table of probabilities, got {table.shape}")
-    if not np.isfinite(table).all():
-        index = tuple(int(i) for i in np.argwhere(~np.isfinite(table))[0])
-        raise ValueError(f"{name}: expected finite probabilities, got {table[index]} at {index}")
-    if (table < 0).any():
-        index = tuple(int(i) for i in np.argwhere(table < 0)[0])
-        raise ValueError(f"{name}: expected probabilities >= 0, got {table[index]:g} at {index}")
+    infinite = ~np.isfinite(table)
+    for bad, kind in ((infinite, "finite probabilities"), (table < 0, "probabilities >= 0")):
+        if bad.any():
+            index = tuple(np.argwhere(bad)[0].tolist())
+            raise ValueError(f"{name}: expected {kind}, got {table[index]:g} at {index}")
     if abs(table.sum() - 1) > tolerance:
         raise ValueError(f"{name}: expected probabilities that sum to 1, got sum {table.sum():g}")
     return table
 
 
 def check_same_length(**arrays: Sized) -> None:
-    """Arguments that describe the same samples have one length."""
+    """Raise ValueError if arguments that describe the same samples differ in length."""
     lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) > 1:
         got = ", ".join(f"{name} has {length}" for name, length in lengths.items())
@@ -90,14 +89,14 @@ def check_same_length(**arrays: Sized) -> None:
 
 
 def check_choice(name: str, value: Any, choices: Collection) -> None:
-    """``value`` is one of ``choices``."""
+    """Raise ValueError if ``value`` is not one of ``choices``."""
     if value not in choices:
         options = ", ".join(repr(choice) for choice in choices)
         raise ValueError(f"{name}: expected one of {options}, got {value!r}")
 
 
 def check_integer(name: str, value: Any, *, minimum: int, maximum: int | None = None) -> int:
-    """A whole number within bounds, as a Python int; True and 2.0 are refused."""
+    """Return a whole number within bounds as a Python int; True and 2.0 are refused."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise TypeError(f"{name}: expected a whole number, got {value!r}")
     if value < minimum or (maximum is not None and value > maximum):
@@ -107,7 +106,7 @@ def check_integer(name: str, value: Any, *, minimum: int, maximum: int | None = 
 
 
 def check_number(name: str, value: Any, *, minimum: float, maximum: float = np.inf) -> float:
-    """A finite real number within the closed interval, as a Python float."""
+    """Return a finite real number in [minimum, maximum] as a Python float; True is refused."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         raise TypeError(f"{name}: expected a number, got {value!r}")
     if not (np.isfinite(value) and minimum <= value <= maximum):

@@ -1,6 +1,7 @@
-"""Random numbers that follow from a seed; the global state is neither read nor changed.
+"""Random numbers from a seed; the global random state is neither read nor changed.
 
-Torch is imported inside the functions, so that the modules of pure NumPy do not load it.
+Torch is imported inside the functions, so that the modules of pure NumPy do not load it. No
+function calls `torch.manual_seed`, which seeds all devices.
 """
 
 from collections.abc import Iterator
@@ -17,21 +18,21 @@ if TYPE_CHECKING:
 
 
 def random_generator(seed: int, purpose: str) -> np.random.Generator:
-    """Random numbers for one ``purpose``: with the same ``seed``, another purpose gets others.
+    """Return a generator for one ``purpose``; other purposes draw independent numbers.
 
-    With plain ``default_rng(seed)`` everywhere, the draws that shuffle or break ties in data would
-    be the very draws that made the data, and their dependence would pass for information.
+    With plain ``default_rng(seed)`` everywhere, the draws that shuffle data or break ties would
+    equal the draws that made the data, and an estimator would count this dependence as information.
     """
     return np.random.default_rng([check_integer("seed", seed, minimum=0), *purpose.encode()])
 
 
 def seed_for(seed: int, purpose: str) -> int:
-    """A seed of its own for each purpose."""
+    """Return a seed for one purpose; see `random_generator`."""
     return int(random_generator(seed, purpose).integers(2**63))
 
 
 def seed_device(device: "torch.device", seed: int, purpose: str) -> None:
-    """Seed what dropout on this device draws from; `torch.manual_seed` would reach others, too."""
+    """Seed torch's generators of the CPU and of this device, which dropout draws from."""
     import torch
 
     value = seed_for(seed, purpose)
@@ -42,19 +43,19 @@ def seed_device(device: "torch.device", seed: int, purpose: str) -> None:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Inside, the weights of new layers follow from ``seed``; outside, random numbers go on."""
+    """Seed torch's CPU generator, for the weights of new layers; restore its state afterwards."""
     import torch
 
     seed = check_integer("seed", seed, minimum=0)
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)  # torch.manual_seed would reach every GPU too
+        torch.default_generator.manual_seed(seed)
         yield
 
 
 def uniform_integers(
     low: int, high: int, shape: tuple[int, ...], generator: "torch.Generator"
 ) -> "Tensor":
-    """Whole numbers low..high, both included, on the device of the generator."""
+    """Draw whole numbers low..high, both included, on the device of the generator."""
     import torch
 
     return torch.randint(low, high + 1, shape, generator=generator, device=generator.device)

@@ -1,22 +1,33 @@
-"""Entropy and its relatives: exact on probability tables, estimated from samples.
+"""Entropy, divergence, mutual information: exact from probability tables, estimated from samples.
 
-A probability table is an array p(x1, ..., xn) with one axis a variable, summing to one. Results
-are Python floats in nats; ``base=2`` gives bits. 0 log 0 is 0. Definitions: Cover & Thomas,
-*Elements of Information Theory*, chapter 2. Input that makes no sense raises ValueError or
-TypeError, naming the argument and what came; so it is throughout the package.
+A probability table is an array p(x1, ..., xn) of sum 1 with one axis for each variable. Results are
+Python floats in nats; ``base=2`` gives bits. 0 log 0 is 0. Definitions: Cover & Thomas, *Elements
+of Information Theory*, chapter 2. Invalid input raises ValueError, a wrong type TypeError.
 
-From samples, the plug-in entropy (that of the frequencies) is too small by about (K - 1) / 2N,
-K symbols in N samples, so that plug-in mutual information is too large. The corrections here are
-the common ones; none is unbiased, and they disagree when the data are too few to tell.
+The plug-in entropy (the entropy of the observed frequencies) is too small by about (K - 1) / 2N for
+K symbols in N samples, so plug-in mutual information is too large. The bias corrections here are
+the common ones. None is unbiased; where they disagree, the samples are too few.
+
+Examples:
+    >>> print(f"{entropy([0.5, 0.25, 0.25], base=2):.2f} bits")
+    1.50 bits
+    >>> print(f"I(X;Y) = {mutual_information([[0.4, 0.1], [0.1, 0.4]]):.3f} nats")
+    I(X;Y) = 0.193 nats
+    >>> weather, umbrella = ["rain", "sun", "rain", "sun"], [1, 0, 1, 0]
+    >>> counts(weather, umbrella)
+    array([[0, 2],
+           [2, 0]])
+    >>> print(f"{sample_mutual_information(weather, umbrella, base=2):.1f} bit")
+    1.0 bit
 """
 
 import math
-from collections.abc import Callable
+from dataclasses import dataclass
 from functools import reduce
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from scipy.special import entr, rel_entr, xlogy
+from scipy import special
 
 from simmim_lite._arguments import (
     as_array,
@@ -33,25 +44,26 @@ from simmim_lite._random import random_generator
 
 
 def entropy(p: Any, *, base: float = math.e) -> float:
-    """H = -sum p log p of a table of any shape: the joint entropy of all its axes."""
+    """Return H = -sum p log p of a table of any shape: the joint entropy of all its axes."""
     p = as_probabilities("p", p)
-    return float(entr(p).sum()) / _log(base)
+    return float(special.entr(p).sum()) / _log(base)
 
 
 def conditional_entropy(
     table: Any, *, given: int | tuple[int, ...] = 1, base: float = math.e
 ) -> float:
-    """H(other axes | ``given`` axes); for p(x, y), ``given=1`` is H(X|Y) and ``given=0`` H(Y|X)."""
+    """Return H(other axes | ``given`` axes): for p(x, y), H(X|Y) with ``given=1``."""
     table = as_probabilities("table", table)
-    kept = set(_axes("given", given, table.ndim))
-    summed = tuple(axis for axis in range(table.ndim) if axis not in kept)
-    marginal = table.sum(axis=summed, keepdims=True)
-    # Subtracted from 0.0 so that certainty prints as 0.0 and not as -0.0.
-    return (0.0 - float(rel_entr(table, marginal).sum())) / _log(base)
+    n = table.ndim
+    axes = given if isinstance(given, tuple) else (given,)
+    kept = {check_integer("given", axis, minimum=-n, maximum=n - 1) % n for axis in axes}
+    marginal = table.sum(axis=tuple(set(range(n)) - kept), keepdims=True)
+    # Subtraction from 0.0 makes certainty print as 0.0, not as -0.0.
+    return (0.0 - float(special.rel_entr(table, marginal).sum())) / _log(base)
 
 
 def chain_rule_terms(table: Any, *, base: float = math.e) -> list[float]:
-    """H(X1), H(X2|X1), H(X3|X1,X2), ...: one term an axis, which sum to the joint entropy."""
+    """Return [H(X1), H(X2|X1), H(X3|X1,X2), ...], one term for each axis: the sum is H(X1..Xn)."""
     table = as_probabilities("table", table)
     terms = []
     for last in range(table.ndim):
@@ -61,37 +73,37 @@ def chain_rule_terms(table: Any, *, base: float = math.e) -> list[float]:
 
 
 def cross_entropy(p: Any, q: Any, *, base: float = math.e) -> float:
-    """-sum p log q = H(p) + KL(p || q); infinite where q is 0 and p is not."""
+    """Return -sum p log q = H(p) + KL(p || q), for tables of one shape (inf if q = 0 < p)."""
     p, q = _same_shape(p, q)
-    with np.errstate(divide="ignore"):  # xlogy(p, 0) is -inf, which is the documented answer
-        return (0.0 - float(xlogy(p, q).sum())) / _log(base)
+    with np.errstate(divide="ignore"):  # xlogy(p, 0) is -inf, as documented
+        return (0.0 - float(special.xlogy(p, q).sum())) / _log(base)
 
 
 def kl_divergence(p: Any, q: Any, *, base: float = math.e) -> float:
-    """KL(p || q) = sum p log(p / q) >= 0; infinite where q is 0 and p is not."""
+    """Return KL(p || q) = sum p log(p / q) >= 0, for tables of one shape (inf if q = 0 < p)."""
     return _divergence(*_same_shape(p, q)) / _log(base)
 
 
 def mutual_information(table: Any, *, base: float = math.e) -> float:
-    """I(X;Y) = KL(p(x, y) || p(x) p(y)) of a table with two axes."""
+    """Return I(X;Y) = KL(p(x, y) || p(x) p(y)) of a table with two axes."""
     return total_correlation(_with_axes(table, 2), base=base)
 
 
 def conditional_mutual_information(table: Any, *, base: float = math.e) -> float:
-    """I(X;Y|Z) of a table p(x, y, z): what X and Y share once Z is known."""
+    """Return I(X;Y|Z) of a table p(x, y, z): the information that X and Y share given Z."""
     table = _with_axes(table, 3)
     xz, yz = table.sum(axis=1, keepdims=True), table.sum(axis=0, keepdims=True)
     z = table.sum(axis=(0, 1), keepdims=True)
-    # p(x|z) p(y|z) p(z); a symbol z that never occurs has p(x, z) = 0 and stays 0.
+    # p(x|z) p(y|z) p(z); a symbol z of probability 0 has p(x, z) = 0 and contributes 0.
     independent = xz * yz / np.where(z > 0, z, 1)
     return _divergence(table, independent) / _log(base)
 
 
 def total_correlation(table: Any, *, base: float = math.e) -> float:
-    """KL(p(x1, ..., xn) || p(x1) ... p(xn)) = sum of H(Xi) - H(X1, ..., Xn)."""
+    """Return KL(p(x1, ..., xn) || p(x1) ... p(xn)) = sum of H(Xi) - H(X1, ..., Xn)."""
     table = as_probabilities("table", table)
-    every = range(table.ndim)
-    marginals = [table.sum(axis=tuple(other for other in every if other != i)) for i in every]
+    axes = range(table.ndim)
+    marginals = [table.sum(axis=tuple(other for other in axes if other != i)) for i in axes]
     return _divergence(table, reduce(np.multiply.outer, marginals)) / _log(base)
 
 
@@ -99,31 +111,33 @@ def total_correlation(table: Any, *, base: float = math.e) -> float:
 
 
 def counts(*variables: Any) -> np.ndarray:
-    """Contingency table, integer, one axis a variable: how often each combination occurs.
+    """Return the contingency table: how often each combination of symbols occurs.
 
-    Each variable is N symbols of any sortable type, or (N, d) with a symbol a row; along its axis
-    stand the symbols that occur, sorted. Dense: made for tables that one wants to look at.
+    Each variable is N symbols of any sortable type, or (N, d) with one symbol in each row. The
+    integer table has one axis for each variable, with the symbols that occur in sorted order. The
+    table is dense: at most 10**8 cells.
     """
-    codes = [as_labels(f"variables[{i}]", variable) for i, variable in enumerate(variables)]
-    if not codes:
+    labels = [as_labels(f"variables[{i}]", variable) for i, variable in enumerate(variables)]
+    if not labels:
         raise ValueError("variables: expected at least one variable, got none")
-    check_same_length(**{f"variables[{i}]": code for i, code in enumerate(codes)})
-    shape = tuple(int(code.max()) + 1 for code in codes)
+    check_same_length(**{f"variables[{i}]": column for i, column in enumerate(labels)})
+    shape = tuple(int(column.max()) + 1 for column in labels)
     if math.prod(shape) > 10**8:
         raise ValueError(f"variables: expected a table of at most 10**8 cells, got shape {shape}")
-    cells = np.ravel_multi_index(codes, shape)
+    cells = np.ravel_multi_index(labels, shape)
     return np.bincount(cells, minlength=math.prod(shape)).reshape(shape)
 
 
 def entropy_from_counts(counts: Any, method: str = "plug_in", *, base: float = math.e) -> float:
-    """Entropy of the source of ``counts`` (whole numbers, any shape; zeros are left out).
+    """Estimate the entropy of a source from the ``counts`` of its symbols.
 
-    ``method``, for N samples with K symbols seen:
+    ``counts`` are whole numbers of any shape; zeros are ignored. ``method``, for N samples with K
+    observed symbols:
 
     - ``"plug_in"``: entropy of the frequencies.
     - ``"miller_madow"``: plug-in + (K - 1) / 2N, the first-order bias (Miller 1955).
-    - ``"chao_shen"``: the unseen symbols' share is estimated by the share of symbols seen once,
-      and every term is weighted by its chance of being seen (Chao & Shen 2003).
+    - ``"chao_shen"``: estimates the probability of unseen symbols by the share of symbols seen
+      once, and divides each term by the probability of observing its symbol (Chao & Shen 2003).
     - ``"jackknife"``: N H - (N - 1) x the mean of H with one sample left out (Zahl 1977).
     """
     check_choice("method", method, _ENTROPIES)
@@ -131,13 +145,13 @@ def entropy_from_counts(counts: Any, method: str = "plug_in", *, base: float = m
 
 
 def leave_one_out(counts: Any, method: str = "plug_in") -> np.ndarray:
-    """`entropy_from_counts` in nats with one sample less in each cell, of the shape of ``counts``.
+    """Return `entropy_from_counts` in nats without one sample of a cell, for each cell.
 
-    What the estimate hangs on, sample by sample. An empty cell has nothing to lose: nan.
+    The result has the shape of ``counts``, with nan in empty cells.
     """
     check_choice("method", method, _ENTROPIES)
     n, cells = _histogram(counts)
-    less = np.empty(len(n))  # equal counts, equal effect
+    less = np.empty(len(n))  # cells of equal counts have equal values
     for i in range(len(n)):
         others = cells.copy()
         others[i] -= 1
@@ -147,41 +161,35 @@ def leave_one_out(counts: Any, method: str = "plug_in") -> np.ndarray:
 
 
 def sample_entropy(x: Any, method: str = "plug_in", *, base: float = math.e) -> float:
-    """Entropy from N symbols of any sortable type, or (N, d) with a symbol a row.
-
-    ``method`` is one of those of `entropy_from_counts`.
-    """
+    """Apply `entropy_from_counts` to N symbols of any sortable type, or to the rows of (N, d)."""
     return entropy_from_counts(np.bincount(as_labels("x", x)), method, base=base)
 
 
 def sample_mutual_information(
-    x: Any,
-    y: Any,
-    method: str = "plug_in",
-    *,
-    shuffles: int = 20,
-    seed: int = 0,
-    base: float = math.e,
+    x: Any, y: Any, method: str = "plug_in", *, seed: int = 0, base: float = math.e
 ) -> float:
-    """I(X;Y) from N pairs of symbols (see `sample_entropy`), as H(X) + H(Y) - H(X, Y).
+    """Estimate I(X;Y) = H(X) + H(Y) - H(X, Y) from N pairs of symbols (see `sample_entropy`).
 
-    ``method`` is one of those of `entropy_from_counts`, used for all three entropies, or
-    ``"shuffle_corrected"``: plug-in minus its mean over ``shuffles`` random re-pairings of the
-    samples, which share nothing. That removes the bias of independent pairs, and too much where
-    the true dependence leaves fewer cells to fill. Corrected estimates can be below zero.
+    ``method`` is one of `entropy_from_counts`, used for all three entropies, or
+    ``"shuffle_corrected"``: plug-in minus its mean over 20 random permutations of y, drawn from
+    ``seed``. This removes the bias of independent variables, and too much where
+    dependent variables fill fewer cells. Corrected estimates can be negative.
     """
     check_choice("method", method, (*_ENTROPIES, "shuffle_corrected"))
     pairs = PairCounts.of(x, y)
     if method != "shuffle_corrected":
         return pairs.mutual_information(method) / _log(base)
-    chance = pairs.chance_information(shuffles=shuffles, seed=seed)
+    chance = pairs.chance_information("plug_in", seed=seed)
     return (pairs.mutual_information("plug_in") - chance) / _log(base)
 
 
-class PairCounts(NamedTuple):
-    """Sparse contingency table of pairs: only the cells that occur, K of at most N.
+@dataclass(frozen=True, eq=False)
+class PairCounts:
+    """Sparse contingency table of N pairs: only the K <= N cells that occur.
 
-    ``x`` and ``y`` (K,) are the cells' symbols, as codes 0, 1, ...; ``count`` (K,) how often.
+    Attributes:
+        x, y: (K,) symbols of the cells, as labels 0, 1, ...
+        count: (K,) number of samples in each cell.
     """
 
     x: np.ndarray
@@ -193,10 +201,10 @@ class PairCounts(NamedTuple):
         """Count N pairs of symbols of any sortable type."""
         x, y = as_labels("x", x), as_labels("y", y)
         check_same_length(x=x, y=y)
-        return cls._of_codes(x, y)
+        return cls._of_labels(x, y)
 
     @classmethod
-    def _of_codes(cls, x: np.ndarray, y: np.ndarray) -> "PairCounts":
+    def _of_labels(cls, x: np.ndarray, y: np.ndarray) -> "PairCounts":
         width = int(y.max()) + 1
         cells = x * width + y
         if (int(x.max()) + 1) * width <= 4 * len(x):  # dense counting needs no sort
@@ -205,39 +213,34 @@ class PairCounts(NamedTuple):
             count = count[cells]
         else:
             cells, count = np.unique(cells, return_counts=True)
-        return cls(*np.divmod(cells, width), count)
+        x, y = np.divmod(cells, width)
+        return cls(x, y, count)
 
     def mutual_information(self, method: str = "plug_in") -> float:
-        """H(X) + H(Y) - H(X, Y) in nats, each entropy by ``method``."""
+        """Return H(X) + H(Y) - H(X, Y) in nats, each entropy by ``method``."""
         H_x, H_y, H_xy = (entropy_from_counts(n, method) for n in (*self.totals(), self.count))
         return H_x + H_y - H_xy
 
     def leave_one_out(self, method: str = "plug_in") -> np.ndarray:
-        """`mutual_information` with one sample less in each cell (K,)."""
+        """Return (K,) `mutual_information` with one sample of a cell left out, for each cell."""
         H_x, H_y, H_xy = (leave_one_out(n, method) for n in (*self.totals(), self.count))
         return H_x[self.x] + H_y[self.y] - H_xy
 
     def totals(self) -> tuple[np.ndarray, np.ndarray]:
-        """How often each symbol of x, and of y, occurs: (Kx,) and (Ky,)."""
-        return tuple(
-            np.bincount(symbols, weights=self.count).astype(np.int64)
-            for symbols in (self.x, self.y)
-        )
+        """Return the counts of each symbol of x (Kx,) and of y (Ky,)."""
+        n_x, n_y = (np.bincount(labels, weights=self.count) for labels in (self.x, self.y))
+        return n_x.astype(np.int64), n_y.astype(np.int64)
 
-    def chance_information(self, *, shuffles: int, seed: int) -> float:
-        """Mean plug-in mutual information over random re-pairings of the same symbols."""
-        check_integer("shuffles", shuffles, minimum=1)
+    def chance_information(self, method: str, *, seed: int) -> float:
+        """Return the mean of `mutual_information` in nats over 20 random permutations of y."""
         generator = random_generator(seed, "shuffles")
         x, y = np.repeat(self.x, self.count), np.repeat(self.y, self.count)
-        values = [
-            self._of_codes(x, generator.permutation(y)).mutual_information()
-            for _ in range(shuffles)
-        ]
-        return float(np.mean(values))
+        shuffled = (self._of_labels(x, generator.permutation(y)) for _ in range(20))
+        return float(np.mean([pairs.mutual_information(method) for pairs in shuffled]))
 
 
 def _histogram(counts: Any) -> tuple[np.ndarray, np.ndarray]:
-    """The counts > 0 that occur, and in how many cells: all that an entropy depends on."""
+    """Return the distinct counts > 0, and the number of cells with each: sufficient for entropy."""
     counts = as_array("counts", counts)
     if counts.dtype.kind not in "biu":
         raise TypeError(f"counts: expected whole numbers, got dtype {counts.dtype}")
@@ -250,7 +253,7 @@ def _histogram(counts: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _plug_in(n: np.ndarray, cells: np.ndarray) -> float:
-    return cells @ entr(n / (n @ cells))
+    return cells @ special.entr(n / (n @ cells))
 
 
 def _miller_madow(n: np.ndarray, cells: np.ndarray) -> float:
@@ -259,25 +262,25 @@ def _miller_madow(n: np.ndarray, cells: np.ndarray) -> float:
 
 def _chao_shen(n: np.ndarray, cells: np.ndarray) -> float:
     N = n @ cells
-    # If every symbol was seen once the coverage would be 0 and so would every term.
+    # If all symbols were seen once, the coverage would be 0, and so would every term.
     singletons = min(cells[n == 1].sum(), N - 1)
     p = (1 - singletons / N) * n / N
     seen = -np.expm1(N * np.log1p(-np.minimum(p, 1 - 1e-16)))  # 1 - (1 - p)^N
-    return cells @ np.divide(entr(p), seen, out=np.zeros_like(p), where=p > 0)
+    return cells @ np.divide(special.entr(p), seen, out=np.zeros_like(p), where=p > 0)
 
 
 def _jackknife(n: np.ndarray, cells: np.ndarray) -> float:
     N = n @ cells
     if N == 1:
         return 0.0
-    # What sum n log n loses when one sample leaves its cell; a cell holds n of the N samples.
+    # Decrease of sum n log n without one sample of the cell; a cell holds n of the N samples.
     rest = np.maximum(n - 1, 0)
-    loss = xlogy(n, n) - xlogy(rest, rest)
-    left_out = np.log(N - 1) - (cells @ xlogy(n, n) - cells @ (n * loss) / N) / (N - 1)
+    loss = special.xlogy(n, n) - special.xlogy(rest, rest)
+    left_out = np.log(N - 1) - (cells @ special.xlogy(n, n) - cells @ (n * loss) / N) / (N - 1)
     return N * _plug_in(n, cells) - (N - 1) * left_out
 
 
-_ENTROPIES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+_ENTROPIES = {
     "plug_in": _plug_in,
     "miller_madow": _miller_madow,
     "chao_shen": _chao_shen,
@@ -288,8 +291,8 @@ _ENTROPIES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
 
 
 def _divergence(p: np.ndarray, q: np.ndarray) -> float:
-    # At least 0 in exact arithmetic; rounding can leave -1e-17.
-    return max(0.0, float(rel_entr(p, q).sum()))
+    # Non-negative in exact arithmetic; rounding can give -1e-17.
+    return max(0.0, float(special.rel_entr(p, q).sum()))
 
 
 def _log(base: float) -> float:
@@ -310,9 +313,3 @@ def _with_axes(table: Any, axes: int) -> np.ndarray:
     if table.ndim != axes:
         raise ValueError(f"table: expected {axes} axes, got shape {table.shape}")
     return table
-
-
-def _axes(name: str, value: int | tuple[int, ...], ndim: int) -> tuple[int, ...]:
-    axes = value if isinstance(value, tuple) else (value,)
-    axes = tuple(check_integer(name, axis, minimum=-ndim, maximum=ndim - 1) for axis in axes)
-    return tuple(axis % ndim for axis in axes)

@@ -1,46 +1,44 @@
-"""The machine that the notebooks run on: what it has, and what is broken, in a line each.
+"""The machine: its cores and accelerator, and the time and memory that a piece of code costs.
 
-``python -m simmim_lite doctor`` prints `report`; `hardware` is what stands beside a measured time.
-Heavy packages are imported inside the functions, so that the doctor can also say that one of them
-is missing.
+Torch is imported inside the functions, so that this module loads fast.
+
+Examples:
+    >>> from simmim_lite import environment
+    >>> environment.cores() >= 1
+    True
+    >>> environment.measure_seconds(lambda: sum(range(1000)), repetitions=2) < 1
+    True
 """
 
 import os
 import platform
-import re
-import shutil
-import tomllib
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
 from importlib import metadata
-from pathlib import Path
+from itertools import accumulate
 
-from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
-
-BROKEN = "broken:"
-_CLONE = Path(__file__).resolve().parents[1]
-
-# What each loader reads: by default, and with SIMMIM_FULL=1.
-_READS = {
-    "load_digits": (("digits",), ("mnist",)),
-    "load_captions": (("digits",), ("mnist",)),
-    "load_speech": (("speech",), ("fsdd",)),
-    "paired_digits": (("digits", "speech"), ("mnist", "fsdd")),
-    "load_mnist": (("mnist",), ("mnist",)),
-    "load_fsdd": (("fsdd",), ("fsdd",)),
-    "load_cifar10": (("cifar10",), ("cifar10",)),
-}
+from simmim_lite._arguments import check_integer
 
 
 def cores() -> int:
-    """CPU cores that this process may use; a container can allow fewer than the machine has."""
+    """Return the number of CPU cores that this process may use; a container can allow a part."""
     if hasattr(os, "sched_getaffinity"):  # Linux
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
+def memory() -> tuple[int | None, int | None]:
+    """Return total and free memory in bytes; None for a number that the system does not report."""
+    known = getattr(os, "sysconf_names", {})  # Windows has none; macOS has no free pages
+    names = ("SC_PHYS_PAGES", "SC_AVPHYS_PAGES")
+    total, free = (
+        os.sysconf(name) * os.sysconf("SC_PAGE_SIZE") if name in known else None for name in names
+    )
+    return total, free
+
+
 def accelerator() -> str:
-    """Name of the GPU that torch can use, or ``"no GPU"``."""
+    """Return the name of the GPU that torch can use, or ``"no GPU"``."""
     import torch
 
     if torch.cuda.is_available():
@@ -49,120 +47,57 @@ def accelerator() -> str:
 
 
 def hardware() -> str:
-    """For example ``2 CPU cores, no GPU, Python 3.11, torch 2.14``: what a measured time needs."""
+    """Describe the machine, such as ``2 CPU cores, no GPU, Python 3.11, torch 2.14``."""
     python = ".".join(platform.python_version_tuple()[:2])
     torch = ".".join(metadata.version("torch").split(".")[:2])
     plural = "" if cores() == 1 else "s"
     return f"{cores()} CPU core{plural}, {accelerator()}, Python {python}, torch {torch}"
 
 
-def report() -> list[str]:
-    """One line for each thing found; what doesn't work starts with ``broken:``."""
-    lines = []
-    for part in (_python, _packages, _machine, _cache, _data, _notebooks):
-        try:
-            lines += part()
-        except Exception as error:  # the doctor names what fails, whatever that is
-            cause = " ".join(str(error).split()) or type(error).__name__
-            lines.append(f"{BROKEN} {cause}")
-    return list(dict.fromkeys(lines))  # one cause can break two parts
+def measure_seconds(action: Callable[[], object], *, repetitions: int = 5) -> float:
+    """Return the shortest time of ``action()`` in seconds.
 
-
-def _python() -> list[str]:
-    version = platform.python_version()
-    wanted = _requirements()[0]
-    lines = [f"python: {version} on {platform.system()} {platform.machine()}"]
-    if version not in SpecifierSet(wanted):
-        lines.append(f"{BROKEN} Python {version} is installed, simmim-lite needs {wanted}")
-    return lines
-
-
-def _requirements() -> tuple[str, list[Requirement]]:
-    """Python and packages that simmim-lite declares: as installed, or else in this clone."""
-    try:
-        declared = metadata.metadata("simmim-lite")
-        python, packages = declared["Requires-Python"], metadata.requires("simmim-lite") or []
-    except metadata.PackageNotFoundError:
-        project = tomllib.loads((_CLONE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-        python, packages = project["requires-python"], project["dependencies"]
-    needed = map(Requirement, packages)
-    return python, [r for r in needed if r.marker is None or r.marker.evaluate({"extra": ""})]
-
-
-def _packages() -> list[str]:
-    """Versions of the packages that matter most; whatever is missing or too old."""
-    lines, broken = [], []
-    for requirement in _requirements()[1]:
-        name = requirement.name
-        try:
-            version = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            broken.append(f"{BROKEN} {name} is not installed, simmim-lite needs {requirement}")
-            continue
-        if not requirement.specifier.contains(version, prereleases=True):
-            wanted = f"simmim-lite needs {requirement}"
-            broken.append(f"{BROKEN} {name} {version} is too old, {wanted}")
-        if name in ("torch", "torchvision", "numpy"):
-            lines.append(f"{name}: {version}")
-    return lines + broken
-
-
-def _machine() -> list[str]:
-    import psutil
+    One more run comes first and is not measured, because the first run sets things up. The time
+    includes the work that the action started on a GPU.
+    """
     import torch
 
-    memory = psutil.virtual_memory()
-    total, free = (f"{size / 2**30:.1f} GB" for size in (memory.total, memory.available))
-    return [
-        f"device: {accelerator()}",
-        f"threads: torch uses {torch.get_num_threads()} on {cores()} CPU cores",
-        f"memory: {total}, {free} of it free",
-    ]
-
-
-def _cache() -> list[str]:
-    from simmim_lite.datasets._files import cache_root
-
-    folder = cache_root()
-    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not (existing.is_dir() and os.access(existing, os.W_OK)):
-        return [f"{BROKEN} cannot write to the cache {folder}: set SIMMIM_CACHE to another folder"]
-    return [f"cache: {folder} ({shutil.disk_usage(existing).free / 2**30:.0f} GB free)"]
-
-
-def _data() -> Iterator[str]:
-    from simmim_lite import datasets
-
-    for name, place in datasets.available().items():
-        if place or name not in ("digits", "speech"):  # these two come with the package: see below
-            yield f"data {name}: {place or _advice(name)}"
-    for load in (datasets.load_digits, datasets.load_speech):
-        yield from _failure(lambda load=load: load(full=False))
-
-
-def _advice(name: str) -> str:
-    return f"not here (python -m simmim_lite data {name})"
-
-
-def _failure(action: Callable[[], object]) -> Iterator[str]:
-    try:
+    check_integer("repetitions", repetitions, minimum=1)
+    times = []
+    for _ in range(1 + repetitions):
+        start = time.perf_counter()
         action()
-    except Exception as error:  # DataError, and whatever a damaged file makes of its reader
-        yield f"{BROKEN} {error}"
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - start)
+    return min(times[1:])
 
 
-def _notebooks() -> Iterator[str]:
-    """Which sets each notebook of this clone would read; nothing beside an installed package."""
-    from simmim_lite import datasets
-    from simmim_lite.datasets._files import wants_full
+def measure_bytes(action: Callable[[], object]) -> int:
+    """Return the peak number of bytes that torch allocates in ``action()``.
 
-    full = wants_full(None)
-    size = "full (SIMMIM_FULL=1)" if full else "default (SIMMIM_FULL=1 asks for the full sets)"
-    yield f"size: {size}"
-    places = datasets.available()
-    for script in sorted(_CLONE.glob("notebooks/scripts/[0-9][0-9]_*.py")):
-        text = script.read_text(encoding="utf-8")
-        called = [name for name in _READS if re.search(rf"\b{name}\b", text)]
-        sets = sorted({name for loader in called for name in _READS[loader][full]})
-        used = ", ".join(f"{name} ({places[name] or _advice(name)})" for name in sets)
-        yield f"notebook {script.stem}: {used or 'no data'}"
+    With a GPU these are its bytes. On a CPU the allocations are counted one by one, so that every
+    run gives the same number. The action should not free memory that was allocated before.
+
+    Raises:
+        RuntimeError: the profiler of this version of torch does not list its allocations.
+    """
+    import torch
+    from torch.profiler import ProfilerActivity, profile
+
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        action()
+        return torch.cuda.max_memory_allocated() - before
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else the profiler writes to the terminal
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as trace:
+        action()
+    # Not public: the public events have no order of allocations within an operation.
+    results = getattr(trace.profiler, "kineto_results", None)
+    if results is None:
+        raise RuntimeError(
+            f"measure_bytes: expected a profiler with kineto_results, got torch {torch.__version__}"
+        )
+    changes = [event.nbytes() for event in results.events() if event.name() == "[memory]"]
+    return max(accumulate(changes, initial=0))

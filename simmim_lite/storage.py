@@ -1,8 +1,19 @@
-"""Files that survive: written whole or not at all, damage detected, nothing ever executed.
+"""Files that survive crashes: atomic writes, checksums, and no executable content.
 
-`pack` makes one safetensors file of nested dicts and lists. Tensors are its tensors; everything
-else is JSON among its metadata, beside the SHA-256 of the whole file (taken with 64 zeros in its
-own place). Nothing in it is parsed before the sum is right, and neither format can hold code.
+`pack` turns nested dicts and lists into one safetensors file. Tensors are stored as tensors,
+everything else as JSON in the metadata, with the SHA-256 of the whole file (computed with 64 zeros
+in the place of the checksum). `unpack` parses nothing before the checksum is verified, and neither
+format can hold code.
+
+Examples:
+    >>> import torch
+    >>> from simmim_lite.storage import pack, unpack
+    >>> content = pack({"weights": torch.ones(2), "step": 3})
+    >>> unpack(content)
+    {'weights': tensor([1., 1.]), 'step': 3}
+    >>> unpack(content[:-1])
+    Traceback (most recent call last):
+    simmim_lite.storage.CheckpointError: checkpoint: damaged, ...
 """
 
 import hashlib
@@ -15,19 +26,19 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-PARTIAL = ".partial"  # suffix of a file that is being written
-_FIELD = b'"sha256":"'  # unescaped, so it can't be part of a string in the JSON of the header
+PARTIAL = ".partial"  # suffix of an unfinished file
+_FIELD = b'"sha256":"'  # unescaped, so no string in the JSON of the header contains it
 _BLANK = b"0" * 64
 
 
 class CheckpointError(ValueError):
-    """A file is damaged or is not of the expected kind, or no usable checkpoint exists."""
+    """A damaged file, a file of another kind, or a folder without an intact checkpoint."""
 
 
 def pack(state: Any) -> bytes:
-    """Bytes of a file with dicts, lists and tuples of tensors and of what JSON knows.
+    """Return the bytes of a file with nested dicts, lists and tuples of tensors and JSON values.
 
-    Tuples come back as lists.
+    `unpack` returns tuples as lists.
     """
     tensors: dict[str, Tensor] = {}
     text = json.dumps(_without_tensors(state, "", tensors))
@@ -39,15 +50,15 @@ def pack(state: Any) -> bytes:
 
 
 def verify(content: bytes, name: str = "checkpoint") -> None:
-    """Raise CheckpointError if ``content`` differs in a single bit from what `pack` returned."""
+    """Raise CheckpointError if any bit of ``content`` differs from the result of `pack`."""
     at = content.find(_FIELD) + len(_FIELD)
     blank = content[:at] + _BLANK + content[at + 64 :]
     if content[at : at + 64] != hashlib.sha256(blank).hexdigest().encode():
-        raise CheckpointError(f"{name}: damaged, its SHA-256 is not the one it was written with")
+        raise CheckpointError(f"{name}: damaged, expected the SHA-256 of its content, got another")
 
 
 def unpack(content: bytes, name: str = "checkpoint") -> Any:
-    """State that `pack` was given, with tensors on the CPU; raises as `verify` does."""
+    """Return the state that `pack` stored, with tensors on the CPU; raises as `verify` does."""
     verify(content, name)
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     state = json.loads(header["__metadata__"]["state"])
@@ -55,10 +66,10 @@ def unpack(content: bytes, name: str = "checkpoint") -> Any:
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
-    """Replace a file as a whole; text is written as UTF-8, missing folders are made.
+    """Replace a file as a whole. Text is written as UTF-8; missing folders are created.
 
-    After a crash at any moment, ``path`` holds all of the old content or all of the new. After an
-    error it holds the old content, and the temporary file is removed.
+    After a crash at any moment, ``path`` holds the complete old content or the complete new
+    content; after an error, the old content, and the temporary file is removed.
     """
     content = content.encode() if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,11 +79,11 @@ def write_atomically(path: Path, content: bytes | str) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(partial, path)  # noqa: PTH105  (the name says what matters: an atomic replace)
+        os.replace(partial, path)  # noqa: PTH105  (os.replace is atomic on every system)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
-    if os.name == "posix":  # the rename itself is safe once the folder is on the disk
+    if os.name == "posix":  # the rename is safe only when the folder is on the disk
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -81,11 +92,11 @@ def write_atomically(path: Path, content: bytes | str) -> None:
 
 
 def _without_tensors(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
-    """``value`` for JSON: a tensor becomes ["tensor", name], a dict ["dict", keys and values]."""
+    """JSON value: a tensor becomes ["tensor", name], a dict ["dict", keys and values]."""
     if isinstance(value, Tensor):
-        if name in tensors:  # the keys "a/b" and "a", "b" within it
+        if name in tensors:  # the key "a/b" beside the keys "a" and "b" within it
             name = f"{name}/{len(tensors)}"
-        # A copy, so that tied weights are two tensors: the format knows no shared memory.
+        # A copy makes two tensors of tied weights: safetensors refuses shared memory.
         tensors[name] = value.detach().cpu().clone(memory_format=torch.contiguous_format)
         return ["tensor", name]
     if isinstance(value, dict):
@@ -99,7 +110,7 @@ def _without_tensors(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
         return ["list", items]
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    raise TypeError(f"{name}: a checkpoint holds tensors, numbers and text, got {value!r}")
+    raise TypeError(f"{name}: expected a tensor, number or text, got {value!r}")
 
 
 def _with_tensors(value: Any, tensors: dict[str, Tensor]) -> Any:

@@ -1,4 +1,4 @@
-"""Augmentation: each change by its definition, from its generator alone."""
+"""Augmentation: each change matches its definition and depends on its generator alone."""
 
 import pytest
 import torch
@@ -49,14 +49,14 @@ def test_crops_are_moved_images():
 
 
 def centers(images):
-    """Centre of mass (N, 2), row and column, from the middle of the picture."""
+    """Center of mass (N, 2), row and column, relative to the middle of the image."""
     mass = images[:, 0] / images.sum(dim=(1, 2, 3))[:, None, None]
     rows, columns = (torch.arange(size) - (size - 1) / 2 for size in mass.shape[1:])
     return torch.stack([mass.sum(2) @ rows, mass.sum(1) @ columns], dim=1)
 
 
 def dots(row, column, N=300):
-    """Squares of 3 x 3 pixels, so far from the middle of a picture that is no square."""
+    """Squares of 3 x 3 pixels at this offset from the middle of an image that is not square."""
     images = torch.zeros(N, 1, 41, 61)
     images[:, :, 19 + row : 22 + row, 29 + column : 32 + column] = 1
     return images
@@ -108,13 +108,13 @@ def test_augmentation_is_a_function_of_its_generator(augment):
     assert not torch.equal(augment(pictures(), generator(4)), augment(pictures(), generator(5)))
 
 
-def test_no_move_is_no_change():
+def test_strength_zero_is_no_change():
     images = torch.rand(3, 1, 28, 28, generator=torch.manual_seed(0))
     same = RandomWarp()(images, torch.Generator().manual_seed(0), strength=0.0)
     torch.testing.assert_close(same, images, atol=1e-5, rtol=0)
 
 
-def test_moves_are_small_different_and_repeatable():
+def test_warps_are_small_different_and_repeatable():
     images = torch.from_numpy(datasets.load_digits("test", full=False).images[::100, None] / 255)
     images = images.float()
     first, second = (RandomWarp()(images, torch.Generator().manual_seed(s)) for s in (0, 0))

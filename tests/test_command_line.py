@@ -5,12 +5,12 @@ import sys
 
 import pytest
 
-from simmim_lite import __main__ as command_line, datasets, environment
+from simmim_lite import __main__ as command_line, datasets, doctor
 
 
 @pytest.mark.parametrize(("lines", "code"), [(["python: 3"], 0), (["broken: it"], 1)])
 def test_doctor_exits_by_what_it_found(monkeypatch, capsys, lines, code):
-    monkeypatch.setattr(environment, "report", lambda: lines)
+    monkeypatch.setattr(doctor, "report", lambda: lines)
     assert command_line.main(["doctor"]) == code
     assert capsys.readouterr().out == f"{lines[0]}\n"
 
@@ -89,15 +89,15 @@ def test_tests_are_lint_unit_tests_and_every_notebook(monkeypatch):
 
     monkeypatch.setattr(command_line, "_in_clone", step)
     assert command_line.main(["test"]) == 0
-    assert [step[0] for step in ran] == ["ruff", "ruff", "pytest", "pytest"]
-    notebooks = [path.name for path in ran[3] if not isinstance(path, str)]
+    assert [step[0] for step in ran] == ["ruff", "ruff", "mypy", "pytest", "pytest"]
+    notebooks = [path.name for path in ran[4] if not isinstance(path, str)]
     committed = (command_line.CLONE / "notebooks").glob("[0-9][0-9]_*.ipynb")
     assert notebooks == sorted(path.name for path in committed)
     assert notebooks
     ran.clear()
     assert command_line.main(["test", "--fast"]) == 0
-    assert [step[0] for step in ran] == ["ruff", "ruff", "pytest"]
-    assert ran[2][-1] == "not slow"
+    assert [step[0] for step in ran] == ["ruff", "ruff", "mypy", "pytest"]
+    assert ran[3][-1] == "not slow"
 
 
 def test_without_notebooks_nothing_passes(monkeypatch, tmp_path, capsys):

@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakIdKeyDictionary
 
 from simmim_lite import bounds
-from simmim_lite.contrastive import _tiles, info_nce_loss, nt_xent_loss, sigmoid_loss
+from simmim_lite.contrastive import LearnedTemperature, _tiles, info_nce_loss, nt_xent_loss
 
 
 def embeddings(N, dim, *, M=None, seed=0, dtype=torch.float64, normalize=True):
@@ -34,23 +34,6 @@ def dense_nt_xent(first, second, temperature):
     scores = views @ views.T / temperature
     scores = scores.masked_fill(torch.eye(2 * N, dtype=torch.bool), -torch.inf)
     return F.cross_entropy(scores, torch.arange(2 * N).roll(N))
-
-
-def dense_sigmoid(queries, keys, temperature, bias):
-    scores = queries @ keys.T / temperature + bias
-    signs = 2 * torch.eye(*scores.shape, dtype=scores.dtype) - 1
-    return -F.logsigmoid(signs * scores).sum() / len(queries)
-
-
-def dense_with_groups(queries, keys, temperature, groups, symmetric):
-    scores = queries @ keys.T / temperature
-    N = len(queries)
-    same = (groups[:N, None] == groups).double()
-    one_way = -(scores.log_softmax(dim=1) * same).sum(dim=1).div(same.sum(dim=1)).mean()
-    if not symmetric:
-        return one_way
-    back = -(scores[:, :N].log_softmax(dim=0) * same[:, :N]).sum(dim=0)
-    return (one_way + back.div(same[:, :N].sum(dim=0)).mean()) / 2
 
 
 def difference(ours, theirs, inputs):
@@ -119,48 +102,6 @@ def test_nt_xent_is_the_dense_one(N, temperature, seed):
     assert difference(ours, theirs, (first, second, temperature)) < 1e-12
 
 
-@given(
-    N=st.integers(1, 60),
-    extra=st.integers(0, 9),
-    temperature=st.floats(0.01, 1),
-    bias=st.floats(-20, 5),
-    seed=st.integers(0, 10**6),
-)
-@settings(max_examples=60)
-def test_sigmoid_is_the_dense_one(N, extra, temperature, bias, seed):
-    queries, keys = embeddings(N, 8, M=N + extra, seed=seed)
-    temperature = torch.tensor(temperature, dtype=torch.float64, requires_grad=True)
-    bias = torch.tensor(bias, dtype=torch.float64, requires_grad=True)
-    ours = sigmoid_loss(queries, keys, temperature, bias, tile=7)
-    theirs = dense_sigmoid(queries, keys, temperature, bias)
-    assert difference(ours, theirs, (queries, keys, temperature, bias)) < 1e-12
-
-
-@given(
-    N=st.integers(1, 60),
-    extra=st.integers(0, 9),
-    classes=st.integers(1, 12),
-    symmetric=st.booleans(),
-    seed=st.integers(0, 10**6),
-)
-@settings(max_examples=60)
-def test_groups_share_their_partners(N, extra, classes, symmetric, seed):
-    queries, keys = embeddings(N, 8, M=N + extra, seed=seed)
-    groups = 3 * torch.randint(classes, (N + extra,), generator=torch.Generator().manual_seed(seed))
-    temperature = torch.tensor(0.2, dtype=torch.float64, requires_grad=True)
-    ours = info_nce_loss(queries, keys, temperature, symmetric=symmetric, groups=groups, tile=7)
-    theirs = dense_with_groups(queries, keys, temperature, groups, symmetric)
-    assert difference(ours, theirs, (queries, keys, temperature)) < 1e-12
-
-
-def test_groups_of_one_are_pairs():
-    queries, keys = embeddings(20, 5)
-    plain = info_nce_loss(queries, keys, 0.1)
-    assert info_nce_loss(queries, keys, 0.1, groups=torch.arange(20)).item() == pytest.approx(
-        plain.item(), abs=1e-13
-    )
-
-
 @pytest.mark.parametrize("symmetric", [True, False])
 @pytest.mark.parametrize("scale", [1.0, 200.0])  # the fast way, and the one for large scores
 def test_gradcheck(symmetric, scale):
@@ -222,11 +163,7 @@ def test_upstream_factors_reach_every_gradient():
     queries, keys = embeddings(6, 4)
     temperature = torch.tensor(0.3, dtype=torch.float64, requires_grad=True)
     inputs = (queries, keys, temperature)
-    for loss in (
-        lambda: info_nce_loss(*inputs),
-        lambda: nt_xent_loss(*inputs),
-        lambda: sigmoid_loss(*inputs, -1.0),
-    ):
+    for loss in (lambda: info_nce_loss(*inputs), lambda: nt_xent_loss(*inputs)):
         once, thrice = torch.autograd.grad(loss(), inputs), torch.autograd.grad(3 * loss(), inputs)
         for a, b in zip(once, thrice, strict=True):
             torch.testing.assert_close(3 * a, b)
@@ -260,9 +197,8 @@ class Memory(TorchDispatchMode):
         lambda *pair: info_nce_loss(*pair, 0.1, tile=16),
         lambda *pair: info_nce_loss(*pair, 0.1, symmetric=False, tile=16),
         lambda *pair: nt_xent_loss(*pair, 0.1, tile=16),
-        lambda *pair: sigmoid_loss(*pair, 0.1, 0.0, tile=16),
     ],
-    ids=["both ways", "one way", "nt_xent", "sigmoid"],
+    ids=["both ways", "one way", "nt_xent"],
 )
 def test_memory_grows_with_the_batch_and_not_with_its_square(loss):
     peak = {}
@@ -351,8 +287,6 @@ def test_a_sum_beyond_the_range_of_float16_is_no_bad_row():
         ({"temperature": math.nan}, ValueError, "temperature: .* got nan"),
         ({"temperature": torch.ones(2)}, ValueError, r"temperature: .* got \[1.0, 1.0\]"),
         ({"tile": 0}, ValueError, "tile: .* got 0"),
-        ({"groups": torch.zeros(2).long()}, ValueError, r"groups: expected 3 .*\(2,\)"),
-        ({"groups": torch.zeros(3)}, ValueError, "groups: .*float32"),
     ],
 )
 def test_bad_input(change, error, message):
@@ -364,3 +298,33 @@ def test_bad_input(change, error, message):
 def test_views_of_unequal_shape():
     with pytest.raises(ValueError, match=r"first, second: .*\(3, 4\) and \(5, 4\)"):
         nt_xent_loss(torch.zeros(3, 4), torch.zeros(5, 4), 0.1)
+
+
+# The temperature
+
+
+def test_the_logarithm_of_the_temperature_is_learned():
+    temperature = LearnedTemperature(0.2)
+    assert temperature().item() == pytest.approx(0.2)
+    (3 * temperature()).backward()
+    assert temperature.log_temperature.grad.item() == pytest.approx(3 * 0.2)
+    assert LearnedTemperature(0.2, learned=False)().requires_grad is False
+
+
+def test_a_temperature_at_its_minimum_can_rise_again():
+    temperature = LearnedTemperature(0.1)
+    with torch.no_grad():
+        temperature.log_temperature.fill_(-9)
+    optimizer = torch.optim.SGD(temperature.parameters(), lr=1.0)
+    assert temperature().item() == pytest.approx(0.01)
+    (-10 * temperature()).backward()
+    optimizer.step()
+    assert temperature().item() == pytest.approx(0.01 * math.exp(0.1))
+
+
+@pytest.mark.parametrize(
+    ("initial", "error", "got"), [(0.001, ValueError, r"0\.001"), ("warm", TypeError, "'warm'")]
+)
+def test_a_temperature_that_cannot_be(initial, error, got):
+    with pytest.raises(error, match=f"temperature: .* got {got}"):
+        LearnedTemperature(initial)

@@ -1,4 +1,4 @@
-"""The loaders, captions and pairs: what they give, and that it is what was promised."""
+"""The loaders and captions: shapes, balance, splits, and the content of the full sets."""
 
 import io
 import os
@@ -16,8 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from simmim_lite import datasets
-from simmim_lite.datasets import DataError, _download, _images, _pairs, _speech
-from simmim_lite.entropy import mutual_information
+from simmim_lite.datasets import DataError, _download
 
 ALL_CELLS = np.stack(np.meshgrid(range(10), *[range(3)] * 3, indexing="ij"), -1).reshape(-1, 4)
 
@@ -92,6 +91,27 @@ def test_embedded_clips_say_their_label_to_a_classifier_of_other_voices():
     assert model.score(features(test), test.labels) > 0.93  # 0.98 measured, a tenth by chance
 
 
+def test_other_digits_look_like_mnist_and_are_none_of_it():
+    other, ours = datasets.load_other_digits(), datasets.load_digits("train", full=False)
+    assert other.images.shape == (1797, 28, 28)
+    assert other.images.dtype == ours.images.dtype
+    assert np.bincount(other.labels).min() > 170
+    margin = np.ones((28, 28), bool)
+    margin[4:24, 4:24] = False
+    assert not other.images[:, margin].any()
+    assert other.images.max() == 255
+    ink = [images.mean() / 255 for images in (other.images, ours.images)]
+    assert 0.5 < ink[0] / ink[1] < 2
+    # Upright and not mirrored: what is special to a class is like what is special in MNIST.
+    theirs, mine = (
+        np.stack([d.images[d.labels == k].mean(axis=0) for k in range(10)]) for d in (other, ours)
+    )
+    theirs, mine = theirs - theirs.mean(axis=0), mine - mine.mean(axis=0)
+    turns = theirs, theirs[:, ::-1], theirs[:, :, ::-1], theirs.transpose(0, 2, 1)
+    likeness = [np.corrcoef(turned.ravel(), mine.ravel())[0, 1] for turned in turns]
+    assert likeness[0] > 1.4 * max(likeness[1:])
+
+
 def test_padded_cuts_and_fills_at_the_end():
     speech = datasets.load_speech("test")
     padded = speech.padded(0.3)
@@ -132,7 +152,7 @@ def test_fsdd_has_its_official_split(real_data):
 
 
 def test_fsdds_checksum_is_that_of_the_recordings(real_data):
-    assert _speech.fsdd_digest(real_data / "fsdd" / "recordings") == _download.FSDD_DIGEST
+    assert _download.fsdd_digest(real_data / "fsdd" / "recordings") == _download.FSDD_DIGEST
 
 
 @pytest.mark.slow
@@ -183,7 +203,7 @@ def test_cifar10s_pickled_version_is_never_opened(tmp_path, monkeypatch):
 def test_available_says_where_each_set_is(tmp_path, monkeypatch):
     nothing = {"digits": "embedded", "speech": "embedded", "mnist": None, "fsdd": None}
     assert datasets.available() == {**nothing, "cifar10": None}
-    for name in _images.MNIST_FILES[1:]:
+    for name in _download.MNIST_FILES[1:]:
         path = tmp_path / "MNIST" / "raw" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
@@ -191,7 +211,7 @@ def test_available_says_where_each_set_is(tmp_path, monkeypatch):
     monkeypatch.setenv("SIMMIM_DATA", str(tmp_path))
     assert datasets.available()["fsdd"] == str(tmp_path / "fsdd" / "recordings")
     assert datasets.available()["mnist"] is None  # a file is still missing
-    (tmp_path / "MNIST" / "raw" / _images.MNIST_FILES[0]).touch()
+    (tmp_path / "MNIST" / "raw" / _download.MNIST_FILES[0]).touch()
     assert datasets.available()["mnist"] == str(tmp_path / "MNIST")
 
 
@@ -286,70 +306,3 @@ def test_measures_ignore_place_ink_level_and_specks_and_follow_a_mirror():
     specked = np.pad(digits, ((0, 0), (4, 0), (4, 0)))
     specked[:, 0, 0] = 255
     np.testing.assert_allclose(datasets.measure_strokes(specked), measures, rtol=1e-9)
-
-
-# --- pairs ---------------------------------------------------------------------------------
-
-
-def test_pairs_are_of_one_class_and_the_text_is_that_images():
-    pairs = datasets.paired_digits()
-    images, speech = datasets.load_digits(), datasets.load_speech()
-    captions = datasets.load_captions()
-    np.testing.assert_array_equal(np.sort(pairs.indices["image"]), np.arange(4000))
-    np.testing.assert_array_equal(pairs.indices["text"], pairs.indices["image"])
-    np.testing.assert_array_equal(images.labels[pairs.indices["image"]], pairs.labels)
-    np.testing.assert_array_equal(speech.labels[pairs.indices["speech"]], pairs.labels)
-    np.testing.assert_array_equal(pairs.data["image"], images.images[pairs.indices["image"]])
-    assert pairs.data["text"] == [captions.texts[i] for i in pairs.indices["image"]]
-    chosen = speech.waveforms[pairs.indices["speech"][7]]
-    np.testing.assert_array_equal(pairs.data["speech"][7], chosen)
-    assert (len(pairs), list(pairs.data)) == (4000, ["image", "speech", "text"])
-
-
-def test_pairs_repeat_with_the_seed_and_whatever_the_modalities():
-    first = datasets.paired_digits(("speech", "image"), n=6000, seed=3)
-    again = datasets.paired_digits(("image", "speech", "text"), n=6000, seed=3)
-    other = datasets.paired_digits(("image", "speech"), n=6000, seed=4)
-    for name in ("image", "speech"):
-        np.testing.assert_array_equal(first.indices[name], again.indices[name])
-        assert (first.indices[name] != other.indices[name]).any()
-    assert len(first) == 6000  # with replacement, so more than there are images
-
-
-@pytest.mark.parametrize("modalities", [("image", "speech"), ("image", "text"), ("text", "speech")])
-def test_two_modalities_come_with_the_one_truth_between_them(modalities):
-    pairs = datasets.paired_digits(modalities, split="test", n=50)
-    assert set(pairs.data) == set(pairs.indices) == set(modalities)
-    captions = datasets.load_captions("test")
-    expected = captions.entropy if "speech" not in modalities else np.log(10)
-    ordered = tuple(sorted(modalities))  # alphabetical happens to be their order
-    assert pairs.mutual_information == {ordered: pytest.approx(expected, abs=1e-12)}
-
-
-def test_the_truth_equals_the_mutual_information_of_a_whole_joint_table():
-    # A small population, all outcomes enumerated: 7 images, 3 classes, 5 captions, 6 recordings.
-    labels = np.array([0, 0, 0, 1, 1, 2, 2])
-    cells = np.array([[0, 1], [0, 1], [0, 2], [1, 0], [1, 0], [2, 0], [2, 1]])
-    recordings = np.array([0, 1, 1, 1, 2, 2])
-    captions = np.unique(cells, axis=0, return_inverse=True)[1].reshape(-1)
-    joint = np.zeros((7, 6, 5))  # image, recording, caption
-    for image, label in enumerate(labels):
-        same = np.flatnonzero(recordings == label)
-        joint[image, same, captions[image]] = 1 / 7 / len(same)
-    known = _pairs.known_information(labels, cells)
-    for (one, other), summed in zip(
-        [("image", "speech"), ("image", "text"), ("speech", "text")], (2, 1, 0), strict=True
-    ):
-        exact = mutual_information(joint.sum(axis=summed))
-        assert known[one, other] == pytest.approx(exact, abs=1e-12)
-
-
-def test_recordings_are_drawn_uniformly_within_the_class():
-    labels = np.repeat([0, 1], 20000)
-    candidates = np.array([1, 0, 1, 1, 0])
-    drawn = _pairs.draw_within_class(labels, candidates, np.random.default_rng(0))
-    counts = np.bincount(drawn, minlength=5)
-    expected = np.array([20000 / 3, 10000, 20000 / 3, 20000 / 3, 10000])
-    # Binomial counts have a standard deviation below 71: five of them.
-    np.testing.assert_allclose(counts, expected, atol=355)
-    np.testing.assert_array_equal(candidates[drawn], labels)

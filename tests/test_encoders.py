@@ -158,7 +158,7 @@ def test_what_leaves_the_image_does_not_come_back():
     assert moved.sum(dim=(1, 2, 3)).min() == 25
 
 
-def test_turned_images_are_turned_about_the_centre():
+def test_turned_images_are_turned_about_the_center():
     image = torch.zeros(400, 1, 41, 61)
     image[:, :, 17:24, 45:52] = 1.0  # to the right of the center, (20, 30), by 18
     turned = ImageEncoder(shift=0, turn=30).augment(image, generator())

@@ -1,4 +1,4 @@
-"""Calibration: against scikit-learn and torchmetrics, and with probabilities known to be right."""
+"""Calibration: scikit-learn, torchmetrics, and probabilities that the labels are drawn from."""
 
 import numpy as np
 import pytest
@@ -17,22 +17,22 @@ from simmim_lite.evaluation import (
 
 
 def draw(N=3000, classes=4, seed=0, sharpness=1.0):
-    """Probabilities, and labels drawn from them; told with another sharpness they are wrong."""
+    """Labels drawn from probabilities, and these probabilities sharpened: calibrated if 1."""
     rng = np.random.default_rng(seed)
     logits = 2 * rng.standard_normal((N, classes))
     p = np.exp(logits)
     p /= p.sum(axis=1, keepdims=True)
     labels = (p.cumsum(axis=1) < rng.random((N, 1))).sum(axis=1).clip(max=classes - 1)
-    told = p**sharpness
-    return told / told.sum(axis=1, keepdims=True), labels
+    sharpened = p**sharpness
+    return sharpened / sharpened.sum(axis=1, keepdims=True), labels
 
 
-def test_reliability_is_that_of_scikit_learn():
+def test_reliability_agrees_with_scikit_learn():
     p, labels = draw()
     table = reliability_table(p, labels, bins=10)
-    right = p.argmax(axis=1) == labels
-    accuracy, confidence = calibration_curve(right, p.max(axis=1), n_bins=10, strategy="quantile")
-    # scikit-learn puts an item on the edge of two bins into the other one.
+    correct = p.argmax(axis=1) == labels
+    accuracy, confidence = calibration_curve(correct, p.max(axis=1), n_bins=10, strategy="quantile")
+    # scikit-learn puts an item on the edge of two bins into the other bin.
     assert table["confidence"].to_numpy() == pytest.approx(confidence, abs=1e-3)
     assert table["accuracy"].to_numpy() == pytest.approx(accuracy, abs=0.01)
     assert table["items"].tolist() == [300] * 10
@@ -40,13 +40,13 @@ def test_reliability_is_that_of_scikit_learn():
     assert (table["accuracy"] < table["high"]).all()
 
 
-def test_error_is_the_weighted_gap_and_that_of_torchmetrics_where_bins_agree():
+def test_error_is_the_weighted_gap_and_agrees_with_torchmetrics_for_equal_bins():
     p, labels = draw(N=1003, sharpness=2.0)
     table = reliability_table(p, labels, bins=7)
     gaps = (table["confidence"] - table["accuracy"]).abs()
     expected = np.average(gaps, weights=table["items"])
     assert calibration_error(p, labels, bins=7) == pytest.approx(expected)
-    # Confidences in two heaps of equal size, on both sides of the middle between 1/2 and 1.
+    # Two clusters of confidences of equal size, on both sides of the middle of 1/2 and 1.
     top = np.r_[np.full(50, 0.6), np.full(50, 0.9)]
     p = np.c_[top, 1 - top]
     labels = (np.random.default_rng(0).random(100) > 0.7).astype(int)
@@ -56,29 +56,30 @@ def test_error_is_the_weighted_gap_and_that_of_torchmetrics_where_bins_agree():
     assert calibration_error(p, labels, bins=2) == pytest.approx(theirs.item(), abs=1e-6)
 
 
-def test_right_probabilities_are_at_the_floor_and_others_are_above():
-    honest, labels = draw()
-    bold, _ = draw(sharpness=3.0)
-    timid, _ = draw(sharpness=0.3)
-    table = calibration_table({"honest": honest, "bold": bold, "timid": timid}, labels)
+def test_calibrated_probabilities_are_at_the_baseline_and_others_above():
+    calibrated, labels = draw()
+    over, _ = draw(sharpness=3.0)
+    under, _ = draw(sharpness=0.3)
+    table = calibration_table({"calibrated": calibrated, "over": over, "under": under}, labels)
     assert table["accuracy"].nunique() == 1
-    assert table.loc["honest", "error"] < table.loc["honest", "floor_95"]
-    assert (table.loc[["bold", "timid"], "error"] > 3 * table.loc[["bold", "timid"], "floor"]).all()
-    assert table["confidence"].sort_values().index.tolist() == ["timid", "honest", "bold"]
-    assert table["brier"].idxmin() == table["nats"].idxmin() == "honest"
+    assert table.loc["calibrated", "error"] < table.loc["calibrated", "baseline_95"]
+    wrong = table.loc[["over", "under"]]
+    assert (wrong["error"] > 3 * wrong["baseline"]).all()
+    assert table["confidence"].sort_values().index.tolist() == ["under", "calibrated", "over"]
+    assert table["brier"].idxmin() == table["nats"].idxmin() == "calibrated"
 
 
-def test_floor_is_the_mean_error_of_right_probabilities_and_falls_with_items():
-    floors = {}
+def test_baseline_is_the_mean_error_under_calibration_and_falls_with_items():
+    baselines = {}
     for N in (200, 3200):
         errors = [calibration_error(*draw(N=N, seed=seed)) for seed in range(60)]
-        floors[N] = calibration_table({"p": draw(N=N)[0]}, draw(N=N)[1]).loc["p", "floor"]
-        # 60 errors, each known to a third or so of its size: 4 standard errors of the mean.
-        assert np.mean(errors) == pytest.approx(floors[N], rel=0.15)
-    assert floors[200] / floors[3200] == pytest.approx(4, rel=0.15)  # as 1 / sqrt(N)
+        baselines[N] = calibration_table({"p": draw(N=N)[0]}, draw(N=N)[1]).loc["p", "baseline"]
+        # 60 errors with a relative deviation of about a third: 4 standard errors of the mean.
+        assert np.mean(errors) == pytest.approx(baselines[N], rel=0.15)
+    assert baselines[200] / baselines[3200] == pytest.approx(4, rel=0.15)  # as 1 / sqrt(N)
 
 
-def test_brier_and_nats_are_those_of_scikit_learn():
+def test_brier_and_nats_agree_with_scikit_learn():
     p, labels = draw(N=200, classes=2, sharpness=2.0)
     assert brier_score(p, labels) == pytest.approx(2 * brier_score_loss(labels, p[:, 1]))
     p, labels = draw(N=200, sharpness=2.0)
@@ -91,7 +92,7 @@ def test_brier_and_nats_are_those_of_scikit_learn():
 
 
 @given(st.integers(0, 10**6), st.integers(2, 5), st.integers(5, 40))
-def test_ranges_and_what_changes_nothing(seed, classes, N):
+def test_ranges_and_invariances(seed, classes, N):
     p, labels = draw(N=N, classes=classes, seed=seed, sharpness=2.0)
     error = calibration_error(p, labels, bins=5)
     assert 0 <= error <= 1
@@ -100,7 +101,7 @@ def test_ranges_and_what_changes_nothing(seed, classes, N):
     renamed = np.argsort(order)[labels]
     assert calibration_error(p[:, order], renamed, bins=5) == pytest.approx(error)
     assert brier_score(p[:, order], renamed) == pytest.approx(brier_score(p, labels))
-    # One bin: the gap of the means, the least that any number of bins finds.
+    # One bin: the gap of the means, which no number of bins can go below.
     gap = abs((p.max(axis=1) - (p.argmax(axis=1) == labels)).mean())
     assert calibration_error(p, labels, bins=1) == pytest.approx(gap)
     assert error >= gap - 1e-12

@@ -1,11 +1,11 @@
-"""Agreement of runs and of embeddings: what must not matter, chance, and other formulas."""
+"""Agreement of runs and alignment of embeddings: invariances, chance level, other formulas."""
 
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 from sklearn.metrics import cohen_kappa_score
 
-from simmim_lite.evaluation import agreement_table, kernel_alignment, neighbor_overlap
+from simmim_lite.evaluation import agreement_table, kernel_alignment
 
 
 def normal(*shape, seed=0):
@@ -28,11 +28,11 @@ def test_agreement_of_each_pair():
         a, b = runs[row["first"]], runs[row["second"]]
         assert row["agreement"] == (a == b).mean()
         assert row["kappa"] == pytest.approx(cohen_kappa_score(a, b))
-    # 0.1 are drawn anew in each run, a tenth of these to the same as before.
+    # 0.1 are drawn again in each run, a tenth of these with the same result as before.
     assert table["agreement"].mean() == pytest.approx(0.91**2 + 0.09**2 / 9, abs=0.02)
 
 
-def test_habits_are_no_agreement():
+def test_kappa_ignores_agreement_from_class_frequencies():
     rng = np.random.default_rng(1)
     runs = {name: rng.random(5000) < 0.95 for name in "ab"}  # mostly "yes", independently
     row = agreement_table(runs).iloc[0]
@@ -56,10 +56,10 @@ def test_agreement_refuses():
 
 
 @given(st.integers(0, 1000))
-def test_alignment_does_not_see_rotation_shift_and_scale(seed):
+def test_alignment_is_invariant_to_rotation_shift_and_scale(seed):
     x, y = normal(30, 4, seed=seed), normal(30, 3, seed=seed + 1)
-    turn = np.linalg.qr(normal(4, 4, seed=seed))[0]
-    changed = 3 * x @ turn + 5
+    rotation = np.linalg.qr(normal(4, 4, seed=seed))[0]
+    changed = 3 * x @ rotation + 5
     assert kernel_alignment(x, changed) == pytest.approx(1)
     assert kernel_alignment(changed, y) == pytest.approx(kernel_alignment(x, y), abs=1e-9)
     assert kernel_alignment(x, y) == pytest.approx(kernel_alignment(y, x))
@@ -69,49 +69,32 @@ def test_alignment_does_not_see_rotation_shift_and_scale(seed):
 
 
 def plain_alignment(x, y):
-    """Kornblith et al. (2019), in features: biased."""
+    """The biased CKA of Kornblith et al. (2019), from features."""
     x, y = x - x.mean(axis=0), y - y.mean(axis=0)
     return np.linalg.norm(x.T @ y) ** 2 / np.linalg.norm(x.T @ x) / np.linalg.norm(y.T @ y)
 
 
-def test_alignment_is_the_plain_one_without_its_bias():
+def test_alignment_is_the_plain_cka_without_its_bias():
     many = normal(2000, 5), normal(2000, 5, seed=1)
     related = many[0], many[0] + many[1]
     assert kernel_alignment(*related) == pytest.approx(plain_alignment(*related), abs=0.01)
     few = [(normal(50, 64, seed=2 * i), normal(50, 64, seed=2 * i + 1)) for i in range(20)]
     assert np.mean([plain_alignment(*pair) for pair in few]) > 0.4
-    # Each has a standard deviation near 1 / 50.
+    # Each has a standard deviation of about 1 / 50.
     assert abs(np.mean([kernel_alignment(*pair) for pair in few])) < 0.03
 
 
 def test_alignment_of_a_mixture_is_known():
-    """Columns shared and columns of one's own: half of the variance each gives one half."""
+    """Shared and separate columns with half of the variance each: one half."""
     shared = normal(3000, 200)
     first = np.c_[shared, normal(3000, 200, seed=1)]
     second = np.c_[shared, normal(3000, 200, seed=2)]
     assert kernel_alignment(first, second) == pytest.approx(0.5, abs=0.02)
 
 
-def test_neighbors_in_common():
-    x = normal(300, 6)
-    turn = np.linalg.qr(normal(6, 6))[0]
-    same = neighbor_overlap(x, 7 * x @ turn, k=10)
-    assert same.value == pytest.approx(1, abs=0.01)  # rounding may swap two that are as near
-    assert same.chance == pytest.approx(10 / 299)
-    other = neighbor_overlap(x, normal(300, 6, seed=1), k=10)
-    assert other.value == pytest.approx(other.chance, abs=0.01)
-    assert neighbor_overlap(x, normal(300, 2, seed=1), k=299).value == 1
-    angles = np.radians([0, 1, 90, 91])
-    points = np.c_[np.cos(angles), np.sin(angles)]
-    swapped = points[[0, 2, 1, 3]]  # 0 and 3 keep both of their two nearest, 1 and 2 one of them
-    assert neighbor_overlap(points, swapped, k=1).value == 0
-    assert neighbor_overlap(points, swapped, k=2).value == pytest.approx(0.75)
-
-
-@pytest.mark.parametrize("score", [kernel_alignment, neighbor_overlap])
-def test_embeddings_must_be_of_the_same_items(score):
+def test_embeddings_must_be_of_the_same_items():
     with pytest.raises(ValueError, match=r"first and second: .*same number"):
-        score(normal(20, 3), normal(19, 3))
+        kernel_alignment(normal(20, 3), normal(19, 3))
 
 
 def test_equal_rows_have_no_alignment():

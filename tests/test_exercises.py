@@ -26,7 +26,7 @@ def test_the_solutions_pass_the_checks_of_their_notebook(script, capsys):
     asked = [name for name, _ in CHECKED.findall(script.read_text("utf-8"))]
     assert 3 <= len(asked) <= 4
     runpy.run_path(str(NOTEBOOKS / "solutions" / script.name))
-    assert re.findall(r"^(.+): right, ", capsys.readouterr().out, re.MULTILINE) == asked
+    assert re.findall(r"^(.+): correct, ", capsys.readouterr().out, re.MULTILINE) == asked
 
 
 @pytest.mark.filterwarnings("ignore:divide by zero", "ignore:invalid value", "ignore:overflow")

@@ -1,8 +1,7 @@
-"""`figures.py`: what a reader reads off a figure is what was put in."""
+"""`figures.py`: a figure shows the values that it was given."""
 
 import base64
 import io
-import math
 import re
 import wave
 from collections.abc import Iterator
@@ -15,11 +14,6 @@ from matplotlib.axes import Axes
 
 from simmim_lite import figures
 
-ERRORS = pd.DataFrame(
-    {"ours": [0.0, 0.02, 0.1], "CCA": [0.01, math.nan, 1234.5]},
-    index=[("Gaussian", "1 pair"), ("Gaussian", "2 pairs"), ("manifold", "sine")],
-)
-
 
 @pytest.fixture
 def ax() -> Iterator[Axes]:
@@ -29,35 +23,7 @@ def ax() -> Iterator[Axes]:
     plt.close(figure)
 
 
-def test_error_table_says_every_error_and_blanks_what_is_missing(ax):
-    assert figures.error_table(ERRORS, ax=ax) is ax
-    cells = ax.collections[0]
-    assert np.array_equal(np.ma.getmaskarray(cells.get_array()), ERRORS.isna())
-    written = {(text.get_position()): text.get_text() for text in ax.texts}
-    assert [written[column + 0.5, 0.5] for column in (0, 1)] == ["0.00", "0.01"]
-    assert written[0.5, 1.5] == "0.02"
-    assert (1.5, 1.5) not in written
-    assert written[1.5, 2.5] == "10+"
-    assert ax.patch.get_hatch()
-
-
-def test_error_table_is_darker_for_larger_errors(ax):
-    figures.error_table(ERRORS, ax=ax)
-    ax.figure.canvas.draw()
-    gray = ax.collections[0].get_facecolors()[:, :3].mean(axis=1).reshape(3, 2)
-    assert gray[0, 0] > gray[0, 1] > gray[1, 0] > gray[2, 0] > gray[2, 1]
-
-
-def test_error_table_names_tasks_estimators_and_families(ax):
-    figures.error_table(ERRORS, ax=ax)
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["1 pair", "2 pairs", "sine"]
-    assert [label.get_text() for label in ax.get_xticklabels()] == ["ours", "CCA"]
-    heights = {text.get_text(): text.get_position()[1] for text in ax.texts}
-    assert heights["Gaussian"] == 1.0  # the middle of its two rows
-    assert heights["manifold"] == 2.5
-
-
-def test_audio_player_holds_the_waveform_at_its_rate():
+def test_audio_player_contains_the_waveform_at_its_rate():
     waveform = np.sin(np.arange(800) / 5) / 4
     html = figures.audio_player(waveform, 8000)._repr_html_()
     encoded = re.search(r"data:audio/wav;base64,([\w+/=]+)", html)[1]
@@ -79,9 +45,9 @@ def test_pictures_show_each_image_in_its_place(ax):
     plt.close(axes[0].figure)
 
 
-def test_class_map_has_a_color_each_class_and_a_marker_each_kind(ax):
+def test_class_map_has_a_color_per_class_and_a_marker_per_kind(ax):
     points = np.array([[0.0, 1], [2, 3], [4, 5], [6, 7]])
-    figures.class_map(points, [10, 9, 10, 9], ["x", "x", "y", "y"], ax=ax)
+    figures.class_map(points, [10, 9, 10, 9], ["x", "x", "y", "y"])
     drawn = ax.collections[0]
     assert np.array_equal(drawn.get_offsets(), points)
     colors = [tuple(color) for color in drawn.get_facecolors()]
@@ -90,17 +56,17 @@ def test_class_map_has_a_color_each_class_and_a_marker_each_kind(ax):
     assert not np.array_equal(drawn.get_paths()[0].vertices, drawn.get_paths()[2].vertices)
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert labels == ["9", "10", "x", "y"]
-    figures.class_map(points, ["a", "b", "a", "b"], ax=ax)
+    figures.class_map(points, ["a", "b", "a", "b"])
 
 
-def test_reliability_draws_each_table_with_its_intervals_and_the_right_line(ax):
+def test_reliability_draws_each_table_with_its_intervals_and_the_diagonal(ax):
     table = pd.DataFrame(
         {"confidence": [0.5, 0.9], "accuracy": [0.4, 1.0], "low": [0.3, 0.9], "high": [0.6, 1.0]}
     )
-    assert figures.reliability({"one": table, "two": table / 2}, ax=ax) is ax
+    assert figures.reliability({"one": table, "two": table / 2}) is ax
     names = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert sorted(names) == ["one", "right probabilities", "two"]
-    truth = next(line for line in ax.lines if line.get_label() == "right probabilities")
+    assert sorted(names) == ["one", "perfect calibration", "two"]
+    truth = next(line for line in ax.lines if line.get_label() == "perfect calibration")
     assert truth.get_xdata().tolist() == truth.get_ydata().tolist() == [0.25, 1]
     segments = ax.collections[0].get_segments()
     assert np.allclose(segments, [[[0.5, 0.3], [0.5, 0.6]], [[0.9, 0.9], [0.9, 1.0]]])

@@ -1,4 +1,4 @@
-"""Fusion: exact means, Bayes' rule, missing modalities, what each kind can and cannot compute."""
+"""Fusion: exact means, Bayes' rule, missing modalities, and which fusions can represent XOR."""
 
 import math
 
@@ -34,7 +34,7 @@ def features(N=6, dim=8, names=NAMES, seed=0):
 
 
 def make(kind, names=NAMES, dim=8, seed=0):
-    """With weights of no special value, so that nothing cancels by chance."""
+    """Return a fusion with random changes of all weights, so that nothing cancels by chance."""
     module = FUSIONS[kind](names, dim, seed=seed)
     with torch.no_grad():
         for weight in module.parameters():
@@ -55,25 +55,25 @@ def test_any_number_of_modalities(kind, names):
 
 
 @pytest.mark.parametrize("kind", FUSIONS)
-def test_what_stands_in_a_missing_place_changes_nothing(kind):
+def test_values_of_missing_modalities_change_nothing(kind):
     module, rows = make(kind), features()
     present = torch.ones(6, 3, dtype=torch.bool)
     present[0, 1] = present[1, 0] = present[2, :2] = present[3, 1:] = False
     wanted = module(rows, present)
     weights = module.weights
-    spoilt = {}
+    corrupted = {}
     for column, (name, values) in enumerate(rows.items()):
         values = values.clone()
         values[~present[:, column]] = math.nan
-        spoilt[name] = values.requires_grad_()
-    fused = module(spoilt, present)
+        corrupted[name] = values.requires_grad_()
+    fused = module(corrupted, present)
     torch.testing.assert_close(fused, wanted)
     if weights is not None:
         torch.testing.assert_close(module.weights, weights)
         assert not module.weights[~present].any()
         torch.testing.assert_close(weights.sum(dim=1), torch.ones(6))
     (fused * torch.randn(6, 8, generator=generator(1))).sum().backward()
-    for column, values in enumerate(spoilt.values()):
+    for column, values in enumerate(corrupted.values()):
         missing = ~present[:, column]
         assert not values.grad[missing].any()
         assert values.grad[~missing].abs().amax(dim=1).min() > 0
@@ -94,7 +94,7 @@ def test_a_name_left_out_is_missing_everywhere(kind):
 
 
 @pytest.mark.parametrize("kind", FUSIONS)
-def test_rows_do_not_see_each_other_and_names_not_their_order(kind):
+def test_rows_are_independent_and_the_order_of_names_does_not_matter(kind):
     module, rows = make(kind).double(), {k: v.double() for k, v in features().items()}
     together = module(rows)
     backwards = module({name: rows[name] for name in reversed(NAMES)})
@@ -175,14 +175,14 @@ def test_product_of_experts_is_bayes_rule(seed, M):
     torch.testing.assert_close(fused.exp().sum(dim=1), torch.ones(50).double())
 
 
-def test_one_expert_alone_keeps_its_word_and_none_is_the_prior():
+def test_a_single_expert_is_not_changed():
     rows = features()
     alone = ProductOfExperts(NAMES, 8)({"text": rows["text"]})
     torch.testing.assert_close(alone, rows["text"].log_softmax(dim=1))
 
 
 def accuracy_of_xor(kind, seed=0):
-    """Trained with a linear layer behind it, on signs a, b with noise; the class is a != b."""
+    """Train with a linear layer on signs a, b with noise; the class is a != b."""
     signs = torch.randint(0, 2, (400, 2), generator=generator(seed)) * 2.0 - 1
     noise = 0.1 * torch.randn(2, 400, 8, generator=generator(seed))
     rows = {"a": signs[:, :1] + noise[0], "b": signs[:, 1:] + noise[1]}
@@ -204,7 +204,7 @@ def accuracy_of_xor(kind, seed=0):
     "kind", ["average", "weighted", "gated", "concatenation", "bilinear", "attention"]
 )
 def test_synergy_needs_more_than_a_mean(kind):
-    """A sum of what each says gets three of the four corners at most, and in fact half."""
+    """A sum of one term for each modality classifies three of four corners at most; here, half."""
     accuracy = accuracy_of_xor(kind)
     if kind in ("average", "weighted"):
         assert accuracy < 0.8
@@ -247,7 +247,7 @@ def test_dropping_modalities_leaves_one(probability, M, seed, N):
         assert (kept.sum(dim=1) == 1).all()
 
 
-def test_modalities_are_dropped_as_often_as_said():
+def test_modalities_are_dropped_with_the_given_probability():
     present = torch.ones(20_000, 3, dtype=torch.bool)
     kept = drop_modalities(present, 0.3, generator=generator())
     # each stays with probability 0.7 + 0.3^3 / 3 = 0.709; 4 standard errors are 0.013
@@ -295,7 +295,7 @@ def test_bad_arguments():
         drop_modalities(torch.ones(2, 2).bool(), 1.5)
 
 
-def test_a_classifier_behind_a_fusion():
+def test_a_classifier_of_fused_features():
     rows = features()
     model = FusedClassifier(make("gated"), 5, drop=0.5)
     batch = rows | {"label": torch.arange(6)}
@@ -319,8 +319,8 @@ def test_a_classifier_behind_a_fusion():
         FusedClassifier(make("gated"), 5, drop=-1)
 
 
-def test_a_classifier_trains_the_encoders_that_it_is_given():
-    """Items of one modality go through its encoder, vectors of the others straight on."""
+def test_a_classifier_trains_its_encoders():
+    """Items of a modality with an encoder are encoded; vectors of the others are used directly."""
     encoder = nn.Linear(3, 8)
     model = FusedClassifier(AverageFusion(("a", "b"), 8), 5, encoders={"a": encoder})
     items, vectors = torch.randn(6, 3, generator=generator()), features(names=("b",))["b"]
@@ -335,7 +335,7 @@ def test_a_classifier_trains_the_encoders_that_it_is_given():
 
 @pytest.mark.parametrize("factor", [0.3, 1.0, 4.0])
 def test_temperature_is_the_factor_by_which_logits_are_too_large(factor):
-    """Labels drawn from softmax(logits): 20,000 rows tell the temperature to about one percent."""
+    """Labels drawn from softmax(logits): 20,000 rows give the temperature to about one percent."""
     logits = 2 * torch.randn(20_000, 6, generator=generator())
     labels = torch.multinomial(logits.softmax(dim=1), 1, generator=generator(1))[:, 0]
     shift = 5 * torch.randn(20_000, 1, generator=generator(2))  # changes no probability
@@ -352,20 +352,18 @@ def test_temperature_of_rows_without_a_mistake_is_small_and_finite():
 
 
 def one_each(names=("a", "b"), classes=5):
-    """A trained-looking classifier of each modality."""
+    """Return a classifier for each modality, with random weights."""
     return {
         name: FusedClassifier(AverageFusion([name], 8, seed=i), classes, seed=i)
         for i, name in enumerate(names)
     }
 
 
-def test_bayes_classifier_adds_log_probabilities_and_takes_out_the_prior():
-    prior = torch.tensor([0.1, 0.2, 0.3, 0.2, 0.2])
+def test_bayes_classifier_multiplies_probabilities():
     experts, rows = one_each(), features(names=("a", "b"))
-    bayes = BayesClassifier(experts, 5, prior=prior)
+    bayes = BayesClassifier(experts, 5)
     p, q = (experts[name](rows).softmax(dim=1) for name in ("a", "b"))
-    wanted = p * q / prior
-    wanted = wanted / wanted.sum(dim=1, keepdim=True)
+    wanted = p * q / (p * q).sum(dim=1, keepdim=True)
     torch.testing.assert_close(bayes(rows | {"label": torch.arange(6)}).exp(), wanted)
     torch.testing.assert_close(bayes({"b": rows["b"]}).exp(), q)
     present = torch.tensor([[True, False]]).expand(6, -1)
@@ -407,17 +405,17 @@ def test_the_loss_is_the_cross_entropy_of_the_labels():
 
 
 class Shifted(nn.Linear):
-    """An encoder whose variation can be recognized."""
+    """An encoder with a known augmentation."""
 
     def augment(self, items, generator):
         return items + torch.rand(1, generator=generator)
 
 
-def test_items_are_varied_by_their_encoders_and_nothing_else_is():
+def test_items_are_augmented_by_their_encoders_and_nothing_else_changes():
     encoders = {"a": Shifted(3, 8), "b": nn.Linear(3, 8)}
     model = FusedClassifier(AverageFusion(("a", "b", "c"), 8), 5, encoders=encoders)
     batch = {name: torch.zeros(4, 3) for name in ("a", "b")} | {"label": torch.arange(4)}
-    varied = model.augment(batch, generator())
-    torch.testing.assert_close(varied["a"], torch.rand(1, generator=generator()).expand(4, 3))
-    assert all(torch.equal(varied[name], batch[name]) for name in ("b", "label"))
+    augmented = model.augment(batch, generator())
+    torch.testing.assert_close(augmented["a"], torch.rand(1, generator=generator()).expand(4, 3))
+    assert all(torch.equal(augmented[name], batch[name]) for name in ("b", "label"))
     assert not batch["a"].any()

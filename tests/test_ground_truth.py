@@ -52,7 +52,7 @@ EVERY = [
 
 
 @pytest.mark.parametrize("truth", EVERY, ids=lambda truth: type(truth).__name__)
-def test_every_truth_has_the_same_face(truth):
+def test_every_truth_has_the_same_interface(truth):
     x, y = truth.sample(50, seed=1)
     assert x.shape == (50, truth.dim_x)
     assert y.shape == (50, truth.dim_y)
@@ -196,7 +196,7 @@ def test_monotone_transform_maps_the_samples_of_its_base():
     assert MonotoneTransform(CROSSED, "exp", "exp").mutual_information_error > 0
 
 
-def test_noise_dimensions_are_appended_and_carry_nothing():
+def test_noise_dimensions_are_appended_and_have_no_information():
     base = CorrelatedGaussian(2, nats=0.7)
     truth = WithNoiseDimensions(base, 3)
     x, y = truth.sample(20_000)
@@ -311,7 +311,7 @@ UNDO = {
 
 
 @pytest.mark.parametrize("name", MIXING_MAPS)
-def test_mixing_maps_can_be_undone(name):
+def test_mixing_maps_are_invertible(name):
     base = CorrelatedGaussian(3, nats=0.7)
     truth = MixingTransform(base, name, "identity")
     (x, y), (u, v) = base.sample(200, 3), truth.sample(200, 3)

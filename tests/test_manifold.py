@@ -1,4 +1,4 @@
-"""Codes along a manifold: each part against a truth that is known, and the estimator as a whole."""
+"""Clusters along a manifold: each part against a known truth, and the whole estimator."""
 
 import itertools
 import math
@@ -28,6 +28,7 @@ from simmim_lite.evaluation import cluster_accuracy
 from simmim_lite.manifold import (
     CLUSTERING_OBJECTIVES,
     ManifoldInfoMax,
+    affinity_graph,
     agglomerative_bottleneck,
     cluster_information,
     deskew,
@@ -39,13 +40,13 @@ from simmim_lite.manifold import (
     information_bound,
     intrinsic_dimension,
     nearest_neighbors,
-    neighbor_graph,
     oriented_gradients,
     rim,
     sequential_bottleneck,
     spectral_embedding,
     virtual_adversarial_step,
 )
+from simmim_lite.manifold._networks import TransformedBatches
 from simmim_lite.mutual_information import ksg  # noqa: F401 - imports must not be circular
 
 RNG = np.random.default_rng
@@ -59,9 +60,13 @@ def random_graph(N, seed=0):
 
 
 def blobs(N=300, K=3, columns=4, seed=0):
-    """Far apart: centers on the axes at distance 10, deviation 1."""
+    """Well separated: centers on the axes at distance 10, standard deviation 1."""
     y = RNG(seed).integers(K, size=N)
     return 10 * np.eye(K, columns)[y] + RNG(seed + 1).normal(size=(N, columns)), y
+
+
+def neighbor_graph(x, n_neighbors=10):
+    return affinity_graph(*nearest_neighbors(x, n_neighbors))
 
 
 # --- neighbors -----------------------------------------------------------------------------
@@ -112,18 +117,18 @@ def test_neighbors_refuse(arguments, message):
         nearest_neighbors(*arguments)
 
 
-# --- codes of a graph -----------------------------------------------------------------------
+# --- clusters of a graph -----------------------------------------------------------------------
 
 
-def test_code_information_is_that_of_the_table_of_edges():
-    graph, codes = random_graph(40), RNG(2).integers(4, size=40)
+def test_cluster_information_is_that_of_the_table_of_edges():
+    graph, labels = random_graph(40), RNG(2).integers(4, size=40)
     table = np.zeros((4, 4))
-    np.add.at(table, (codes[:, None], codes[None]), graph.toarray())
+    np.add.at(table, (labels[:, None], labels[None]), graph.toarray())
     expected = entropy.mutual_information(table / table.sum())
-    assert cluster_information(codes, graph) == pytest.approx(expected, abs=1e-12)
+    assert cluster_information(labels, graph) == pytest.approx(expected, abs=1e-12)
 
 
-def test_code_information_of_known_graphs():
+def test_cluster_information_of_known_graphs():
     """Separate groups of one size: ln K. A complete graph: next to nothing."""
     groups = np.repeat(np.arange(4), 10)
     cliques = sparse.csr_array((groups[:, None] == groups).astype(float))
@@ -134,26 +139,26 @@ def test_code_information_of_known_graphs():
 @pytest.mark.parametrize("seed", range(5))
 def test_each_merger_loses_least(seed):
     """Against trying all pairs."""
-    graph, codes = random_graph(40, seed), RNG(seed).integers(7, size=40)
-    codes = np.unique(codes, return_inverse=True)[1]
-    for K in range(int(codes.max()), 1, -1):
+    graph, labels = random_graph(40, seed), RNG(seed).integers(7, size=40)
+    labels = np.unique(labels, return_inverse=True)[1]
+    for K in range(int(labels.max()), 1, -1):
         pairs = itertools.combinations(range(K + 1), 2)
-        trials = [cluster_information(np.where(codes == j, i, codes), graph) for i, j in pairs]
-        codes = agglomerative_bottleneck(codes, graph, K)
-        assert len(np.unique(codes)) == K
-        assert cluster_information(codes, graph) == pytest.approx(max(trials), abs=1e-12)
+        trials = [cluster_information(np.where(labels == j, i, labels), graph) for i, j in pairs]
+        labels = agglomerative_bottleneck(labels, graph, K)
+        assert len(np.unique(labels)) == K
+        assert cluster_information(labels, graph) == pytest.approx(max(trials), abs=1e-12)
 
 
-def test_exchange_never_loses_and_keeps_all_codes():
-    graph, pieces = random_graph(60), np.arange(60) // 5
-    codes = pieces % 3
-    better = sequential_bottleneck(codes, pieces, graph)
-    assert cluster_information(better, graph) > cluster_information(codes, graph)
+def test_sequential_bottleneck_never_loses_and_keeps_all_clusters():
+    graph, subclusters = random_graph(60), np.arange(60) // 5
+    labels = subclusters % 3
+    better = sequential_bottleneck(labels, subclusters, graph)
+    assert cluster_information(better, graph) > cluster_information(labels, graph)
     assert set(better) == {0, 1, 2}
-    assert all(len(set(better[pieces == piece])) == 1 for piece in range(12))
+    assert all(len(set(better[subclusters == s])) == 1 for s in range(12))
 
 
-def test_spectral_map_tells_components_apart():
+def test_spectral_embedding_separates_components():
     groups = np.repeat(np.arange(3), 20)
     rows = spectral_embedding(sparse.csr_array((groups[:, None] == groups).astype(float)), 3)
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1)
@@ -162,20 +167,20 @@ def test_spectral_map_tells_components_apart():
 
 
 @pytest.mark.parametrize(("noise", "draw"), [(0.05, 0), (0.05, 1), (0.1, 0), (0.1, 1), (0.1, 8)])
-def test_codes_of_two_moons(noise, draw):
+def test_clusters_of_two_moons(noise, draw):
     """k-means has 75 %; single wrong points remain where the moons' noise overlaps.
 
-    The last draw is one where three restarts do not find the codes of most information.
+    The last draw is one where three restarts do not find the clusters of most information.
     """
     x, y = toys.make_moons(1000, noise=noise, random_state=draw)
     graph = neighbor_graph(x)
-    codes = graph_clusters(graph, 2)
-    assert cluster_accuracy(y, codes) > 0.995
-    assert cluster_information(codes, graph) > cluster_information(y, graph) - 1e-9
+    labels = graph_clusters(graph, 2)
+    assert cluster_accuracy(y, labels) > 0.995
+    assert cluster_information(labels, graph) > cluster_information(y, graph) - 1e-9
     assert cluster_accuracy(y, KMeans(2, n_init=1, random_state=0).fit_predict(x)) < 0.8
 
 
-def test_codes_and_graph_have_one_length():
+def test_labels_and_graph_have_one_length():
     with pytest.raises(ValueError, match="graph"):
         cluster_information([0, 1], random_graph(3))
 
@@ -217,10 +222,15 @@ def test_bound_reaches_ln_K_and_falls_to_zero():
 
 def test_relatives_agree_where_they_should():
     first, second = torch.randn(2, 50, 4, dtype=torch.float64, generator=torch.manual_seed(0))
-    # Without a move the bound is RIM, and IMSAT with weights of one is the bound.
-    assert information_bound(first, first).item() == pytest.approx(rim(first).item())
-    ours = information_bound(first, second).item()
-    assert imsat(first, second, weight=1, balance=1).item() == pytest.approx(ours)
+    p, q = (logits.softmax(1).numpy() for logits in (first, second))
+    marginal, conditional = entropy.entropy(p.mean(0)), np.mean([entropy.entropy(row) for row in p])
+    assert rim(first).item() == pytest.approx(marginal - conditional)
+    # The bound is RIM minus the divergence of the move; IMSAT has the same parts.
+    divergence = rel_entr(p, q).sum(axis=1).mean()
+    bound = information_bound(first, second).item()
+    assert bound == pytest.approx(marginal - conditional - divergence)
+    expected = 0.1 * (4 * marginal - conditional) - divergence
+    assert imsat(first, second).item() == pytest.approx(expected)
     table = (first.softmax(1).T @ second.softmax(1) / 50).numpy()
     expected = entropy.mutual_information((table + table.T) / 2)
     assert iic(first, second).item() == pytest.approx(expected)
@@ -233,12 +243,12 @@ def test_objectives_have_finite_gradients_at_certainty(objective):
     assert logits.grad.isfinite().all()
 
 
-def test_adversarial_step_changes_codes_most():
+def test_adversarial_step_changes_assignments_most():
     """For logits (w x, 0) it is along w, whatever else is tried."""
     w = torch.tensor([3.0, 4.0])
     network = lambda x: torch.stack([x @ w, 0 * x[:, 0]], 1)  # noqa: E731
     x = torch.randn(20, 2, generator=torch.manual_seed(0))
-    moved = virtual_adversarial_step(network, x, 0.5, probe=0.01)
+    moved = virtual_adversarial_step(network, x, 0.5)
     step = moved - x
     torch.testing.assert_close(step.norm(dim=1), torch.full((20,), 0.5))
     torch.testing.assert_close((step @ w).abs() / 5, torch.full((20,), 0.5), rtol=1e-3, atol=0)
@@ -330,7 +340,7 @@ def test_distortion_forgives_what_it_may_displace():
     assert costs[3] > 0.5
 
 
-def test_straightened_strokes_stand_upright():
+def test_deskewed_strokes_are_upright():
     upright = torch.zeros(1, 1, 28, 28)
     upright[..., 4:24, 12:16] = 1
     sheared = F.affine_grid(torch.tensor([[[1, 0.4, 0], [0, 1, 0]]]), [1, 1, 28, 28], False)
@@ -342,11 +352,20 @@ def test_straightened_strokes_stand_upright():
     assert deskew(torch.zeros(2, 1, 8, 8)).eq(0).all()
 
 
+def test_images_stay_on_their_device():
+    """The device "meta" refuses tensors of any other, as a GPU does."""
+    images = torch.rand(4, 1, 28, 28, device="meta")
+    assert deskew(images).device.type == "meta"
+    assert oriented_gradients(images).device.type == "meta"
+    assert image_distortion(images, images).shape == (4,)
+
+
 def test_image_neighbors_are_the_least_distorted_of_all():
-    digits = datasets.load_digits("test", full=False).images[::10, None] / 255
+    digits = datasets.load_digits("test", full=False).images[::17, None] / 255
     images = torch.from_numpy(digits).float()[:, :, 4:24, 4:24]  # too small to be reduced
     N = len(images)
-    distance, index = image_neighbors(images, 3, candidates=N - 1)
+    assert N <= 61  # so that all other images are candidates
+    distance, index = image_neighbors(images, 3)
     upright = deskew(images)
     pairs = torch.cartesian_prod(torch.arange(N), torch.arange(N)).T
     table = image_distortion(*(upright[rows] for rows in pairs)).reshape(N, N).sqrt().numpy()
@@ -396,14 +415,17 @@ def test_finds_blobs_and_says_how_sure_it_is():
     assert [stage.name for stage in model.stages_] == [
         "graph",
         "first network",
-        "vote",
+        "average",
         "second network",
     ]
+    for stage in model.stages_:
+        nats = cluster_information(stage.labels, neighbor_graph(x))
+        assert stage.nats == pytest.approx(nats, abs=1e-6)
     assert model.n_iter_ == 60
     assert list(model.get_feature_names_out()) == [f"manifoldinfomax{i}" for i in range(3)]
 
 
-def test_same_seed_same_codes_and_global_random_numbers_stay():
+def test_same_seed_same_clusters_and_global_random_numbers_stay():
     x, _ = blobs()
     torch.manual_seed(5)
     expected = torch.rand(1)
@@ -415,27 +437,65 @@ def test_same_seed_same_codes_and_global_random_numbers_stay():
     np.testing.assert_array_equal(first.predict_proba(x), again.predict_proba(x))
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("augment", [None, "adversarial", lambda x, generator: x + 0.1])
+@pytest.mark.parametrize("objective", [None, "bound"])
+def test_trains_on_a_gpu_and_predicts_on_the_cpu(augment, objective):
+    x, y = blobs()
+    model = quick(augment=augment, objective=objective).fit(x)
+    assert torch.cuda.max_memory_allocated() > 0
+    assert next(model.network_.parameters()).device.type == "cpu"
+    assert cluster_accuracy(y, model.labels_) > 0.99
+    assert model.score(x) == model.score(x)
+
+
 def test_works_in_pipelines_and_cross_validation():
     x, y = blobs()
     model = make_pipeline(StandardScaler(), quick())
-    codes = cross_val_predict(clone(model), x, cv=2, method="predict", n_jobs=2)
-    assert codes.shape == y.shape
+    labels = cross_val_predict(clone(model), x, cv=2, method="predict", n_jobs=2)
+    assert labels.shape == y.shape
     assert cluster_accuracy(y, model.fit_predict(x)) == 1
 
 
 @pytest.mark.parametrize("augment", ["adversarial", lambda x, generator: x + 0.1])
-def test_other_moves(augment):
+def test_other_transforms(augment):
     x, y = blobs()
     model = quick(augment=augment).fit(x)
     assert cluster_accuracy(y, model.labels_) == 1
     assert model.score(x) == model.score(x)
 
 
+def test_a_batch_depends_on_its_number_alone():
+    """Also where the strength of the transform is annealed, here from 1 to 0.4 in ten steps."""
+    x = torch.rand(60, 1, 8, 8, generator=torch.manual_seed(0))
+
+    def batches(strengths):
+        return TransformedBatches({"x": x}, 20, "image", strengths, steps=10, seed=3)
+
+    annealed, strong, half = batches((1.0, 0.4)), batches((1.0, 1.0)), batches((0.7, 0.7))
+    in_order = [annealed[i]["moved"] for i in range(6)]
+    assert torch.equal(in_order[5], batches((1.0, 0.4))[5]["moved"])
+    assert torch.equal(in_order[0], strong[0]["moved"])
+    assert torch.equal(in_order[5], half[5]["moved"])
+    assert not torch.equal(in_order[5], strong[5]["moved"])
+
+
+def test_transforms_without_augment_are_neighbors():
+    x, _ = blobs()
+    _, index = nearest_neighbors(x, 4)
+    data = {"x": torch.from_numpy(x), "neighbors": torch.from_numpy(index)}
+    batch = TransformedBatches(data, 50, None, (1.0, 1.0), steps=1, seed=0)[7]
+    gap = (batch["moved"][:, None] - data["x"][batch["neighbors"]]).abs().sum(dim=2)
+    chosen = gap.argmin(dim=1)
+    assert (gap.amin(dim=1) == 0).all()
+    assert len(chosen.unique()) == 4
+
+
 @pytest.mark.parametrize(
     ("objective", "least"), [("bound", 0.99), ("iic", 0.99), ("imsat", 0.9), ("rim", 0.6)]
 )
 def test_objectives_from_random_weights(objective, least):
-    """RIM knows no moves: any even and certain cut will do, whatever it runs through."""
+    """RIM has no transform: any even and certain cut is optimal, even through dense regions."""
     x, y = blobs()
     model = quick(objective=objective).fit(x)
     assert cluster_accuracy(y, model.labels_) > least
@@ -469,8 +529,8 @@ def test_any_numbers_will_do(X):
 
 def test_one_feature_and_duplicates():
     x = np.repeat([0.0, 0.1, 5.0, 5.1, 9.0, 9.1], 20)[:, None]
-    codes = quick().fit_predict(x)
-    assert cluster_accuracy(np.repeat([0, 1, 2], 40), codes) == 1
+    labels = quick().fit_predict(x)
+    assert cluster_accuracy(np.repeat([0, 1, 2], 40), labels) == 1
 
 
 def test_one_row_can_be_predicted_and_scored():
@@ -483,7 +543,7 @@ def test_one_row_can_be_predicted_and_scored():
 @pytest.mark.parametrize(
     ("X", "options", "error", "message"),
     [
-        (np.eye(4), {"n_clusters": 5}, ValueError, "n_samples=4"),
+        (np.eye(4), {"n_clusters": 5}, ValueError, "5 distinct rows.*got 4"),
         (np.ones((40, 2)), {}, ValueError, "distinct rows"),
         ([[0.0], [np.nan], [1.0]], {}, ValueError, "NaN"),
         (sparse.eye_array(9), {}, TypeError, "[Ss]parse"),
@@ -493,7 +553,7 @@ def test_one_row_can_be_predicted_and_scored():
         (np.eye(9), {"objective": "likelihood"}, ValueError, "objective"),
         (np.eye(9), {"max_iter": 0}, ValueError, "max_iter"),
         (np.eye(9), {"n_clusters": 2.0}, TypeError, "n_clusters"),
-        (np.eye(9), {"radius": -1}, ValueError, "radius"),
+        (np.eye(9), {"learning_rate": -1}, ValueError, "learning_rate"),
     ],
 )
 def test_bad_input_is_named(X, options, error, message):
@@ -531,5 +591,5 @@ def test_embedded_digits_are_sorted():
     train, test = (datasets.load_digits(part, full=False) for part in ("train", "test"))
     model = ManifoldInfoMax(10, augment="image", max_iter=400, random_state=0)
     model.fit(train.images.reshape(len(train), -1))
-    codes = model.predict(test.images.reshape(len(test), -1))
-    assert cluster_accuracy(test.labels, codes) > 0.97
+    labels = model.predict(test.images.reshape(len(test), -1))
+    assert cluster_accuracy(test.labels, labels) > 0.97

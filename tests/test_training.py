@@ -12,14 +12,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 from training_worker import Encoders, fingerprint, pairs, run
 
-from simmim_lite.training import (
-    Batches,
-    ContrastiveLoss,
-    _fit as fit_module,
-    fit,
-    make_optimizer,
-    make_schedule,
-)
+from simmim_lite.training import Batches, ContrastiveLoss, _fit as fit_module, fit
 from simmim_lite.training._gradients import Gradients, System
 
 
@@ -53,10 +46,10 @@ def test_an_epoch_has_every_row_once_and_another_order():
 
 def test_a_batch_depends_on_seed_and_number_alone():
     def noisy(seed):
-        def augment(batch, generator):
+        def transform(batch, generator):
             return batch, torch.rand(5, generator=generator)
 
-        return Batches(torch.arange(21), 5, seed=seed, transform=augment)
+        return Batches(torch.arange(21), 5, seed=seed, transform=transform)
 
     first, again = noisy(1), noisy(1)
     rows, noise = first[7]
@@ -68,6 +61,21 @@ def test_a_batch_depends_on_seed_and_number_alone():
     for other in (noisy(2)[7], first[8]):
         assert not torch.equal(other[0], rows)
         assert not torch.equal(other[1], noise)
+
+
+def test_a_subclass_may_transform_by_the_number_of_the_batch():
+    class Annealed(Batches):
+        def transformed(self, batch, i, generator):
+            return super().transformed(batch, i, generator) / (1 + i)
+
+    def noise(batch, generator):
+        return batch + torch.rand(4, generator=generator)
+
+    data = torch.arange(12.0)
+    annealed, plain = (kind(data, 4, transform=noise) for kind in (Annealed, Batches))
+    for i in (5, 0, 5):
+        assert torch.equal(annealed[i], plain[i] / (1 + i))
+    assert torch.equal(Annealed(data, 4)[2], Batches(data, 4)[2] / 3)
 
 
 def test_what_is_left_over_changes_with_the_epoch():
@@ -96,7 +104,7 @@ def test_rows_stay_together():
 def test_read_only_memory_maps(tmp_path):
     np.save(tmp_path / "data.npy", np.arange(12.0))
     data = np.load(tmp_path / "data.npy", mmap_mode="r")
-    batches = Batches(data, 12, resident=False)
+    batches = Batches(data, 12).to("cpu")
     assert sorted(batches[0].tolist()) == list(range(12))
     assert batches.data.data_ptr() == data.ctypes.data  # not read into memory
 
@@ -199,22 +207,27 @@ def test_optimizers_by_name(name, make):
 
 def test_only_matrices_decay():
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
-    groups = make_optimizer("sgd", model.parameters(), learning_rate=1, weight_decay=0.5)
-    decays = {p: group["weight_decay"] for group in groups.param_groups for p in group["params"]}
+    decays = {}
+
+    def make(groups):
+        decays.update({p: group["weight_decay"] for group in groups for p in group["params"]})
+        return torch.optim.SGD(groups)
+
+    images = torch.ones(4, 1, 3, 3)
+    fit(model, mean_square, Batches(images, 4), steps=1, optimizer=make, weight_decay=0.5)
     assert decays[model[0].weight] == 0.5
     assert [decays[p] for p in (model[0].bias, *model[1].parameters())] == [0, 0, 0]
 
 
+def mean_square(outputs, _):
+    return outputs.square().mean()
+
+
 def rates(name, *, steps, warmup):
-    weight = nn.Parameter(torch.ones(1))
-    optimizer = torch.optim.SGD([weight], lr=2.0)
-    schedule = make_schedule(name, optimizer, steps=steps, warmup=warmup)
-    seen = []
-    for _ in range(steps):
-        seen.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        schedule.step()
-    return seen
+    """The learning rate of each step, as an epoch of one batch records it."""
+    batches = Batches(torch.ones(1, 1), 1)
+    options = {"schedule": name, "warmup": warmup, "learning_rate": 2.0, "optimizer": "sgd"}
+    return fit(nn.Linear(1, 1), mean_square, batches, steps=steps, **options)["learning_rate"]
 
 
 def test_schedules():
@@ -262,7 +275,7 @@ def test_afterwards_the_model_is_ready_for_use():
 def test_a_learned_temperature_learns():
     loss = ContrastiveLoss(0.5)
     history = fit(Encoders(), loss, Batches(pairs(), 24), epochs=6, learning_rate=0.05)
-    assert loss.log_temperature.exp() < 0.45
+    assert loss.temperature.log_temperature.exp() < 0.45
     assert history["temperature"] == sorted(history["temperature"], reverse=True)
     assert history["nats"][-1] > history["nats"][0] + 0.2
 
@@ -295,6 +308,28 @@ def test_a_data_loader_is_as_good():
     assert fingerprint(ours) == fingerprint(theirs)
 
 
+def test_a_data_loader_may_hold_texts_beside_tensors():
+    rows = [{"caption": "a cat", "x": row} for row in samples()]
+    seen = []
+
+    def loss(outputs, batch):
+        seen.append(batch["caption"])
+        return distance(outputs, batch["x"])
+
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.network = network()
+
+        def forward(self, batch):
+            return self.network(batch["x"])
+
+    fit(Model(), loss, DataLoader(rows, 8), epochs=1)
+    assert seen == [["a cat"] * 8] * 3
+    with pytest.raises(TypeError, match=r"batches: expected tensors .* got .*'a cat'"):
+        fit(Model(), loss, DataLoader([{"caption": "a cat"}] * 4, 2), epochs=1)
+
+
 def test_two_losses_of_adversaries_in_one():
     """Generator and discriminator in one system, as the docstring of the module says."""
     generator, discriminator = network(1), nn.Linear(2, 1).double()
@@ -322,13 +357,10 @@ def test_two_losses_of_adversaries_in_one():
 
 def gradient(model, loss, batch, *, chunk, autocast=None):
     system = System(model, loss)
-    Gradients(
-        system,
-        system,
-        autocast=lambda: torch.autocast("cpu", autocast, enabled=autocast is not None),
-        scale=lambda value: value,
-        chunk=chunk,
-    ).add(batch, share=1.0, seed=lambda j: torch.manual_seed(100 + j), last=True)
+    context = torch.autocast("cpu", autocast, enabled=autocast is not None)
+    Gradients(system, context, lambda value: value, chunk).add(
+        batch, share=1.0, seed=lambda j: torch.manual_seed(100 + j), last=True
+    )
     return [p.grad for p in system.parameters()]
 
 
@@ -539,7 +571,6 @@ def test_errors_say_where():
         ({"accumulate": 7}, ValueError, r"accumulate: .* 1\.\.6, got 7"),
         ({"chunk": 0}, ValueError, "chunk: .* got 0"),
         ({"patience": 0.5}, TypeError, r"patience: .* got 0\.5"),
-        ({"keep": 0}, ValueError, "keep: .* got 0"),
         ({"checkpoint_every": 0}, ValueError, "checkpoint_every: .* got 0"),
         ({"seconds": -1}, ValueError, "seconds: .* got -1"),
         ({"clip_norm": math.nan}, ValueError, "clip_norm: .* got nan"),

@@ -105,7 +105,7 @@ def test_torchrun(tmp_path):
 )
 def test_the_ways_to_gather(processes):
     """What a gather without gradient does: see open_clip's two versions of it."""
-    kept, whole, own, none = compare_gathers(processes, rows=9, dim=5)
+    kept, whole, own, none = compare_gathers(processes)
     assert kept["encoder_error"] < EXACT
     assert kept["temperature_ratio"] == pytest.approx(1, abs=EXACT)
     assert kept["loss"] == pytest.approx(whole["loss"], abs=EXACT)
@@ -138,10 +138,6 @@ def test_contrastive_loss_is_info_nce_of_normalized_embeddings():
     assert terms["nats"].item() == pytest.approx(math.log(7) - wanted.item(), rel=1e-5)
     assert terms["temperature"].item() == pytest.approx(0.3)
     assert loss({"image": queries, "text": keys})["loss"] == terms["loss"]
-    one_way = ContrastiveLoss(0.3, symmetric=False)((queries, keys))["loss"]
-    assert one_way.item() == pytest.approx(
-        nn.functional.cross_entropy(scores, own).item(), rel=1e-5
-    )
 
 
 def test_temperature_is_learned_unless_it_is_not_and_stays_above_a_hundredth():
@@ -149,11 +145,11 @@ def test_temperature_is_learned_unless_it_is_not_and_stays_above_a_hundredth():
     for learned in (True, False):
         loss = ContrastiveLoss(0.5, learned=learned)
         terms = loss((queries, queries))
-        assert (loss.log_temperature in list(loss.parameters())) is True
-        assert loss.log_temperature.requires_grad is learned
+        assert (loss.temperature.log_temperature in list(loss.parameters())) is True
+        assert loss.temperature.log_temperature.requires_grad is learned
         assert terms["loss"].requires_grad is learned
     with torch.no_grad():
-        loss.log_temperature.fill_(-9)
+        loss.temperature.log_temperature.fill_(-9)
     assert loss((queries, queries))["temperature"].item() == pytest.approx(0.01)
     with pytest.raises(ValueError, match=r"temperature: .* got 0\.001"):
         ContrastiveLoss(0.001)

@@ -63,7 +63,7 @@ def fingerprint(*modules: nn.Module) -> str:
     return total.hexdigest()
 
 
-def run(folder: Path | None, *, augment=with_noise, width: int = 24, **options) -> dict:
+def run(folder: Path | None, *, transform=with_noise, width: int = 24, **options) -> dict:
     """The run that is killed: fingerprint of its weights, and its losses."""
     torch.set_num_threads(1)
     model, loss = Encoders(width=width), ContrastiveLoss(0.2)
@@ -78,7 +78,7 @@ def run(folder: Path | None, *, augment=with_noise, width: int = 24, **options) 
         "checkpoint_every": 4,
         "resume": folder is not None,
     }
-    history = fit(model, loss, Batches(pairs(), 24, transform=augment), **defaults | options)
+    history = fit(model, loss, Batches(pairs(), 24, transform=transform), **defaults | options)
     return {"weights": fingerprint(model, loss), "losses": history["loss"]}
 
 
@@ -100,14 +100,14 @@ def killed_run(
     count = {"batch": 0, "write": 0, "rename": 0}
     open_file, replace = Path.open, os.replace
 
-    def augment(batch, generator):
+    def transform(batch, generator):
         count["batch"] += 1
         result.with_suffix(".begun").touch()
         if moment == "batch" and count["batch"] > number:
             die()
         return with_noise(batch, generator)
 
-    augment.__qualname__ = with_noise.__qualname__
+    transform.__qualname__ = with_noise.__qualname__
 
     def open_to_die(path, mode="r", *rest, **options):
         file = open_file(path, mode, *rest, **options)
@@ -127,7 +127,7 @@ def killed_run(
             die()
 
     Path.open, os.replace = open_to_die, replace_and_die
-    done = run(folder, augment=augment, **options or {})
+    done = run(folder, transform=transform, **options or {})
     Path.open, os.replace = open_file, replace
     write_atomically(result, json.dumps(done).encode())
 

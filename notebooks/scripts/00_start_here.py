@@ -12,6 +12,8 @@
 # - what the **data** look like: real digits, spoken digits, captions, and how much they share;
 # - how to **measure mutual information** by counting, step by step, beside a known truth.
 #
+# **In the package**: `environment`, `datasets`.
+#
 # <!-- measured -->
 # Measured: 9 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->

@@ -13,6 +13,8 @@
 # - how **nearest neighbors** (KSG, Ross) estimate it without any model, and where they collapse;
 # - why $I(Z; Z)$ grows without any learning, and why **estimates below zero** are normal.
 #
+# **In the package**: `mutual_information`, `ground_truth`.
+#
 # <!-- measured -->
 # Measured: 10 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->

@@ -13,6 +13,8 @@
 # - how a **graph of neighbors**, a few mergers and two small networks sort digits that nobody labeled;
 # - what the labels that were never used would have **cost**, and where all this **ends**.
 #
+# **In the package**: `manifold`, `augment`.
+#
 # <!-- measured -->
 # Measured: 67 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->
@@ -268,7 +270,7 @@ assert accuracy > 0.97
 
 # %%
 progress = pd.DataFrame(model.stages_)
-progress["accuracy"] = [cluster_accuracy(digits.labels, c) for c in progress.pop("codes")]
+progress["accuracy"] = [cluster_accuracy(digits.labels, c) for c in progress.pop("labels")]
 figure, axes = plt.subplots(1, 3, figsize=(10, 3.4), width_ratios=(1, 1, 1.5))
 for ax, column in zip(axes, ("nats", "accuracy"), strict=False):
     sns.lineplot(progress, x="seconds", y=column, marker="o", ax=ax)
@@ -483,24 +485,24 @@ exercises.check("two nn", my_dimension)
 
 
 # %% tags=["exercise"]
-def my_code_information(codes, weights):
-    """I(C; C') in nats; codes (N,) in 0..K-1, weights (N, N) symmetric."""
+def my_cluster_information(labels, weights):
+    """I(C; C') in nats; labels (N,) in 0..K-1, weights (N, N) symmetric."""
     # your code
 
 
-exercises.check("code information", my_code_information)
+exercises.check("cluster information", my_cluster_information)
 
 # %% [markdown]
 # 4. Which two codes would you merge? The table is $p(c, c')$, symmetric.
 
 
 # %% tags=["exercise"]
-def my_merger(joint):
+def my_cheapest_merge(joint):
     """The pair (i, j), i < j."""
     # your code
 
 
-exercises.check("cheapest merger", my_merger)
+exercises.check("cheapest merge", my_cheapest_merge)
 
 # %% [markdown]
 # ## References

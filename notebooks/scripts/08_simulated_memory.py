@@ -15,6 +15,8 @@
 # - what **approximate** search misses, and when it pays;
 # - what to **forget**, and how to lose nothing else.
 #
+# **In the package**: `memory`.
+#
 # <!-- measured -->
 # Measured: 35 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->

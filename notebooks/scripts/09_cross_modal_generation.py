@@ -13,6 +13,8 @@
 # - what a **memory** buys: a better generator at equal size, and classes that it was never trained on;
 # - why no single number is enough: **class leak, collapse and copying**, and what reveals each.
 #
+# **In the package**: `generation`.
+#
 # <!-- measured -->
 # Measured: 87 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->
@@ -159,16 +161,19 @@ embedder.fit(by_class, steps=MORE * 180, batch_size=128, seed=SEED, progress=Fal
 pictures, real = (image.prepare(p.data["image"][r]) for p, r in ((train, seen), (test, known)))
 
 # %% [markdown]
-# **Judges** are other networks with other seeds. They have no part in the generation, and their accuracy on
-# real test items is the ceiling of what they can find:
+# **Evaluation classifiers** are other networks with other seeds. They have no part in the generation, and their accuracy on
+# real test items is the upper bound of what they can find:
 
 # %%
-judges = {"image": ImageEncoder(seed=1001), "speech": AudioEncoder(width=32, hidden=32, seed=1002)}
-for name, encoder in judges.items():
-    judges[name] = evaluation.EvaluationClassifier(encoder)
-    judges[name].fit(train.data[name], train.labels, steps=MORE * 120, progress=False)
-    right = judges[name].coherence(test.data[name], test.labels)
-    print(f"judge of {name}: right on {right:.1%} of real test items")
+encoders = {
+    "image": ImageEncoder(seed=1001),
+    "speech": AudioEncoder(width=32, hidden=32, seed=1002),
+}
+classifiers = {n: evaluation.EvaluationClassifier(encoder) for n, encoder in encoders.items()}
+for name, classifier in classifiers.items():
+    classifier.fit(train.data[name], train.labels, steps=MORE * 120, progress=False)
+    accuracy = classifier.coherence(test.data[name], test.labels)
+    print(f"classifier of {name}: accuracy {accuracy:.1%} on real test items")
 
 # %% [markdown]
 # ## 4. How does a recording become a picture?
@@ -227,21 +232,21 @@ assert torch.equal(drawn["flow"], makers["flow"].sample(condition, seed=SEED))  
 # pictures held out of the *training* set.) Above the flow, titled by the digit that was said, below the GAN.
 #
 # Each picture is new. How good are they?
-# *Coherence* is the share in which the judge sees the digit that was asked for. Alone it is worth little,
+# *Coherence* is the fraction in which the classifier sees the requested digit. Alone it is worth little,
 # as section 8 shows, so these stand beside it:
 #
-# - the **Fréchet distance** between the judge's features of generated and real pictures. It is not an FID, as
-#   the features are our judge's, and has no unit that could be compared with other judges'. So it is printed
-#   as a multiple of what two halves of the real pictures are apart, its floor: 1 is as near as real ones are;
+# - the **Fréchet distance** between the classifier's features of generated and real pictures. It is not an FID, as
+#   the features are our classifier's, and has no unit that could be compared with other classifiers'. So it is printed
+#   as a multiple of what two halves of the real pictures are apart, its baseline: 1 is as near as real ones are;
 # - **density** and **coverage** (Naeem et al. 2020): are they where real ones are, and do they reach all of them;
 # - **diversity**, how different pictures of one digit are, and **copy distance**, how far they are from the
 #   nearest training picture, both over the same of real test pictures: 1 is as in reality, and 0 a copy.
 
 # %%
-truth = evaluation.RealItems(judges["image"], real, asked, pictures)
-floor = truth.measure(*(part[truth.halves[0]] for part in (real, asked)))["frechet"]
+truth = evaluation.RealItems(classifiers["image"], real, asked, pictures)
+baseline = truth.measure(*(part[truth.halves[0]] for part in (real, asked)))["frechet"]
 scores = pd.DataFrame({name: truth.measure(made, asked) for name, made in drawn.items()}).T
-scores["frechet"] /= floor
+scores["frechet"] /= baseline
 print(scores.round(3).to_string())
 assert (scores[["coherence", "coverage"]].min() > [0.8, 0.6]).all()
 
@@ -278,8 +283,8 @@ plain = generation.CrossModalGenerator(embedder, targets)
 ten = known[[row for digit in np.unique(asked) for row in np.flatnonzero(asked == digit)[:10]]]
 word = dict(zip(test.labels, [text.split()[-1] for text in test.data["text"]], strict=True))
 checks = {
-    "image": judges["image"].coherence,
-    "speech": lambda s, y: judges["speech"].coherence(generation.to_waveforms(s, sound), y),
+    "image": classifiers["image"].coherence,
+    "speech": lambda s, y: classifiers["speech"].coherence(generation.to_waveforms(s, sound), y),
     "text": lambda s, y: np.mean([t.split()[-1] == word[c] for t, c in zip(s, y, strict=True)]),
 }
 table = evaluation.coherence_table(
@@ -324,7 +329,7 @@ learn, runs, arms = generation.neighbor_means(space.encode(pictures)[0], 4), [],
 for seed in range(3):
     for arm, loud in {"no memory": 0, "memory": 1}.items():
         net = generation.image_vae(24, 64 + 24, width=16, seed=seed)
-        options = {"codes": loud * learn, "seed": seed}
+        options = {"latents": loud * learn, "seed": seed}
         batches = generation.condition_batches(together, told, pictures, 64, **options)
         net.fit(batches, steps=MORE * 60, seed=seed, progress=False)
         made = net.sample(generation.make_condition(queries["speech"], loud * ask), seed=seed)
@@ -348,7 +353,7 @@ assert gain.min() > 0.25
 # %%
 rows = arms | {name: (made, asked) for name, made in drawn.items()}
 table = evaluation.generation_table(truth, rows, retrieved=retrieved)
-table["frechet"] /= floor
+table["frechet"] /= baseline
 print(table.round(2).to_string())
 assert table.loc["retrieval", "copy_distance"] < 1e-3
 assert FULL or table.loc["pixel mean", "frechet"] < table.loc["memory", "frechet"]
@@ -384,10 +389,10 @@ for first, count in ((0, 0), (0, 1), (1, 10), (10, 100)):
     if count:
         remember(memory, eights[first:count])
     outs[count] = {n: able.generate(q, n, "image", n=2, seed=SEED) for n, q in asking.items()}
-    shown = {n: judges["image"].classify(out.samples) for n, out in outs[count].items()}
+    shown = {n: classifiers["image"].classify(out.samples) for n, out in outs[count].items()}
     rest = able.generate(others["speech"], "speech", "image").samples
     shares[count] = {n: (digits == ABSENT).mean() for n, digits in shown.items()}
-    shares[count]["other digits"] = judges["image"].coherence(rest, asked)
+    shares[count]["other digits"] = classifiers["image"].coherence(rest, asked)
 
 table = pd.DataFrame(shares).T.rename_axis("eights written")
 print(table.round(3).to_string())
@@ -408,7 +413,7 @@ assert (out.ids > able.known).all()
 # written example on it mostly draws eights, whatever it is asked with, and nothing is lost for the other digits. Of one
 # example each eight is that one again; of a hundred, they differ.
 #
-# With no eight in memory it draws what lies next to one, which a judge sometimes takes for it. A generator that is
+# With no eight in memory it draws what lies next to one, which a classifier sometimes takes for it. A generator that is
 # told the *key of a found item* instead of the query (`LatentGenerator(..., condition="key")`) draws only what memory
 # holds.
 #
@@ -438,7 +443,7 @@ failures = {
     "copy": retrieved[:, 0],
 }
 scores = pd.DataFrame({name: truth.measure(made, asked) for name, made in failures.items()}).T
-scores["frechet"] /= floor
+scores["frechet"] /= baseline
 rebuilt = leaky.reconstruct(real, generation.make_condition(queries["image"]))
 quality = evaluation.ssim(rebuilt, real).mean(), evaluation.psnr(rebuilt, real).mean()
 print(scores.round(2).to_string())
@@ -457,7 +462,9 @@ assert scores.loc["collapse", ["diversity", "coverage"]].max() < 0.3
 
 # %%
 def coherence(damaged, source):
-    return judges["image"].coherence(plain.generate(damaged, source, "image").samples, asked[::4])
+    return classifiers["image"].coherence(
+        plain.generate(damaged, source, "image").samples, asked[::4]
+    )
 
 
 curves = evaluation.robustness_table(coherence, some, voices=train.data["speech"])

@@ -8,12 +8,14 @@
 # **What you will learn**
 #
 # - how sure a number is: over **items**, over **speakers**, over **seeds**;
-# - to put **chance, ceiling and floor** beside a measure, and to see what it can be fooled by;
+# - to put **chance level, upper bound and baseline** beside a metric, and to see what it can be fooled by;
 # - why **more information** need not be a better representation, and a good **reconstruction** is no
 #   generation;
 # - to test what should **hold elsewhere**: new voices, damage, another source of data, other seeds;
 # - what a model **costs**, where it looks, and whether it **gives away** what it was trained on;
 # - a **protocol** that keeps all this honest.
+#
+# **In the package**: `evaluation`.
 #
 # <!-- measured -->
 # Measured: 70 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
@@ -100,7 +102,7 @@ codes = manifold.fit(255 * flat["train"][some]).predict(255 * flat["test"])
 
 # %% [markdown]
 # And a *memory* of the training images with a *generator* (notebooks 08 and 09): a flow of an autoencoder's
-# codes, that is told the embedding of a query. A *judge*, another network of another seed, will say which digit a
+# codes, that is told the embedding of a query. An *evaluation classifier*, another network of another seed, will say which digit a
 # picture shows.
 
 # %%
@@ -116,9 +118,9 @@ flow.fit(batches, steps=MORE * 350, **quiet)
 maker = generation.LatentGenerator(space, flow, guidance=2.0, guide_from=0.3, noise=1.25)
 memory = SimulatedMemory(64)
 memory.write({"image": known["image"]}, {"class": train_y})
-judge = evaluation.EvaluationClassifier(ImageEncoder(width=8, seed=1001))
-judge.fit(digits["train"].images, train_y, steps=MORE * 300, **quiet)
-print(f"the judge is right on {judge.coherence(pictures['test'], y):.1%} of real test images")
+classifier = evaluation.EvaluationClassifier(ImageEncoder(width=8, seed=1001))
+classifier.fit(digits["train"].images, train_y, steps=MORE * 300, **quiet)
+print(f"classifier: accuracy {classifier.coherence(pictures['test'], y):.1%} on real test images")
 
 # %% [markdown]
 # ## 2. How sure is a number?
@@ -161,7 +163,7 @@ assert intervals["low"].iloc[-1] < 1 == intervals["low"].iloc[-2]
 #
 # **Question.** Precision, recall, clusters, probes: what would come out if nothing had been learned?
 #
-# To retrieval belong *chance* and *ceiling*. With a hundred images of a digit, ten at most are among the ten
+# To retrieval belong *chance level* and *upper bound*. With a hundred images of a digit, ten at most are among the ten
 # best: recall@10 cannot pass a tenth, and that is perfect. To clusters belong trivial answers.
 # One cluster for *each image* says nothing, and the normalized mutual information (NMI) likes it; the adjusted
 # Rand index (ARI) and the accuracy do not.
@@ -260,7 +262,7 @@ assert told[0] > 0.8 > 0.3 > told[1]
 #
 # $$\sum_b \frac{n_b}{N} \, | \text{accuracy}_b - \bar p_b | .$$
 #
-# It is above 0 even for perfect probabilities, as accuracies in a bin scatter. That *floor* is found by drawing right and
+# It is above 0 even for perfect probabilities, as accuracies in a bin scatter. That *baseline* is found by drawing right and
 # wrong with the very probabilities. The *Brier score* and the mean of $-\ln p(\text{label})$ are *proper*: in the
 # mean, nobody does better than by saying what he believes.
 #
@@ -282,8 +284,8 @@ print(believed.round(3).to_string())
 assert (believed.iloc[1] < believed.iloc[0])[["error", "brier", "nats"]].all()
 
 # %% [markdown]
-# The accuracy is the same: one number for all logits changes no answer. The error falls, and not to the floor. What
-# passes `floor_95`, as one perfect classifier in twenty does, is real: now it is too *unsure* in the middle. One number can
+# The accuracy is the same: one number for all logits changes no answer. The error falls, and not to the baseline. What
+# passes `baseline_95`, as one perfect classifier in twenty does, is real: now it is too *unsure* in the middle. One number can
 # cool a curve, not bend it.
 #
 # ## 6. Is it generated?
@@ -291,14 +293,14 @@ assert (believed.iloc[1] < believed.iloc[0])[["error", "brier", "nats"]].all()
 # **Question.** The autoencoder gives back pictures that are very like the originals. Is it a good generator?
 #
 # **Check.** Ask for something else. Let each test picture be accompanied by the query of *another* one, chosen at
-# random. SSIM compares with the picture at hand; the judge tells whether what was *asked for* is shown.
+# random. SSIM compares with the picture at hand; the classifier tells whether what was *asked for* is shown.
 
 # %%
 other = np.random.default_rng(1).permutation(len(y))
 drawn = maker.sample(generation.make_condition(z[0]["image"][other]))
 made = {"autoencoder": vae.reconstruct(pictures["test"]), "flow": drawn}
 like = {name: evaluation.ssim(x, pictures["test"]).mean().item() for name, x in made.items()}
-shows = {name: judge.coherence(x, y[other]) for name, x in made.items()}
+shows = {name: classifier.coherence(x, y[other]) for name, x in made.items()}
 print(pd.DataFrame({"SSIM": like, "shows what was asked for": shows}).round(2).to_string())
 assert like["autoencoder"] > 0.7 > 0.3 > shows["autoencoder"]
 assert shows["flow"] > 0.8
@@ -366,17 +368,17 @@ assert curves.loc[0].min() > 0.9
 # pixels replaced or hidden in growing shares; blur of 1, 2 and 3 pixels; babble at 20, 10 and 0 decibels.)
 #
 # **Another source.** Digits of other people, another scanner, and another resolution: the set of scikit-learn,
-# enlarged. *As it is*: a probe fitted on MNIST. *Own probe*: fitted on a hundred labels of the new source,
+# enlarged. *Source probe*: fitted on MNIST. *Target probe*: fitted on a hundred labels of the new source,
 # the features staying as they are.
 
 # %%
-new = evaluation.load_other_digits()
-home = evaluation.LabeledSplit(digits["train"].images, train_y, digits["test"].images, y)
-away = evaluation.LabeledSplit(
+new = datasets.load_other_digits()
+mnist = evaluation.LabeledSplit(digits["train"].images, train_y, digits["test"].images, y)
+other_digits = evaluation.LabeledSplit(
     new.images[:900], new.labels[:900], new.images[900:], new.labels[900:]
 )
 embed = {"pixels": lambda x: x.reshape(-1, 784), "embedder": encode}
-transfer = evaluation.transfer_table(embed, home, {"other digits": away}, labels=100)
+transfer = evaluation.transfer_table(embed, mnist, {"other digits": other_digits}, labels=100)
 print(transfer.round(3).to_string(index=False))
 
 # %% [markdown]
@@ -407,15 +409,15 @@ encoder, batch = model.encoders["image"], pictures["test"][:256]
 costs = evaluation.efficiency_table(encoder, batch, batch_sizes=(8, 256), repetitions=3)
 print(costs.drop(columns="device").to_string(index=False))
 accuracy = lambda logits: (logits.argmax(dim=1).numpy() == y).mean()  # noqa: E731
-print(evaluation.deployment_table(judge, pictures["test"], accuracy).round(6).to_string())
+print(evaluation.deployment_table(classifier, pictures["test"], accuracy).round(6).to_string())
 
 # %% [markdown]
-# **Attribution.** Which pixels speak for the digit? Integrated gradients (Sundararajan et al. 2017) of the judge, and
-# of a network with random weights. Would one tell them apart? The check randomizes the judge's layers, one after
+# **Attribution.** Which pixels speak for the digit? Integrated gradients (Sundararajan et al. 2017) of the classifier, and
+# of a network with random weights. Would one tell them apart? The check randomizes the classifier's layers, one after
 # the other (Adebayo et al. 2018), and correlates the maps with the first, with and without their sign.
 #
 # **Privacy.** Can one tell who was in the training set? An attack calls those members of whom the network is most
-# sure. For networks trained on a hundred labeled images, and on a thousand; the outsiders are
+# sure. For networks trained on a hundred labeled images, and on a thousand; the non-members are
 # training images that neither has seen.
 
 # %%
@@ -429,10 +431,10 @@ def parts(network, images):
 
 
 untrained = evaluation.EvaluationClassifier(ImageEncoder(width=8, seed=7))
-maps = [parts(network, shown).clamp(min=0) for network in (judge, untrained)]
+maps = [parts(network, shown).clamp(min=0) for network in (classifier, untrained)]
 figures.pictures(torch.cat([shown, *maps])[:, 0].numpy())
 plt.show()
-print(evaluation.randomization_table(judge, parts, shown).iloc[[0, -1]].round(2).to_string())
+print(evaluation.randomization_table(classifier, parts, shown).iloc[[0, -1]].round(2).to_string())
 for count in (100, 1000):
     says = learn(order[:count])(pictures["train"][order[:4000]]).detach().log_softmax(dim=1)
     sureness = says[range(len(says)), train_y[order[:4000]]].numpy()
@@ -441,7 +443,7 @@ for count in (100, 1000):
 
 # %% [markdown]
 # The maps of the untrained network follow the strokes, too, and a map without signs stays like itself when
-# nothing learned is left: the strokes do that. Signs are what the judge has learned. (Above the images, then the judge's
+# nothing learned is left: the strokes do that. Signs are what the classifier has learned. (Above the images, then the classifier's
 # map, then the untrained one's.) And a network that knows few items by heart gives them away.
 #
 # ## 9. Have the labels leaked?
@@ -509,7 +511,7 @@ assert max(values.min() for values in low) < 0
 target = torch.randn(1000, generator=torch.Generator().manual_seed(0))
 perfect, constant = (((x[:, None] - target) ** 2).mean().item() for x in (target, 0 * target))
 print(f"error by broadcasting: a perfect guess {perfect:.2f}, always 0 {constant:.2f}")
-batches = (judge.classify(pictures["test"][:1000]) == y[:1000]).reshape(10, 100).mean(axis=1)
+batches = (classifier.classify(pictures["test"][:1000]) == y[:1000]).reshape(10, 100).mean(axis=1)
 print(f"ten batches: {batches.min():.0%} to {batches.max():.0%}, the last {batches[-1]:.0%}")
 assert perfect > 1.9 * constant
 
@@ -519,9 +521,9 @@ assert perfect > 1.9 * constant
 # ## Recap
 #
 # - We put an interval on one number in three ways, by items, voices and seeds, and saw what each of them answers.
-# - We held retrieval against chance and ceiling, clusters against trivial ones, features against learning from scratch.
+# - We held retrieval against chance level and upper bound, clusters against trivial ones, features against learning from scratch.
 # - We changed the nats without changing an encoder, and kept all information while a probe lost everything.
-# - We found a classifier too sure, with the floor beside its calibration error, and cooled it.
+# - We found a classifier too sure, with the baseline beside its calibration error, and cooled it.
 # - We asked an autoencoder for something else, a memory for its own test items, and folds for the toss of a coin.
 # - We damaged queries, changed the source and the seed, counted costs, and tested maps and privacy.
 # - We let labels leak, and found them out with coins.
@@ -534,7 +536,7 @@ assert perfect > 1.9 * constant
 
 
 # %% tags=["exercise"]
-def my_calibration_error(confidence, right, bins): ...
+def my_calibration_error(confidence, correct, bins): ...
 
 
 exercises.check("calibration error", my_calibration_error)

@@ -29,8 +29,8 @@ exercises.check("info nce", my_info_nce)
 
 # %%
 def my_nwj(scores):
-    strangers = scores[~np.eye(len(scores), dtype=bool)]
-    return np.mean(np.diag(scores)) - np.mean(np.exp(strangers - 1))
+    negatives = scores[~np.eye(len(scores), dtype=bool)]
+    return np.mean(np.diag(scores)) - np.mean(np.exp(negatives - 1))
 
 
 exercises.check("nwj", my_nwj)

@@ -38,20 +38,20 @@ exercises.check("two nn", my_dimension)
 
 
 # %%
-def my_code_information(codes, weights):
-    members = np.eye(codes.max() + 1)[codes]
+def my_cluster_information(labels, weights):
+    members = np.eye(labels.max() + 1)[labels]
     joint = members.T @ weights @ members
     return entropy.mutual_information(joint / joint.sum())
 
 
-exercises.check("code information", my_code_information)
+exercises.check("cluster information", my_cluster_information)
 
 # %% [markdown]
 # 4. Try all pairs, and keep what leaves most. `agglomerative_bottleneck` knows the loss of each in closed form.
 
 
 # %%
-def my_merger(joint):
+def my_cheapest_merge(joint):
     def information_after(pair):
         names = np.arange(len(joint))
         names[pair[1]] = pair[0]
@@ -61,4 +61,4 @@ def my_merger(joint):
     return max(combinations(range(len(joint)), 2), key=information_after)
 
 
-exercises.check("cheapest merger", my_merger)
+exercises.check("cheapest merge", my_cheapest_merge)

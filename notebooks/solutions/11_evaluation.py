@@ -13,9 +13,9 @@ from simmim_lite import exercises
 
 
 # %%
-def my_calibration_error(confidence, right, bins):
+def my_calibration_error(confidence, correct, bins):
     parts = np.array_split(np.argsort(confidence), bins)
-    gaps = [abs(confidence[part].mean() - right[part].mean()) for part in parts]
+    gaps = [abs(confidence[part].mean() - correct[part].mean()) for part in parts]
     return np.average(gaps, weights=[len(part) for part in parts])
 
 

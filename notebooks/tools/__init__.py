@@ -1,1 +1,1 @@
-"""Tools of the notebooks: scripts become notebooks (`builder`), notebooks become pages (`pages`)."""
+"""Tools of the notebooks: from scripts to notebooks (`builder`) to pages (`pages`, `reference`)."""

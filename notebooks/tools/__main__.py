@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from notebooks.tools import builder, pages
+from notebooks.tools.reference import write_reference
 from simmim_lite.__main__ import one_line_errors
 
 
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 if all went well."""
     options = _parser().parse_args(arguments)
     if options.command == "run":
+        write_reference((options.output / pages.REFERENCE).parent)
         return pages.run(options.notebooks, options.output, options.numbers) > 0
     if not options.check:
         return builder.build(options.notebooks, options.numbers) > 0

@@ -82,8 +82,10 @@ class Lesson:
 
     name: str
     title: str
+    modules: str  # of the package, as "`bounds`, `critics`"
     summary: str
-    seconds: int | None  # None: never measured
+    minutes: int  # to work through it
+    seconds: int | None  # to run it; None: never measured
 
     @property
     def number(self) -> str:
@@ -120,8 +122,29 @@ def lesson(name: str, notebook: NotebookNode) -> Lesson:
     if not title or not summary:
         missing = f"'# {name[:2]} · Title'" if not title else "a paragraph in *italics*"
         raise BuildError(f"{name}: expected {missing} before the first code cell")
+    modules = re.search(r"^\*\*In the package\*\*: (.+)\.$", text, re.MULTILINE)
     seconds = re.search(r"^Measured: (\d+) s on ", text, re.MULTILINE)
-    return Lesson(name, title[1], summary[1], int(seconds[1]) if seconds else None)
+    return Lesson(
+        name,
+        title[1],
+        modules[1] if modules else "",
+        summary[1],
+        working_minutes(notebook),
+        int(seconds[1]) if seconds else None,
+    )
+
+
+def working_minutes(notebook: NotebookNode) -> int:
+    """Minutes to read a notebook, run it and do its exercises: an estimate from its length.
+
+    120 words or 12 lines of code a minute, 5 minutes an exercise; rounded to 5 minutes.
+    """
+    prose = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    words = sum(len(re.findall(r"\w{2,}", text.partition("## References")[0])) for text in prose)
+    lines = sum(len(list(filter(str.strip, cell.source.splitlines()))) for cell in code)
+    exercises = sum("exercise" in cell.metadata.get("tags", ()) for cell in code)
+    return 5 * round((words / 120 + lines / 12 + 5 * exercises) / 5)
 
 
 class _ThisPython(KernelSpecManager):
@@ -253,6 +276,7 @@ def build_one(name: str, folder: Path, *, timeout: int = CELL_TIMEOUT) -> Lesson
         code = run.notebook.cells[run.failed_cell].source.splitlines()[0]
         raise BuildError(f"{name}: cell {run.failed_cell} ({code!r}): {run.failure}")
     line = measured_line(run.seconds, old[1] if old else "")
+    line = f"About {working_minutes(notebook)} minutes to work through.\n{line}"
     _replace_in_notebook(run.notebook, "measured", line)
     _write_notebook(folder / f"{name}.ipynb", run.notebook)
     write_atomically(script, replace_block(source, "measured", line, prefix="# "))
@@ -261,11 +285,13 @@ def build_one(name: str, folder: Path, *, timeout: int = CELL_TIMEOUT) -> Lesson
 
 def map_table(lessons: Collection[Lesson], *, link: str = "") -> str:
     """Markdown table of the notebooks; ``link`` stands before each file name."""
-    rows = ["| | notebook | what you learn | seconds |", "|---|---|---|---:|"]
+    rows = ["| | notebook | in the package | what you learn | minutes | runs in |"]
+    rows += ["|---|---|---|---|---:|---:|"]
     for entry in lessons:
-        seconds = "–" if entry.seconds is None else entry.seconds
+        seconds = "–" if entry.seconds is None else f"{entry.seconds} s"
         target = f"[{entry.title}]({link}{entry.name}.ipynb)"
-        rows.append(f"| {entry.number} | {target} | {entry.summary} | {seconds} |")
+        cells = (entry.number, target, entry.modules, entry.summary, entry.minutes, seconds)
+        rows.append(f"| {' | '.join(map(str, cells))} |")
     return "\n" + "\n".join(rows) + "\n\n"
 
 

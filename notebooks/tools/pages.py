@@ -29,6 +29,7 @@ from notebooks.tools.mathml import to_html
 from simmim_lite.storage import write_atomically
 
 STYLE = Path(__file__).with_name("pages.css")
+REFERENCE = "reference/index.html"
 COLUMNS = ("notebook", "seconds", "checks passed", "figures")
 HEADING = "Checks passed: `assert` statements in the cells that ran without an error."
 
@@ -135,7 +136,10 @@ class Site:
             note = f' <span class="failure">{failure}</span>' if failure else ""
             cells = [lesson.number, f"[{lesson.title}]({lesson.name}.ipynb){note}", lesson.summary]
             rows.append(f"| {' | '.join([*cells, *result.row[1:]])} |")
-        text = "\n".join(["# simmim-lite", "", *rows, "", HEADING])
+        lines = ["# simmim-lite", "", *rows, "", HEADING]
+        if (self.output / REFERENCE).is_file():
+            lines += ["", f"The package behind them: [API reference]({REFERENCE})."]
+        text = "\n".join(lines)
         self._write("index.html", "Notebooks", markdown_to_html(text), self.folder)
 
     def write_linked(self) -> None:
@@ -186,7 +190,8 @@ class Site:
             elif not image["src"].startswith("data:"):
                 image["src"] = self._target(image["src"], base) or ""
         for link in soup.select("a[href]"):
-            if urlsplit(link["href"]).scheme or link["href"].startswith("#"):
+            within = (self.output / link["href"]).is_file()  # the API reference
+            if urlsplit(link["href"]).scheme or link["href"].startswith("#") or within:
                 continue
             target = self._target(link["href"], base)
             if target is None:

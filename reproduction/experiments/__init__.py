@@ -1,7 +1,8 @@
-"""All experiments, in the order in which they are run and reported; one file a system."""
+"""All experiments, one file for each system, in the order in which they run and are reported."""
 
 from reproduction.claims import Experiment
 from reproduction.experiments import (
+    controls,
     encoders,
     estimators,
     evaluation,
@@ -12,17 +13,20 @@ from reproduction.experiments import (
     memory,
     multimodal,
     new_digits,
+    photographs,
     training,
 )
 
 EXPERIMENTS: tuple[Experiment, ...] = (
-    *multimodal.EXPERIMENTS,  # whose models others need
+    *multimodal.EXPERIMENTS,  # first, because others load its models
     *manifold.EXPERIMENTS,
     *generation.EXPERIMENTS,
     *new_digits.EXPERIMENTS,
     *memory.EXPERIMENTS,
     *fusion.EXPERIMENTS,
+    *controls.EXPERIMENTS,
     *evaluation.EXPERIMENTS,
+    *photographs.EXPERIMENTS,
     *estimators.EXPERIMENTS,
     *encoders.EXPERIMENTS,
     *mathematics.EXPERIMENTS,

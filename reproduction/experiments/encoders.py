@@ -1,4 +1,4 @@
-"""What an encoder is worth before it has learned anything: linear probes of notebook 04."""
+"""Linear probes of untrained and trained encoders, the measurements of notebook 04."""
 
 from collections.abc import Sequence
 
@@ -14,25 +14,31 @@ from simmim_lite.encoders import AudioEncoder, ImageEncoder, power_spectrogram, 
 from simmim_lite.evaluation import linear_probe
 from simmim_lite.training import Batches
 
-_STEPS, _PROBED = 250, 10_000  # steps of training; training items at most that a probe is fitted on
-_CHANCE, _SAME_RUN = "10 % by chance", "the same run"
+_STEPS, _PROBED = 250, 10_000  # training steps; highest number of training items of a probe
 
 
-def _probed(what: str, truth: str, at_least: float | None = None) -> Claim:
-    return Claim(f"linear probe, {what}", truth, _SAME_RUN, "%", at_least, notebook="04")
+def _probe_claim(claim: str, input_name: str, truth: str, at_least: float | None = None) -> Claim:
+    name = f"linear probe accuracy, {input_name}"
+    return Claim(claim, name, truth, "the same run", "%", at_least, notebook="04")
 
 
-_PIXELS = _probed("784 pixels", _CHANCE)
-_UNTRAINED = _probed("128 numbers of an untrained image encoder", _CHANCE, 0.8)
-_TRAINED = _probed("128 numbers of an image encoder trained with labels", "the 784 pixels", 0.97)
-_WAVEFORM = _probed("waveform", _CHANCE)
-_SPECTROGRAM = _probed("log-mel spectrogram, nothing learned", "the waveform", 0.9)
-_FOURIER = Claim(
-    "power spectrogram beside SciPy's, largest relative difference",
-    "0: SciPy, in float64",
-    _SAME_RUN,
-    at_most=1e-10,
-    notebook="04",
+_CHANCE = "chance level: 10 %"
+_CLAIMS = (
+    _probe_claim("pixel-probe", "784 pixels", _CHANCE),
+    _probe_claim("untrained-probe", "untrained image encoder, 128 columns", _CHANCE, 0.8),
+    _probe_claim(
+        "trained-probe", "image encoder trained with labels, 128 columns", "784 pixels", 0.97
+    ),
+    _probe_claim("waveform-probe", "waveform", _CHANCE),
+    _probe_claim("spectrogram-probe", "log-mel spectrogram, nothing learned", "waveform", 0.9),
+    Claim(
+        id="spectrogram-error",
+        name="power spectrogram against SciPy, largest relative difference",
+        truth="SciPy in float64: 0",
+        source="the same run",
+        at_most=1e-10,
+        notebook="04",
+    ),
 )
 
 
@@ -47,14 +53,14 @@ def _measure(setting: Setting) -> dict[str, float]:
     heard = [audio.prepare(part.waveforms) for part in speech]
     waves = [torch.from_numpy(part.padded(0.7)) for part in speech]
     return {
-        _PIXELS.name: _probe(nn.Flatten(), pictures, digits),
-        _UNTRAINED.name: _probe(encoder, pictures, digits),
-        _TRAINED.name: _probe(
+        "pixel-probe": _probe(nn.Flatten(), pictures, digits),
+        "untrained-probe": _probe(encoder, pictures, digits),
+        "trained-probe": _probe(
             _trained(encoder, pictures[0], digits[0], setting.seed), pictures, digits
         ),
-        _WAVEFORM.name: _probe(nn.Flatten(), waves, words),
-        _SPECTROGRAM.name: _probe(nn.Flatten(), heard, words),
-        _FOURIER.name: _fourier_error(speech[0].waveforms[setting.seed], speech[0].rate),
+        "waveform-probe": _probe(nn.Flatten(), waves, words),
+        "spectrogram-probe": _probe(nn.Flatten(), heard, words),
+        "spectrogram-error": _spectrogram_error(speech[0].waveforms[setting.seed], speech[0].rate),
     }
 
 
@@ -66,11 +72,11 @@ def _probe(encoder: nn.Module, items: Sequence[Tensor], labels: Sequence[Tensor]
 
 
 def _trained(encoder: ImageEncoder, items: Tensor, labels: Tensor, seed: int) -> ImageEncoder:
-    """The encoder after some steps with labels, of crops and turns as they come."""
+    """Return the encoder after training with labels on augmented items."""
     with seeded(seed):
         head = nn.Linear(encoder.dim, 10)
     batches = Batches(
-        (items, labels), 128, seed=seed, augment=lambda b, g: (encoder.augment(b[0], g), b[1])
+        (items, labels), 128, seed=seed, transform=lambda b, g: (encoder.augment(b[0], g), b[1])
     )
     optimizer = torch.optim.AdamW([*encoder.parameters(), *head.parameters()], lr=2e-3)
     encoder.train()
@@ -81,7 +87,7 @@ def _trained(encoder: ImageEncoder, items: Tensor, labels: Tensor, seed: int) ->
     return encoder
 
 
-def _fourier_error(waveform: np.ndarray, rate: int) -> float:
+def _spectrogram_error(waveform: np.ndarray, rate: int) -> float:
     window, hop = 256, 80
     clip = waveform.astype(np.float64)
     ours = power_spectrogram(torch.from_numpy(clip)[None], window=window, hop=hop)[0].numpy()
@@ -93,11 +99,4 @@ def _fourier_error(waveform: np.ndarray, rate: int) -> float:
     return float(np.abs(ours - theirs).max() / theirs.max())
 
 
-EXPERIMENTS = (
-    Experiment(
-        "encoders",
-        (_PIXELS, _UNTRAINED, _TRAINED, _WAVEFORM, _SPECTROGRAM, _FOURIER),
-        _measure,
-        seeds=2,
-    ),
-)
+EXPERIMENTS = (Experiment("encoders", _CLAIMS, _measure, seeds=2),)

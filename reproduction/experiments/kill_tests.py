@@ -1,4 +1,4 @@
-"""Durable memories, killed at random moments while they are written, and written by two at once."""
+"""Durable memories: a writer killed at random moments, and two writers at the same time."""
 
 import multiprocessing
 import random
@@ -14,24 +14,28 @@ from simmim_lite.memory import Milvus, SimulatedMemory, SQLite
 
 _DIM, _BATCH = 64, 50
 _BACKENDS = {"SQLite": SQLite, "Milvus": Milvus}
-_LONGEST = {"SQLite": 0.6, "Milvus": 3.0}  # seconds of writing before a kill
+_LONGEST = {"SQLite": 0.6, "Milvus": 3.0}  # highest number of seconds of writing before a kill
 
 
 def killed(backend: str, times: int, *, seed: int = 0) -> tuple[int, list[str]]:
-    """SIGKILL at random moments; after each the memory is opened and checked, later written on.
+    """Kill a writer (SIGKILL) at random moments; open and check the memory after each kill.
+
+    Most of the time, the next writer continues with the same file.
 
     Args:
         backend: "SQLite" or "Milvus".
+        times: number of kills.
+        seed: of the moments.
 
     Returns:
-        How many batches were acknowledged before kills, and a line for each that was then lost,
-        each that is there by half, each store that could not be read.
+        The number of batches that were acknowledged before kills, and a line for each batch that
+        was lost or is only partly there, and for each store that could not be read.
     """
     moments, total, complaints = random.Random(seed), 0, []
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         path, kept = Path(folder) / "memory.db", []
         for trial in range(times):
-            if moments.random() < 0.2:  # else the same file suffers again
+            if moments.random() < 0.2:  # start a new file
                 path, kept = Path(folder) / f"memory{trial}.db", []
             process, log = _start_writer(backend, path, f"run{trial}", 100_000)
             time.sleep(moments.uniform(0, _LONGEST[backend]))
@@ -44,22 +48,24 @@ def killed(backend: str, times: int, *, seed: int = 0) -> tuple[int, list[str]]:
                     for name, lines in kept if len(memory) else []:
                         complaints += _lost(memory, lines, name)
                     if len(memory):
+                        complaints += _missing_keys(memory)
                         memory.read(torch.randn(1, _DIM), "text", 10)
                     elif any(lines for _, lines in kept):
-                        complaints.append("all that was acknowledged is gone")
+                        complaints.append("all acknowledged batches are lost")
             except Exception as error:
                 complaints.append(f"unreadable after a kill: {error!r}")
     return total, complaints
 
 
 def two_writers(batches: int = 200) -> tuple[int, list[str]]:
-    """Two processes write to one SQLite file: how many items are there then, and complaints."""
+    """Let two processes write to one SQLite file; return the number of items, and complaints."""
     with tempfile.TemporaryDirectory() as folder:
         path, complaints = Path(folder) / "memory.db", []
         running = [_start_writer("SQLite", path, name, batches) for name in ("a", "b")]
         for process, _ in running:
             process.join()
         with _open("SQLite", path) as memory:
+            complaints += _missing_keys(memory)
             for _, log in running:
                 lines = _acknowledged(log)
                 complaints += _lost(memory, lines, log.stem)
@@ -73,7 +79,7 @@ def _open(backend: str, path: Path) -> SimulatedMemory:
 
 
 def _write_batches(backend: str, path: Path, name: str, batches: int, log: Path) -> None:
-    """Writes batches, each noted in ``log`` as soon as it is acknowledged."""
+    """Write batches; note each batch in ``log`` as soon as the memory has acknowledged it."""
     torch.set_num_threads(1)
     memory = _open(backend, path)
     with log.open("wb", buffering=0) as acknowledged:
@@ -87,7 +93,7 @@ def _write_batches(backend: str, path: Path, name: str, batches: int, log: Path)
 
 
 def _start_writer(backend: str, path: Path, name: str, batches: int) -> tuple[BaseProcess, Path]:
-    """The process, at work, and its log."""
+    """Start a process that writes; return it, with its log, once it has opened the memory."""
     log = path.with_name(f"{name}.log")
     process = _processes().Process(target=_write_batches, args=(backend, path, name, batches, log))
     process.start()
@@ -97,7 +103,7 @@ def _start_writer(backend: str, path: Path, name: str, batches: int) -> tuple[Ba
 
 
 def _processes() -> multiprocessing.context.BaseContext:
-    """Forks of a process that has torch loaded and no threads; where there is none, fresh ones."""
+    """Forks of a process that has loaded torch and has no threads; else new processes."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
@@ -111,17 +117,28 @@ def _acknowledged(log: Path) -> list[str]:
 
 
 def _lost(memory: SimulatedMemory, lines: list[str], name: str) -> list[str]:
-    """Acknowledged batches that aren't there as they were written, and batches there by half."""
+    """Complaints: acknowledged batches that are lost or changed, and batches partly there."""
     complaints = []
     texts = dict(zip(memory.ids.tolist(), memory.values(memory.ids, "text"), strict=True))
     for line in lines:
         batch, first, last = map(int, line.split())
         found = [texts.get(item) for item in range(first, last + 1)]
         if found != [f"{name} {batch} {i}" for i in range(_BATCH)]:
-            complaints.append(f"batch {batch} of {name} was acknowledged and is gone")
+            complaints.append(f"batch {batch} of {name} was acknowledged and is lost")
     counts = Counter(text.rsplit(" ", 1)[0] for text in texts.values())
     complaints += [f"batch {batch} has {n} items" for batch, n in counts.items() if n != _BATCH]
-    for kind in ("image", "text", "image/instance"):
-        if memory._backend.count(kind) != len(memory):
-            complaints.append(f"{kind}: {memory._backend.count(kind)} keys, {len(memory)} items")
     return complaints
+
+
+def _missing_keys(memory: SimulatedMemory) -> list[str]:
+    """Complaints: tables with another number of keys than there are items."""
+    tables = memory.stats()["keys"]
+    counts = {
+        name: tables[name]["items"] if name in tables else 0
+        for name in ("image", "text", "image/instance")
+    }
+    return [
+        f"{name}: {count} keys, {len(memory)} items"
+        for name, count in counts.items()
+        if count != len(memory)
+    ]

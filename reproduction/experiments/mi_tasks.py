@@ -1,8 +1,8 @@
-"""Known mutual information in ten families of tasks, in two halves.
+"""Tasks with known mutual information: ten families, each in two halves.
 
-`DEVELOPMENT` is what every constant of the estimator was set on. `HELD_OUT` was written later, for
-the same families, before any estimator of ours had run on it, and is only reported. No task may
-move from one to the other, and none may change because of a result.
+Every constant of the estimator was chosen on `DEVELOPMENT`. `HELD_OUT` has the same families. It
+was written later, before any estimator of this kit had run on it, and its results are only
+reported. No task may move to the other half, and no task may change because of a result.
 """
 
 import numpy as np
@@ -28,72 +28,75 @@ Normal, Monotone, Mixing = CorrelatedGaussian, MonotoneTransform, MixingTransfor
 
 
 def dense(dim_x: int, dim_y: int, correlation: float) -> Gaussian:
-    """Every two columns have the same correlation."""
+    """All pairs of columns have the same correlation."""
     dim = dim_x + dim_y
     return Gaussian(correlation + (1 - correlation) * np.eye(dim), dim_x)
 
 
 def sparse(dim: int, nats: float) -> Gaussian:
-    """Two columns of each share ``nats``, the others nothing."""
+    """Two pairs of columns share ``nats`` together; the other columns are independent."""
     return paired([nats / 2, nats / 2] + [0] * (dim - 2))
 
 
 def uneven(dim: int, nats: float) -> Gaussian:
-    """Each pair of columns shares half as much as the one before."""
+    """Each pair of columns shares half as much information as the pair before."""
     shares = 0.5 ** np.arange(dim)
     return paired(nats * shares / shares.sum())
 
 
 def paired(nats: list[float] | np.ndarray) -> Gaussian:
+    """Pairs of columns with the given mutual information each."""
     correlation = np.diag(np.sqrt(-np.expm1(-2 * np.asarray(nats))))
     one = np.eye(len(correlation))
     return Gaussian(np.block([[one, correlation], [correlation, one]]), len(one))
 
 
 def wishart(dim_x: int, dim_y: int, seed: int) -> Gaussian:
-    """The covariance of a few random columns: every correlation is another one."""
+    """Covariance of random columns: all correlations differ."""
     dim = dim_x + dim_y
     columns = np.random.default_rng(seed).standard_normal((dim, 2 * dim))
     return Gaussian(columns @ columns.T / (2 * dim), dim_x)
 
 
 def crossed(dim: int, correlation: float) -> GaussianMixture:
-    """Correlated or anticorrelated, as a coin falls: no correlation on the whole."""
+    """Correlated or anticorrelated, with probability 1/2 each: no correlation in total."""
     one = np.eye(dim)
     signs = [np.block([[one, s * one], [s * one, one]]) for s in (correlation, -correlation)]
     return GaussianMixture([0.5, 0.5], np.zeros((2, 2 * dim)), signs, dim)
 
 
 def clusters(K: int, dim_x: int, dim_y: int, spread: float, seed: int) -> GaussianMixture:
+    """Normal clusters with random centers."""
     dim = dim_x + dim_y
     means = spread * np.random.default_rng(seed).standard_normal((K, dim))
     return GaussianMixture(np.full(K, 1 / K), means, np.tile(np.eye(dim), (K, 1, 1)), dim_x)
 
 
 def skewed(K: int, diagonal: float) -> DiscreteTable:
-    """Symbols of probability 1/rank, the same symbol twice ``diagonal`` times as likely."""
+    """Probability of a symbol ~ 1/rank; equal symbols are ``diagonal`` times as likely."""
     table = np.outer(1 / np.arange(1, K + 1), 1 / np.arange(1, K + 1))
     table[np.diag_indices(K)] *= diagonal
     return DiscreteTable(table / table.sum())
 
 
 def uniform(K_x: int, K_y: int) -> DiscreteTable:
+    """Independent uniform symbols."""
     return DiscreteTable(np.full((K_x, K_y), 1 / (K_x * K_y)))
 
 
 def random_table(K_x: int, K_y: int, seed: int) -> DiscreteTable:
-    """Every table as likely as any other."""
+    """A random table, uniform over all tables."""
     cells = np.random.default_rng(seed).dirichlet(np.ones(K_x * K_y))
     return DiscreteTable(cells.reshape(K_x, K_y))
 
 
 def blocks(dim: int, correlation: float) -> Gaussian:
-    """Columns correlated within X and within Y, X and Y independent."""
+    """Columns are correlated within X and within Y; X and Y are independent."""
     within = correlation + (1 - correlation) * np.eye(dim)
     return Gaussian(np.kron(np.eye(2), within), dim)
 
 
-# Family -> name -> truth. A name says the shape of the task, not its dimensions.
+# Family -> name -> ground truth.
 DEVELOPMENT: dict[str, dict[str, GroundTruth]] = {
     "Gaussian": {
         "5 pairs, 1 nat": Normal(5, nats=1),

@@ -1,4 +1,4 @@
-"""Digits that no generator was trained on, drawn once examples of them are written to memory."""
+"""Digits absent from training, generated after examples of them are written to memory."""
 
 import numpy as np
 
@@ -9,9 +9,9 @@ from reproduction.experiments.generators import (
     SIZES,
     Size,
     balanced,
-    image_codes,
+    evaluation_classifier,
     image_generator,
-    judge,
+    image_latents,
     remember,
     without,
 )
@@ -21,10 +21,10 @@ from simmim_lite.generation import CrossModalGenerator, WhitenedKeys
 from simmim_lite.memory import SimulatedMemory
 from simmim_lite.multimodal import MultimodalInfoMax
 
-ABSENT = (8, 9)  # digits that the generators of the second experiment never see
-WRITTEN = (0, 1, 10, 100)  # pairs of each of them that are written to memory
-_DRAWS = 3  # of a single written pair: which one it is decides much
-_TELLS_CLASS = {"image": "speech", "text": "speech"}  # speech shares nothing but the digit
+ABSENT = (8, 9)  # digits that are not in the training of the generators
+WRITTEN = (0, 1, 10, 100)  # pairs of each absent digit that are written to memory
+_DRAWS = 3  # repetitions with a single written pair, because its choice matters much
+_SEARCHED = {"image": "speech", "text": "speech"}  # speech shares nothing but the digit
 
 
 def new_digits(setting: Setting) -> dict[str, float]:
@@ -43,21 +43,26 @@ def written(
     full: bool,
     absent: tuple[int, ...] = ABSENT,
 ) -> dict[str, float]:
-    """Coherence of absent digits and of the others, by how many were written."""
-    seen, images = without(data, absent), judge(data, "image", size, seed)
-    space = image_codes(seen, size, seed)
+    """Coherence of absent digits and of the others, by number of written pairs.
+
+    First, only the generator was trained without the absent digits. Then, the embedder was, too.
+    """
+    part, classifier = without(data, absent), evaluation_classifier(data, "image", size, seed)
+    space = image_latents(part, size, seed)
     found = {}
-    blind = untrained(data.texts, full=full, seed=seed)  # its words: all, those of the absent raw
-    blind.fit(seen.pairing(), steps=size.absent[0], seed=seed, progress=False)
-    for knowing, own in ((True, model), (False, blind)):
-        told = own.project(seen.pairing().items)
-        condition = "key" if knowing else "query"
-        target = image_generator(told, seen, space, size, size.absent[1], seed, condition)
-        keys = None if knowing else WhitenedKeys(own, _some(seen, size.remembered))
-        search = _TELLS_CLASS if knowing else None
+    # The vocabulary has all words; the words of the absent digits stay untrained.
+    blind = untrained(data.texts, full=full, seed=seed)
+    blind.fit(part.pairing(), steps=size.absent[0], seed=seed, progress=False)
+    for kind, own in (("generator", model), ("embedder", blind)):
+        embedder_knows = kind == "generator"
+        embeddings = own.project(part.pairing().items)
+        condition = "key" if embedder_knows else "query"
+        target = image_generator(embeddings, part, space, size, size.absent[1], seed, condition)
+        keys = None if embedder_knows else WhitenedKeys(own, _some(part, size.remembered))
+        search = _SEARCHED if embedder_knows else None
         others = []
-        for count in WRITTEN if knowing else WRITTEN[-1:]:
-            shares = []
+        for count in WRITTEN if embedder_knows else WRITTEN[-1:]:
+            fractions = []
             for draw in range(_DRAWS if count == 1 else 1):
                 memory = SimulatedMemory(own.dim)
                 old = np.flatnonzero(~np.isin(data.digits, absent))[: size.remembered]
@@ -67,13 +72,13 @@ def written(
                 for digit in absent:
                     rows = rng.permutation(np.flatnonzero(data.digits == digit))[:count]
                     remember(memory, keys or own.project, data, rows, space, seed)
-                shares.append(_asked_for(made, images, test, absent, size, new=True))
+                fractions.append(_coherence(made, classifier, test, absent, size, new=True))
             for source in NAMES:
-                name = _new_name(source, count, knowing)
-                found[name] = float(np.mean([share[source] for share in shares]))
-            others.append(_asked_for(made, images, test, absent, size, new=False))
-        name = _others_name(knowing)
-        found[name] = min(share[source] for share in others for source in ("speech", "text"))
+                mean = np.mean([fraction[source] for fraction in fractions])
+                found[_new_id(kind, source, count)] = float(mean)
+            others.append(_coherence(made, classifier, test, absent, size, new=False))
+        known = min(fraction[source] for fraction in others for source in ("speech", "text"))
+        found[f"other-digits-{kind}"] = known
     return found
 
 
@@ -85,95 +90,93 @@ def _some(data: Digits, count: int) -> dict:
     }
 
 
-def _asked_for(
+def _coherence(
     made: CrossModalGenerator,
-    images: EvaluationClassifier,
+    classifier: EvaluationClassifier,
     test: Digits,
     absent: tuple[int, ...],
     size: Size,
     *,
     new: bool,
 ) -> dict[str, float]:
-    """Coherence by source, of the absent digits or of the others."""
-    rows = balanced(test.digits, size.each)
+    """Coherence by source modality, of the absent digits (``new``) or of the others."""
+    rows = balanced(test.digits, size.per_digit)
     rows = rows[np.isin(test.digits[rows], absent) == new]
     rows = rows if new else rows[:: len(rows) // 400 + 1]
-    heard = np.flatnonzero(np.isin(test.words, absent) == new)
+    spoken = np.flatnonzero(np.isin(test.words, absent) == new)
     queries = {
         "image": (test.images[rows], test.digits[rows]),
         "text": ([test.texts[i] for i in rows], test.digits[rows]),
-        "speech": ([test.waveforms[i] for i in heard], test.words[heard]),
+        "speech": ([test.waveforms[i] for i in spoken], test.words[spoken]),
     }
     found = {}
     for source, (items, labels) in queries.items():
         n = 4 if source == "speech" and new else 1
         samples = made.generate(items, source, "image", n=n).samples
-        found[source] = images.coherence(samples, np.repeat(labels, n))
+        found[source] = classifier.coherence(samples, np.repeat(labels, n))
     return found
 
 
-# What is claimed
+def _new_id(kind: str, source: str, count: int) -> str:
+    return f"new-to-{kind}-{ITEM[source]}-{count}"
 
 
-def _new_name(source: str, count: int, knowing: bool) -> str:
-    whose = "" if knowing else " new to the embedder"
-    return f"digits{whose or ' new to the generator'}, {count} written, from {ITEM[source]}s"
-
-
-def _others_name(knowing: bool) -> str:
-    return f"other digits, beside those new to the {'generator' if knowing else 'embedder'}"
-
-
-def claims_of_new_digits(*, full: bool) -> tuple[Claim, ...]:
-    chance, judged = "10 % by chance", "ten digits; an independent judge"
+def _claims(*, full: bool) -> tuple[Claim, ...]:
+    chance = {"truth": "chance level: 10 %", "source": "ten digits; independent classifier"}
+    percent = {"unit": "%", "notebook": "09"}
     claims = []
     for source in NAMES:
         for count, least in zip(WRITTEN, (None, 0.85, 0.95, 0.97), strict=True):
+            examples = f"{count} example{'s' * (count != 1)} in memory"
             claims.append(
                 Claim(
-                    _new_name(source, count, True),
-                    chance,
-                    judged,
-                    "%",
+                    id=_new_id("generator", source, count),
+                    name=f"accuracy on digits new to the generator, {examples}, "
+                    f"from {ITEM[source]}s",
                     at_least=least and (least if full else least - 0.1),
                     at_most=0.1 if count == 0 else None,
-                    notebook="09",
+                    **chance,
+                    **percent,
                 )
             )
-    truths = {"speech": ("75 %", 0.85), "text": ("100 %", 0.95), "image": ("73 %", 0.85)}
-    for source, (truth, least) in truths.items():
+    planned = "measured while this kit was planned"
+    for source, baseline, least in (
+        ("speech", "75 %", 0.85),
+        ("text", "100 %", 0.95),
+        ("image", "73 %", 0.85),
+    ):
+        nearest = {"truth": f"nearest class mean of embeddings: {baseline}", "source": planned}
         claims.append(
             Claim(
-                _new_name(source, WRITTEN[-1], False),
-                f"nearest class mean of embeddings: {truth}" if full else chance,
-                "measured while this kit was planned" if full else judged,
-                "%",
+                id=_new_id("embedder", source, WRITTEN[-1]),
+                name=f"accuracy on digits new to the embedder, {WRITTEN[-1]} examples in memory, "
+                f"from {ITEM[source]}s",
                 at_least=least if full else least - 0.1,
-                notebook="09",
+                **(nearest if full else chance),
+                **percent,
             )
         )
-    for knowing in (True, False):
-        least = (0.97 if full else 0.93) if knowing else None
+    for kind, least in (("generator", 0.97 if full else 0.93), ("embedder", None)):
         claims.append(
-            Claim(_others_name(knowing), chance, judged, "%", at_least=least, notebook="09")
+            Claim(
+                id=f"other-digits-{kind}",
+                name=f"accuracy on the other digits, two digits new to the {kind}",
+                at_least=least,
+                **chance,
+                **percent,
+            )
         )
     return tuple(claims)
 
 
-EXPERIMENTS = (
+EXPERIMENTS = tuple(
     Experiment(
         "new-digits",
-        claims_of_new_digits(full=True),
+        _claims(full=full),
         new_digits,
-        seeds=3,
-        full=True,
+        seeds=3 if full else 1,
+        full=full,
         needs=("multimodal",),
-    ),
-    Experiment(
-        "new-digits",
-        claims_of_new_digits(full=False),
-        new_digits,
-        full=False,
-        needs=("multimodal",),
-    ),
+    )
+    for full in (True, False)
 )

@@ -1,20 +1,22 @@
-"""Ours beside published models of several modalities: same pairs, same judges, same CPU seconds.
+"""Generation: our generators beside published multimodal VAEs, same pairs, same CPU seconds.
 
     python -m reproduction.peers.bench_generation                 embedded digits and voices
     python -m reproduction.peers.bench_generation --full          MNIST and FSDD (SIMMIM_DATA)
     python -m reproduction.peers.bench_generation --seeds 3 --json results.json
 
-One thread. The task: pictures for recordings of the test split, and for the word alone. Ours is an
-embedder (`MultimodalInfoMax`), an autoencoder of pictures and a `RectifiedFlow` of its codes; what
-all three take to train is the budget of each peer. Peers are of the package multivae
-(Senellart et al. 2023, ``pip install multivae``): JMVAE (Suzuki et al. 2016), MVTCAE (Hwang et al.
-2021) and MMVAE+ (Palumbo et al. 2023), with the settings of its own examples, our convolutional
-networks, new partners in each step, Adam in one cycle, likelihoods rescaled by size. They see the
-picture, the log-mel spectrogram and the digit as one of ten words; ours sees captions for words.
+One thread. The task: generate images for recordings of the test split, and for a written word. Our
+method is an embedder (`MultimodalInfoMax`), an autoencoder of images and a `RectifiedFlow` of its
+latents; the training time of all three is the budget of each peer. Peers come from the package
+multivae (Senellart et al. 2023, ``pip install multivae``): JMVAE (Suzuki et al. 2016), MVTCAE
+(Hwang et al. 2021) and MMVAE+ (Palumbo et al. 2023), with the settings of its examples, our
+convolutional networks, new pairs in each step, Adam with one cycle, and likelihoods rescaled by
+size. They get the image, the log-mel spectrogram and the digit as one of ten words; our method gets
+captions instead of words.
 
-Their authors train for hundreds of epochs: this says who is how far after minutes on a CPU, not
-whose method is better in the end. Beside them the controls: a retrieved picture, the mean of four,
-and real pictures. Exits with 1 if a peer is more coherent than ours from recordings.
+The authors of the peers train for hundreds of epochs. So the benchmark compares results after
+minutes on a CPU, not the best results of each method. Controls: a retrieved image, the mean of four
+retrieved images, and real images. The exit code is 1 if a peer has a higher coherence than our
+method for recordings.
 """
 
 import argparse
@@ -35,6 +37,8 @@ from simmim_lite.datasets import load_captions, load_digits, load_speech
 from simmim_lite.encoders import AudioEncoder, ImageEncoder, TextEncoder, Tokenizer
 from simmim_lite.evaluation import EvaluationClassifier, RealItems, generation_table
 from simmim_lite.generation import (
+    ConvolutionalDecoder,
+    ConvolutionalEncoder,
     LatentGenerator,
     LatentSpace,
     RectifiedFlow,
@@ -42,7 +46,6 @@ from simmim_lite.generation import (
     image_vae,
     make_condition,
 )
-from simmim_lite.generation._networks import ConvolutionalDecoder, ConvolutionalEncoder
 from simmim_lite.memory import SimulatedMemory
 from simmim_lite.multimodal import MultimodalInfoMax, Pairing
 from simmim_lite.training import Batches
@@ -51,7 +54,7 @@ WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight",
 PEERS = ("JMVAE", "MVTCAE", "MMVAEPlus")
 LATENT = 32
 BATCH = 128
-# Chosen on voices and pictures held out of the training split.
+# Chosen on voices and images held out of the training split.
 SAMPLER = {"guide_from": 0.5, "noise": 1.35}
 SIZES = {  # steps of embedder, autoencoder, flow; widths of the last two; guidance
     False: {"steps": (300, 1000, 1600), "widths": (16, 256), "guidance": 2.0},
@@ -61,7 +64,7 @@ Draw = Callable[[str, int], tuple[Tensor, np.ndarray]]
 
 
 class Data:
-    """Pictures, recordings and captions of one split, and their digits."""
+    """Images, recordings and captions of one split, and their digits."""
 
     def __init__(self, split: str, full: bool):
         digits, speech = load_digits(split, full=full), load_speech(split, full=full)
@@ -76,7 +79,7 @@ class Data:
 
 
 def ours(train: Data, test: Data, full: bool, seed: int) -> tuple[Draw, Tensor]:
-    """Train it; a function that draws, and for each test recording four retrieved pictures."""
+    """Train our method; return a function that draws, and four retrieved images per recording."""
     (first, second, third), (width, flow_width), guidance = SIZES[full].values()
     encoders = {
         "image": ImageEncoder(seed=seed),
@@ -90,9 +93,9 @@ def ours(train: Data, test: Data, full: bool, seed: int) -> tuple[Draw, Tensor]:
     vae.fit(batches, steps=second, beta=0.05, seed=seed, progress=False)
     space = LatentSpace(vae, train.x)
     flow = RectifiedFlow(space.dim, 64, width=flow_width, seed=seed)
-    told = embedder.project(train.pairs.items)
-    codes = space.encode(train.x)
-    batches = condition_batches(train.pairs, told, codes, 256, seed=seed)
+    embeddings = embedder.project(train.pairs.items)
+    latents = space.encode(train.x)
+    batches = condition_batches(train.pairs, embeddings, latents, 256, seed=seed)
     flow.fit(batches, steps=third, seed=seed, progress=False)
     maker = LatentGenerator(space, flow, guidance=guidance, **SAMPLER)
 
@@ -107,9 +110,9 @@ def ours(train: Data, test: Data, full: bool, seed: int) -> tuple[Draw, Tensor]:
     own = train.pairs.indices(torch.arange(len(train.pairs)), torch.Generator().manual_seed(seed))
     memory = SimulatedMemory(64)
     memory.write(
-        {"speech": told["speech"][own["speech"]]},
+        {"speech": embeddings["speech"][own["speech"]]},
         {"image": train.images},
-        instance={"image": codes[0]},
+        instance={"image": latents[0]},
     )
     hits = memory.read(embedder.project({"speech": test.waves})["speech"], "speech", 64)
     near = memory.style_neighbors(hits, "image", 4, generator=torch.Generator().manual_seed(seed))
@@ -117,11 +120,13 @@ def ours(train: Data, test: Data, full: bool, seed: int) -> tuple[Draw, Tensor]:
 
 
 def peer(name: str, train: Data, test: Data, seconds: float, seed: int) -> tuple[Draw, int]:
-    """A model of multivae, trained for so many CPU seconds; and the steps that it took."""
+    """Train a model of multivae for some CPU seconds; return a function that draws, and steps."""
     from multivae import models
     from multivae.data.datasets.base import MultimodalBaseDataset
 
-    torch.distributions.Distribution.set_default_validate_args(False)  # gray is not 0 or 1
+    torch.distributions.Distribution.set_default_validate_args(
+        False
+    )  # gray pixels are neither 0 nor 1
     torch.manual_seed(seed)
     shapes = {"image": (1, 28, 28), "speech": (1, *train.sound.shape[1:]), "word": (1, 10)}
     style = LATENT if name == "MMVAEPlus" else 0
@@ -151,15 +156,15 @@ def peer(name: str, train: Data, test: Data, seconds: float, seed: int) -> tuple
     generator, rng = torch.Generator().manual_seed(seed), np.random.default_rng(seed)
     words = torch.eye(10)[torch.from_numpy(train.image_labels)][:, None]
     start, step, model = time.process_time(), 0, model.train()
-    while (share := (time.process_time() - start) / seconds) < 1:
-        # One cycle over the seconds: up in the first 30 %, down to nothing at the end.
-        scale = share / 0.3 if share < 0.3 else (1 + np.cos(np.pi * (share - 0.3) / 0.7)) / 2
+    while (part := (time.process_time() - start) / seconds) < 1:
+        # One cycle: the learning rate grows in the first 30 % of the time, then it falls to 0.
+        scale = part / 0.3 if part < 0.3 else (1 + np.cos(np.pi * (part - 0.3) / 0.7)) / 2
         optimizer.param_groups[0]["lr"] = 2e-3 * max(scale, 0.04)
         rows = torch.from_numpy(rng.integers(len(train.x), size=BATCH))
         chosen = train.pairs.indices(rows, generator)
         sound = train.sound[chosen["speech"]][:, None]
         batch = {"image": train.x[rows], "speech": sound, "word": words[rows]}
-        loss = model(MultimodalBaseDataset(batch), epoch=1 + int(10 * share / 0.2)).loss
+        loss = model(MultimodalBaseDataset(batch), epoch=1 + int(10 * part / 0.2)).loss
         loss = loss / BATCH if name == "MMVAEPlus" else loss  # the others give the mean
         optimizer.zero_grad()
         loss.backward()
@@ -230,11 +235,11 @@ def _decoder(shape: tuple[int, ...], style: int) -> nn.Module:
 
 
 def run(full: bool, seed: int, n: int) -> pd.DataFrame:
-    """One row a method or control, all measured alike."""
+    """Return one row for each method and control, all with the same metrics."""
     train, test = Data("train", full), Data("test", full)
-    judge = EvaluationClassifier(ImageEncoder(width=24, turn=8.0, seed=1000), seed=1001)
-    judge.fit(train.x, train.image_labels, steps=800 if full else 300, progress=False)
-    print(f"judge: {judge.coherence(test.x, test.image_labels):.4f} on real test pictures")
+    classifier = EvaluationClassifier(ImageEncoder(width=24, turn=8.0, seed=1000), seed=1001)
+    classifier.fit(train.x, train.image_labels, steps=800 if full else 300, progress=False)
+    print(f"classifier: {classifier.coherence(test.x, test.image_labels):.4f} on real test images")
     start = time.process_time()
     draws = {}
     draws["ours"], retrieved = ours(train, test, full, seed)
@@ -244,13 +249,15 @@ def run(full: bool, seed: int, n: int) -> pd.DataFrame:
         draws[name], steps[name] = peer(name, train, test, seconds["ours"], seed)
         seconds[name] = seconds["ours"]
     labels = test.speech_labels
-    real = RealItems(judge, test.x[:2000], test.image_labels[:2000], train.x[:5000])
-    heard = {name: draw("speech", n) for name, draw in draws.items()}
-    # The table asks for two arms; the benchmark has no ablation: ours stands for both.
-    rows = {"no memory": heard["ours"], "memory": (heard["ours"][0][::n], labels)} | heard
+    real = RealItems(classifier, test.x[:2000], test.image_labels[:2000], train.x[:5000])
+    made = {name: draw("speech", n) for name, draw in draws.items()}
+    # The table requires the rows "no memory" and "memory", which this benchmark does not have.
+    rows = {"no memory": made["ours"], "memory": (made["ours"][0][::n], labels)} | made
     table = generation_table(real, rows, retrieved=retrieved).drop(["no memory", "memory"])
     table.insert(
-        1, "from word", pd.Series({k: judge.coherence(*d("text", 40)) for k, d in draws.items()})
+        1,
+        "from word",
+        pd.Series({k: classifier.coherence(*d("text", 40)) for k, d in draws.items()}),
     )
     table["CPU s"], table["steps"] = pd.Series(seconds), pd.Series(steps)
     return table
@@ -260,7 +267,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--full", action="store_true", help="MNIST and FSDD")
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--samples", type=int, default=4, help="pictures for each recording")
+    parser.add_argument("--samples", type=int, default=4, help="images for each recording")
     parser.add_argument("--json", type=Path, help="file for all numbers")
     options = parser.parse_args()
     torch.set_num_threads(1)

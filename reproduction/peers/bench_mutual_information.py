@@ -1,14 +1,15 @@
-"""How well estimators find known mutual information: error, coverage and CPU seconds by family.
+"""Errors, coverage and CPU seconds of estimators on tasks with known mutual information.
 
     python -m reproduction.peers.bench_mutual_information --tasks held-out --processes 2
     python -m reproduction.peers.bench_mutual_information --quick
     python -m reproduction.peers.bench_mutual_information --estimators ennemi --python ennemi=PATH
     python -m reproduction.peers.bench_mutual_information --merge a.csv b.csv --figure errors.png
 
-The tasks and their halves are in ``reproduction/experiments/mi_tasks.py``. A peer gets the same
-samples as a file, and an environment of its own, whose Python ``--python`` names (how to make each
-is said in ``mutual_information_peers.py``). The runs go to a tidy CSV, a summary to the screen and
-to Markdown beside it. ``--merge`` runs nothing: of runs that are in several files, the last counts.
+The tasks and their two halves are in ``reproduction/experiments/mi_tasks.py``. A peer gets the same
+samples as a file. It runs in an environment of its own, with the Python that ``--python`` names
+(``mutual_information_peers.py`` says how to install each). Runs are written to a tidy CSV file, and
+a summary to the screen and to a Markdown file. ``--merge`` joins the CSV files of earlier runs
+instead of running anything; of equal runs, the last one counts.
 """
 
 import argparse
@@ -23,20 +24,25 @@ import time
 from functools import partial
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from mutual_information_peers import PEERS
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
 
 from reproduction.experiments.mi_tasks import HALVES
+from reproduction.peers.mutual_information_peers import PEERS
+from simmim_lite import figures
 from simmim_lite.mutual_information import ESTIMATORS, estimate
 
 OURS = ("auto", *ESTIMATORS)
-COPULAS = ("Gaussian", "monotone", "null")  # the families where correlation says it all
+COPULAS = ("Gaussian", "monotone", "null")  # families with Gaussian copulas: correlations suffice
 FAMILIES = tuple(dict.fromkeys(family for half in HALVES.values() for family in half))
 
 
 def run(job: tuple[str, str, str, int, int, str, str]) -> list[dict]:
-    """A row of the table for each seed, or one row of nan with the reason why there is none."""
+    """Return a row for each seed, or a single row of nan with the reason."""
     half, family, task, N, seeds, estimator, python = job
     truth = HALVES[half][family][task]
     samples = [truth.sample(N, seed) for seed in range(seeds)]
@@ -84,8 +90,8 @@ def run_peer(name: str, python: str, samples: list[tuple[np.ndarray, np.ndarray]
         try:
             done = subprocess.run(
                 [python, str(script), name, folder],
-                cwd=folder,  # some leave logs there,
-                env={**os.environ, "TMPDIR": folder},  # and checkpoints, of one name for all runs
+                cwd=folder,  # some peers write logs to the current folder,
+                env={**os.environ, "TMPDIR": folder},  # and checkpoints to the temporary folder
                 capture_output=True,
                 text=True,
                 timeout=1800 * len(samples),
@@ -99,7 +105,7 @@ def run_peer(name: str, python: str, samples: list[tuple[np.ndarray, np.ndarray]
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
-    """By estimator and family, and over groups of families: errors in nats, seconds of CPU."""
+    """Errors in nats and CPU seconds, by estimator and family, and over groups of families."""
     table = table.assign(error=table.nats - table.truth)
     copula = table.family.isin(COPULAS)
     groups = [(family, table.family == family) for family in table.family.unique()]
@@ -132,18 +138,18 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def errors_by_task(table: pd.DataFrame) -> pd.DataFrame:
-    """Mean absolute error over the seeds: (family, task) x estimator, nan where it has none."""
+    """Mean absolute error over the seeds, (family, task) x estimator; nan without any result."""
     table = table.assign(error=(table.nats - table.truth).abs()).dropna(subset="error")
     errors = table.pivot_table("error", ["family", "task"], "estimator")
     tasks = [(f, t) for half in HALVES.values() for f, tasks in half.items() for t in tasks]
     errors = errors.reindex([task for task in tasks if task in errors.index])
-    # Ours first, then whoever does most tasks, then whoever does them best.
+    # Order: our estimators, then by number of missing tasks, then by mean error.
     order = sorted(errors, key=lambda e: (e not in OURS, errors[e].isna().sum(), errors[e].mean()))
     return errors[order]
 
 
 def overview(table: pd.DataFrame, errors: pd.DataFrame) -> pd.DataFrame:
-    """Mean absolute error by estimator (rows) and family; (2) says that it did two tasks only."""
+    """Mean absolute error by estimator (rows) and family; "(2)" means two tasks only."""
     first = errors.columns[0]
     rows = []
     for estimator in errors.columns:
@@ -152,7 +158,7 @@ def overview(table: pd.DataFrame, errors: pd.DataFrame) -> pd.DataFrame:
         for family, part in errors[estimator].groupby("family", sort=False):
             some = "" if part.notna().all() else f" ({part.notna().sum()})"
             row[family] = f"{part.mean():.3f}{some}" if part.notna().any() else ""
-        row["all that it did"] = errors[estimator].mean()
+        row["all its tasks"] = errors[estimator].mean()
         row[f"{first} on these"] = errors.loc[did, first].mean()
         row["CPU s"] = table[table.estimator == estimator].cpu_seconds.mean()
         rows.append(row)
@@ -160,9 +166,9 @@ def overview(table: pd.DataFrame, errors: pd.DataFrame) -> pd.DataFrame:
 
 
 def verdicts(errors: pd.DataFrame) -> list[str]:
-    """A line a family: is the first estimator best, each other compared on the tasks it did?
+    """Return a line for each family: estimators that are better than ours, or the next best.
 
-    It names whoever is ahead, or the next best.
+    Each estimator is compared with the first one on the tasks that it can do.
     """
     ours = errors.columns[0]
     lines = []
@@ -175,10 +181,10 @@ def verdicts(errors: pd.DataFrame) -> list[str]:
         line = f"- **{family}**: {ours} {part[ours].mean():.3f} nats"
         for margin, peer in [r for r in rivals if r[0] < 0] or rivals[:1]:
             count = part[peer].notna().sum()
-            where = "" if count == len(part) else f" on the {count} of {len(part)} tasks it did"
+            where = "" if count == len(part) else f" on {count} of {len(part)} tasks"
             verdict = "behind" if margin >= 0 else "AHEAD"
             line += f"; {peer} {part[peer].mean():.3f}{where}, {abs(margin):.3f} {verdict}"
-        lines.append(line + ("." if rivals else "; no peer did it."))
+        lines.append(line + ("." if rivals else "; no peer can do it."))
     return lines
 
 
@@ -189,7 +195,7 @@ def markdown(table: pd.DataFrame) -> str:
 
 
 def report(table: pd.DataFrame, out: Path, figure: Path | None) -> None:
-    """Writes the table, its summary and, if asked for, the heat map; prints the summary."""
+    """Write the table, its summary and, with a path, the heat map; print the summary."""
     out.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(out, index=False, float_format="%.5g")
     text = markdown(summary(table))
@@ -204,19 +210,54 @@ def report(table: pd.DataFrame, out: Path, figure: Path | None) -> None:
 
 
 def draw(table: pd.DataFrame, errors: pd.DataFrame, path: Path) -> None:
-    import matplotlib.pyplot as plt
-
-    from simmim_lite import figures
-
     figures.set_style()
     dims = table.drop_duplicates(["family", "task"]).set_index(["family", "task"]).dims
     errors = errors.set_axis(
         [(family, f"{task} ({dims[family, task]})") for family, task in errors.index]
     )
     _, ax = plt.subplots(figsize=(5 + 0.5 * len(errors.columns), 2 + 0.24 * len(errors)))
-    figures.error_table(errors, ax=ax)
+    error_table(errors, ax)
     path.parent.mkdir(parents=True, exist_ok=True)
     plt.savefig(path, dpi=110)
+
+
+def error_table(errors: pd.DataFrame, ax: Axes) -> None:
+    """Draw a heat map of absolute errors in nats, on a logarithmic scale from 0.003 to 1.
+
+    Args:
+        errors: one row per (family, task), the index, sorted by family; one column per estimator;
+            nan, drawn hatched, for tasks that an estimator cannot do.
+        ax: to draw into.
+    """
+    families, tasks = zip(*errors.index, strict=True)
+    ticks = [0.003, 0.01, 0.03, 0.1, 0.3, 1.0]
+    sns.heatmap(
+        errors.clip(ticks[0], ticks[-1]),
+        mask=errors.isna(),
+        annot=errors.map(lambda error: f"{error:.2f}" if error < 9.995 else "10+"),
+        fmt="",
+        annot_kws={"fontsize": 8},
+        norm=LogNorm(ticks[0], ticks[-1]),
+        cmap="mako_r",
+        cbar_kws={"label": "absolute error in nats", "fraction": 0.025, "pad": 0.12},
+        linewidths=0.5,
+        yticklabels=tasks,
+        ax=ax,
+    )
+    bar = ax.collections[0].colorbar
+    bar.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks], minor=False)
+    bar.minorticks_off()
+    ax.grid(visible=False)
+    ax.set_facecolor("0.93")
+    ax.patch.set(hatch="///", edgecolor="0.8")
+    starts = [row for row, family in enumerate(families) if family not in families[:row]]
+    for start, end in zip(starts, [*starts[1:], len(families)], strict=True):
+        ax.axhline(start, color="black", linewidth=1.5)
+        place = (len(errors.columns) + 0.2, (start + end) / 2)
+        ax.text(*place, families[start], va="center", fontweight="bold")
+    ax.xaxis.tick_top()
+    ax.set_xticks(ax.get_xticks(), list(errors.columns), rotation=45, ha="left")
+    ax.set(xlabel="", ylabel="")
 
 
 def one_thread() -> None:

@@ -1,10 +1,13 @@
-"""Nearest-neighbor mutual information (KSG): ours against scikit-learn's, in one process.
+"""Nearest-neighbor mutual information (KSG): our estimator and scikit-learn's, in one process.
 
-Both use 3 neighbors on the same samples, taking turns at going first. Exits with 1 unless, at
-N = 10,000 in one column each, the mean of our estimates is within 0.02 nats of every truth and our
-median time is no more than scikit-learn's. Run: python -m reproduction.peers.bench_neighbors
+    python -m reproduction.peers.bench_neighbors
+
+Both use 3 neighbors on the same samples and take turns at running first. The exit code is 0 if, for
+N = 10,000 with one column each, the mean of our estimates is within 0.02 nats of every true value
+and our median time is not longer than that of scikit-learn.
 """
 
+import argparse
 import sys
 import time
 from collections.abc import Callable
@@ -16,8 +19,8 @@ from sklearn.feature_selection import mutual_info_regression
 from simmim_lite.ground_truth import CorrelatedGaussian, GroundTruth, MonotoneTransform
 from simmim_lite.mutual_information import estimate
 
-TOLERANCE = 0.02  # nats, for the mean over seeds: a single estimate scatters by about 0.013
-SEEDS = 40  # brings the scatter of that mean to 0.002
+TOLERANCE = 0.02  # nats, of the mean over seeds; a single estimate has a deviation of about 0.013
+SEEDS = 40  # so that the mean has a standard error of 0.002
 ONE_COLUMN: dict[str, GroundTruth] = {
     **{f"Gaussian {nats:g}": CorrelatedGaussian(nats=nats) for nats in (0.1, 0.5, 1, 2, 3)},
     "cube, exp of 1": MonotoneTransform(CorrelatedGaussian(nats=1), "cube", "exp"),
@@ -33,7 +36,7 @@ def sklearn(x: np.ndarray, y: np.ndarray) -> float:
 
 
 class Runs:
-    """Errors in nats and wall seconds of one function on several samples of one truth."""
+    """Errors in nats and wall seconds of one function on several samples of one ground truth."""
 
     def __init__(self, function: Callable[[np.ndarray, np.ndarray], float], truth: GroundTruth):
         self.function, self.truth = function, truth
@@ -50,7 +53,7 @@ class Runs:
 
 
 def compare(name: str, truth: GroundTruth, N: int, seeds: int) -> tuple[Runs, Runs]:
-    """Run both on the same samples, print a row and return the runs."""
+    """Run both estimators on the same samples; print a row and return the runs."""
     a, b = Runs(ours, truth), Runs(sklearn, truth)
     for seed in range(seeds):
         x, y = truth.sample(N, seed)
@@ -62,12 +65,13 @@ def compare(name: str, truth: GroundTruth, N: int, seeds: int) -> tuple[Runs, Ru
 
 
 def main() -> int:
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     print(f"{'':29s} {'ours':>27s} {'scikit-learn':>27s}  ratio of")
     print(
         f"{'truth':15s} {'N':>7s} {'nats':>5s}", *[f"{'mean error':>17s}   seconds"] * 2, " seconds"
     )
     warm = CorrelatedGaussian(nats=1).sample(1000)
-    ours(*warm), sklearn(*warm)  # the first call pays for imports and caches
+    ours(*warm), sklearn(*warm)  # the first call imports modules and fills caches
 
     failures, seconds = [], ([], [])
     for name, truth in ONE_COLUMN.items():
@@ -81,7 +85,7 @@ def main() -> int:
     if ratio > 1:
         failures.append(f"slower than scikit-learn: {ratio:.2f}")
 
-    print("For information: other sizes, and 3 + 3 columns, which scikit-learn does not do")
+    print("Without bounds: other sizes, and 3 + 3 columns, which scikit-learn does not support")
     compare("Gaussian 1", CorrelatedGaussian(nats=1), 1000, seeds=SEEDS)
     compare("Gaussian 1", CorrelatedGaussian(nats=1), 100_000, seeds=6)
     for N, seeds in ((1000, 10), (10_000, 6), (100_000, 2)):

@@ -1,24 +1,25 @@
-"""Images, speech and captions: what the system reaches on test data, beside truth and publication.
+"""Images, speech and captions: test scores of `MultimodalInfoMax` beside true and published values.
 
     python -m reproduction.peers.bench_three_modalities              embedded digits and voices
     python -m reproduction.peers.bench_three_modalities --full       MNIST and FSDD (SIMMIM_DATA)
     python -m reproduction.peers.bench_three_modalities --full --speakers [--voices]
-                    FSDD, each of its six speakers held out in turn [trained with the embedded
-                    synthetic voices beside the other five]
+                    FSDD, each of its six speakers held out in turn [training also uses the
+                    embedded synthetic voices]
 
-One thread. Rows are seeds, or speakers, with the CPU seconds of training. Images are paired with
-recordings within the digit, and each with the caption computed from it, so the truths are counted:
-I(image; speech) is the entropy of the test set's digits, I(image; text) that of its captions.
+One thread. Rows are seeds or speakers; the last column is the CPU time of training. Images are
+paired with recordings of the same digit, and each image with its own caption. The true information
+is counted: I(image; speech) is the entropy of the digits of the test set, and I(image; text) is the
+entropy of its captions.
 
-- image, speech: linear probes of the encoders, fitted on at most 20,000 training items;
+- image, speech: accuracy of linear probes of the encoders, fitted on at most 20,000 training items;
 - i -> s, s -> i: precision@1 of the digit, from images to recordings and back;
-- k-means: ten clusters of both modalities' test embeddings, found without labels, each modality of
-  the same weight; share of images and of recordings that are then called right (Hungarian);
-- R@1: of an image's caption among all that occur;
-- nats: what the critic shows of the whole test population, exactly (InfoNCE, K to infinity).
+- k-means: clustering accuracy (Hungarian) of images and of recordings, for ten clusters of the test
+  embeddings of both modalities, with the same total weight for each modality;
+- R@1: recall@1 of an image's caption among all captions of the test set;
+- I: InfoNCE bound of the critic on the whole test population, exactly (K to infinity).
 
-Nothing was chosen by the official test splits; settings come from a part of the training data. That
-synthetic voices are added was chosen on four of the six speakers, never on george and nicolas.
+Settings were chosen on a part of the training data, never on the official test splits. Synthetic
+voices were added because of results on four of the six speakers, without george and nicolas.
 """
 
 import argparse
@@ -40,8 +41,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--full", action="store_true", help="MNIST and FSDD")
     parser.add_argument("--speakers", action="store_true", help="each speaker held out in turn")
-    parser.add_argument("--only", nargs="+", help="of the speakers")
-    parser.add_argument("--voices", action="store_true", help="train with synthetic voices, too")
+    parser.add_argument("--only", nargs="+", help="some of the speakers")
+    parser.add_argument("--voices", action="store_true", help="also train with synthetic voices")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--steps", type=int, help="of training")
     options = parser.parse_args()

@@ -1,24 +1,23 @@
-"""The training engine: how fast its parts are, what it costs, and whether it survives.
+"""The training engine: speed of its parts, memory, and recovery from kills and damaged files.
 
     python -m reproduction.peers.bench_training            some minutes on one core, or on a GPU
-    python -m reproduction.peers.bench_training --quick    smaller everything, 10 kills
+    python -m reproduction.peers.bench_training --quick    smaller sizes, 10 kills
     python -m reproduction.peers.bench_training kills damage   these parts only
 
-- speed: samples a second of augmentation, encoder and loss, alone and in `fit`, and what share the
-  encoder reaches of the speed of matrix products and convolutions alone, measured in this process.
-- memory: what a step needs above the state before it, with the batch whole and in chunks.
-- kills: runs that are killed (SIGKILL) at random moments until they end all the same; their
-  weights must be those of an undisturbed run, and no checkpoint unreadable.
-- damage: flipped bits and truncations of a checkpoint; all must be noticed. Beside it, what the
-  plain formats notice.
+- speed: samples per second of augmentation, encoder and loss, alone and in `fit`; and the speed of
+  the encoder as a fraction of the speed of matrix products and convolutions in the same process.
+- memory: memory of a step above the state before the step, for a whole batch and for chunks.
+- kills: runs are killed (SIGKILL) at random moments and resumed until they finish. Their weights
+  must equal those of an undisturbed run, and every checkpoint must be readable.
+- damage: flipped bits and truncations of a checkpoint. All of them must be detected. The plain
+  formats of safetensors and torch are tested, too.
 
-CPU: one thread, CPU seconds, the least of several repetitions. CUDA: one GPU, float16 or bfloat16,
-seconds. Exits with 1 if a kill or a damage was not survived.
+CPU: one thread, CPU seconds, the shortest of several repetitions. CUDA: one GPU, float16 or
+bfloat16, seconds. The exit code is 1 if a kill or a damage led to a wrong result.
 """
 
 import argparse
 import io
-import json
 import random
 import subprocess
 import sys
@@ -32,21 +31,21 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from reproduction.experiments.training import BEGUN, WEIGHTS, start_training
 from simmim_lite.augment import as_float, random_brightness_contrast, random_crop, random_flip
 from simmim_lite.storage import CheckpointError, pack, unpack
 from simmim_lite.training import Batches, ContrastiveLoss, fit
-from simmim_lite.training._trainer import _precision
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-from training_worker import killed_run, run, started
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-PRECISION = _precision("auto", DEVICE)
+PRECISION = None  # float32 on a CPU, as `fit` chooses
+if DEVICE.type == "cuda":
+    native = torch.cuda.is_bf16_supported(including_emulation=False)
+    PRECISION = torch.bfloat16 if native else torch.float16
 
 
 def seconds(action: Callable[[], object], repetitions: int) -> float:
-    """Least time of an action: CPU seconds, or those of the GPU and all that feeds it."""
-    action()  # what is set up at the first call is no part of it
+    """Shortest time of an action: CPU seconds, or wall seconds with a GPU."""
+    action()  # the first call sets things up
     best = float("inf")
     for _ in range(repetitions):
         if DEVICE.type == "cuda":
@@ -61,9 +60,9 @@ def seconds(action: Callable[[], object], repetitions: int) -> float:
 
 
 def rates() -> dict[str, float]:
-    """Floating point operations a second: of a matrix product, and of a convolution.
+    """Floating point operations per second of a matrix product and of a convolution.
 
-    On some CPUs the convolution comes from another library than the product, and is faster.
+    On some CPUs, convolutions come from another library than products, and are faster.
     """
     size, channels, B = (8192, 256, 256) if DEVICE.type == "cuda" else (1024, 64, 32)
     options = {"device": DEVICE, "dtype": PRECISION or torch.float32}
@@ -82,11 +81,11 @@ def rates() -> dict[str, float]:
 
 
 class TwoViews(nn.Module):
-    """A ResNet-18 for 32 x 32 pixels (first layer 3 x 3, no pooling) and a projection."""
+    """ResNet-18 for 32 x 32 pixels (first layer 3 x 3, no pooling) with a projection."""
 
     def __init__(self, width: int = 128):
         super().__init__()
-        import torchvision  # here, for every process of `kills` imports this file
+        import torchvision
 
         self.encoder = torchvision.models.resnet18(
             num_classes=width, norm_layer=lambda channels: nn.GroupNorm(8, channels)
@@ -116,17 +115,17 @@ def pictures(N: int) -> torch.Tensor:
 def speed(quick: bool) -> None:
     B = 1024 if DEVICE.type == "cuda" else (16 if quick else 64)
     repetitions = 3 if quick else 5
-    ceilings = rates()
-    rate = max(ceilings.values())
-    for name, value in ceilings.items():
+    limits = rates()
+    rate = max(limits.values())
+    for name, value in limits.items():
         print(f"  {name} alone: {value / 1e12:.3f} Tflop/s ({DEVICE}, {PRECISION or 'float32'})")
-    print(f"  batches of {B}, two views of a sample; share of the faster of the two")
+    print(f"  batches of {B}, two views of a sample; fraction of the faster of the two")
     images = pictures(B).to(DEVICE)
     generator = torch.Generator(DEVICE).manual_seed(0)
 
     def report(name: str, taken: float, flops: float = 0) -> None:
-        share = f"{flops / taken / rate:8.0%}" if flops else ""
-        print(f"  {name:<38} {B / taken:>10,.0f} samples/s {1000 * taken:>9.1f} ms {share}")
+        fraction = f"{flops / taken / rate:8.0%}" if flops else ""
+        print(f"  {name:<38} {B / taken:>10,.0f} samples/s {1000 * taken:>9.1f} ms {fraction}")
 
     taken = seconds(lambda: two_views(images, generator), repetitions)
     report("augmentation", taken)
@@ -153,7 +152,7 @@ def speed(quick: bool) -> None:
     batches = Batches(images, B, transform=two_views)
     steps = 3 if quick else 10
     train = lambda: fit(model, loss, batches, steps=steps)  # noqa: E731
-    report("fit, all of it", seconds(train, 1) / steps)
+    report("fit, everything", seconds(train, 1) / steps)
 
     small = nn.Linear(8, 8).to(DEVICE)
     rows = Batches(torch.randn(64, 8), 64)
@@ -169,13 +168,11 @@ def speed(quick: bool) -> None:
             loss.item()
 
     plain = seconds(plain_loop, 3) / 200
-    print(
-        f"  a step that computes nothing: fit {1e3 * idle:.2f} ms, plain loop {1e3 * plain:.2f} ms"
-    )
+    print(f"  a step without computation: fit {1e3 * idle:.2f} ms, plain loop {1e3 * plain:.2f} ms")
 
 
 def peak_megabytes(action: Callable[[], object]) -> float:
-    """What an action needs above the state before it."""
+    """Peak memory of an action above the state before it."""
     if DEVICE.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
@@ -190,14 +187,14 @@ def peak_megabytes(action: Callable[[], object]) -> float:
 
 
 def one_step(B: int, chunk: int | None) -> None:
-    """Print what one step of a batch of B needs, in this process that has done little else."""
+    """Print memory and time of one step with a batch of B, in a new process."""
 
     def step(rows: int, chunk: int | None) -> None:
         batches = Batches(pictures(rows), rows, transform=two_views)
         fit(model, loss, batches, steps=1, optimizer="sgd", chunk=chunk)
 
     model, loss = TwoViews().to(DEVICE), ContrastiveLoss()
-    step(2, None)  # what is set up at the first call is no part of it
+    step(2, None)  # the first call sets things up
     clock = time.perf_counter if DEVICE.type == "cuda" else time.process_time
     start = clock()
     peak = peak_megabytes(lambda: step(B, chunk))
@@ -205,42 +202,45 @@ def one_step(B: int, chunk: int | None) -> None:
 
 
 def memory(quick: bool) -> None:
-    """Each in a process of its own: what one has freed stays with the process."""
+    """Measure each step in a new process, because freed memory stays with a process."""
     B = 4096 if DEVICE.type == "cuda" else (64 if quick else 256)
     for chunk in (None, B // 4, B // 16):
-        command = [sys.executable, __file__, "--step", str(B), str(chunk or 0)]
-        subprocess.run(command, check=True)
+        command = [sys.executable, "-m", "reproduction.peers.bench_training"]
+        subprocess.run([*command, "--step", str(B), str(chunk or 0)], check=True)
 
 
 def kills(number: int) -> int:
-    """Runs of 200 steps with a checkpoint after each, killed by the parent at random moments."""
+    """Runs of 200 steps with a checkpoint after each step, killed by the parent at random."""
     draw = random.Random(0)
     killed = unreadable = half_written = runs = wrong = 0
     options = {"steps": 200, "checkpoint_every": 1, "chunk": None, "width": 2048}
-    undisturbed = run(None, **options)
     with tempfile.TemporaryDirectory() as temporary:
-        result, begun = Path(temporary, "run.json"), Path(temporary, "run.begun")
+        undisturbed = Path(temporary, "undisturbed")
+        start_training(undisturbed, **options).join()
+        expected = safetensors.torch.load_file(undisturbed / WEIGHTS)
         while killed < number:
             folder = Path(temporary, f"run{runs}")
             runs += 1
-            result.unlink(missing_ok=True)
-            while not result.exists():
-                begun.unlink(missing_ok=True)
-                process = started(killed_run, folder, result, None, options)
-                while not begun.exists() and process.exitcode is None:
+            while not (folder / WEIGHTS).exists():
+                (folder / BEGUN).unlink(missing_ok=True)
+                process = start_training(folder, **options)
+                while not (folder / BEGUN).exists() and process.exitcode is None:
                     time.sleep(0.002)
                 process.join(0.4 * draw.random() if killed < number else None)
                 if process.exitcode is None:
                     process.kill()
                     process.join()
                     killed += 1
-                    half_written += len(list(folder.glob("*.partial")))
-                for path in folder.glob("step-*.safetensors"):
+                    half_written += len(list(folder.glob("checkpoints/*.partial")))
+                elif process.exitcode:
+                    raise RuntimeError(f"training ended with exit code {process.exitcode}")
+                for path in folder.glob("checkpoints/step-*.safetensors"):
                     try:
                         unpack(path.read_bytes())
                     except CheckpointError:
                         unreadable += 1
-            wrong += json.loads(result.read_text(encoding="utf-8")) != undisturbed
+            found = safetensors.torch.load_file(folder / WEIGHTS)
+            wrong += any(not torch.equal(found[name], value) for name, value in expected.items())
     print(
         f"  {killed} kills in {runs} runs, {half_written} in the middle of a write: {unreadable} "
         f"unreadable checkpoints, {wrong} runs that ended with other weights"
@@ -249,7 +249,7 @@ def kills(number: int) -> int:
 
 
 def damage(number: int) -> int:
-    """A state of a small network and its optimizer, as a checkpoint and in the plain formats."""
+    """Damage the state of a network and its optimizer, as a checkpoint and in plain formats."""
     model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 8))
     optimizer = torch.optim.AdamW(model.parameters())
     model(torch.ones(2, 64)).sum().backward()
@@ -275,40 +275,38 @@ def damage(number: int) -> int:
                 changed[position] ^= 1 << draw.randrange(8)
             try:
                 read(bytes(changed))
-            except Exception:  # any error will do: it was noticed
+            except Exception:  # any error counts: the damage was detected
                 continue
             missed[name] += 1
-        print(f"  {name:<12} {number} damages, {missed[name]} not noticed")
+        print(f"  {name:<12} {number} damages, {missed[name]} not detected")
     return missed["ours"]
 
 
-def main(parts: list[str], quick: bool) -> int:
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="*", metavar="PART", help="speed, memory, kills, damage")
+    parser.add_argument("--quick", action="store_true", help="smaller sizes, 10 kills")
+    parser.add_argument("--step", nargs=2, type=int, metavar=("B", "N"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
     torch.set_num_threads(1)
-    failures = 0
+    if options.step:
+        one_step(options.step[0], options.step[1] or None)
+        return 0
+    quick, failures = options.quick, 0
     actions = {
         "speed": lambda: speed(quick),
         "memory": lambda: memory(quick),
         "kills": lambda: kills(10 if quick else 100),
         "damage": lambda: damage(100 if quick else 1000),
     }
-    for part in parts or actions:
+    if unknown := set(options.parts) - set(actions):
+        parser.error(f"unknown part: {', '.join(sorted(unknown))}")
+    for part in options.parts or actions:
         print(part, flush=True)
         failures += actions[part]() or 0
-    print("Passed." if failures == 0 else f"missed: {failures} kills or damages not survived")
-    return failures > 0
+    print("Passed." if failures == 0 else f"missed: {failures} kills or damages with wrong results")
+    return int(failures > 0)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", metavar="PART", help="speed, memory, kills, damage")
-    parser.add_argument("--quick", action="store_true", help="smaller everything, 10 kills")
-    parser.add_argument("--step", nargs=2, type=int, metavar=("B", "N"), help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.step:
-        torch.set_num_threads(1)
-        one_step(options.step[0], options.step[1] or None)
-        sys.exit(0)
-    unknown = set(options.parts) - {"speed", "memory", "kills", "damage"}
-    if unknown:
-        parser.error(f"unknown part: {', '.join(sorted(unknown))}")
-    sys.exit(main(options.parts, options.quick))
+    sys.exit(main())

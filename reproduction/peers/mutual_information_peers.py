@@ -1,11 +1,11 @@
-"""Other packages' estimators, run in environments of their own.
+"""Estimators of other packages, each in an environment of its own.
 
-``python mutual_information_peers.py NAME FOLDER`` reads the arrays x (N, dim_x) and y (N, dim_y) of
-the files 0.npz, 1.npz, ..., a seed each, and prints {"nats": ..., "cpu_seconds": ..., "note": ...}
-as a line of JSON for each. It needs NumPy and the package in question, nothing else;
-`bench_mutual_information` calls it with the Python that has it.
+``python mutual_information_peers.py NAME FOLDER`` reads arrays x (N, dim_x) and y (N, dim_y) from
+the files 0.npz, 1.npz, ..., one file for each seed. For each file it prints a line of JSON,
+{"nats": ..., "cpu_seconds": ..., "note": ...}. The script needs nothing but NumPy and the package.
+`bench_mutual_information` calls it with the Python that has the package.
 
-What to install for each, where the package's own name does not suffice (found in November 2026):
+Packages that need other names or versions (found in November 2026):
 
     bmi           benchmark-mi "jax==0.4.26" "jaxlib==0.4.26"
     dmi           diffusion-mi "numpy<2", and torch and torchvision of matching releases
@@ -13,12 +13,13 @@ What to install for each, where the package's own name does not suffice (found i
     torch-mist    torch-mist "numpy<2" "pandas<3" matplotlib seaborn
     npeet         npeet-plus
 
-Networks get a budget of about 10 CPU seconds at N = 10,000, which is what ours takes; nothing
-stops them earlier, but for `bmi`, whose early stopping cannot be switched off, and `torch-mist`
-and `dmi` score pairs that they were not trained on. Columns come unscaled, symbols one-hot.
-`mist-statinf` is absent: its package carries no weights, so that it answers from random ones.
+Networks have a budget of about 10 CPU seconds at N = 10,000, the time of our estimator. They are
+not stopped earlier, except for `bmi`, whose early stopping cannot be switched off. `torch-mist` and
+`dmi` score pairs that were not used for training. Columns are not scaled; symbols are one-hot.
+`mist-statinf` is absent, because its package has no trained weights.
 """
 
+import argparse
 import contextlib
 import importlib
 import json
@@ -34,7 +35,7 @@ import numpy as np
 
 
 class Peer(NamedTuple):
-    """An estimator and the samples it takes: of which kinds, and with how many columns."""
+    """An estimator, the kinds of samples that it accepts, and its highest number of columns."""
 
     module: str  # imported before the clock starts
     estimate: Callable[[np.ndarray, np.ndarray, int], float]  # x, y, seed -> nats
@@ -42,7 +43,7 @@ class Peer(NamedTuple):
     columns: float = math.inf
 
     def refusal(self, x: np.ndarray, y: np.ndarray) -> str:
-        """Why it cannot take these samples, or an empty text."""
+        """Return the reason why it cannot use these samples, or an empty text."""
         kind = ("numbers", "mixed", "symbols")[is_discrete(x) + is_discrete(y)]
         if kind not in self.kinds:
             return f"cannot do {kind}"
@@ -56,7 +57,7 @@ def is_discrete(values: np.ndarray) -> bool:
 
 
 def one_hot(values: np.ndarray) -> np.ndarray:
-    """Numbers as they are, symbols (N, 1) as unit vectors (N, K)."""
+    """Return symbols (N, 1) as unit vectors (N, K), and numbers unchanged."""
     return np.eye(values.max() + 1)[values[:, 0]] if is_discrete(values) else values
 
 
@@ -118,7 +119,7 @@ def infomeasure(approach: str, x: np.ndarray, y: np.ndarray, seed: int) -> float
 def clustering_mi(variation: str, x: np.ndarray, y: np.ndarray, seed: int) -> float:
     from clustering_mi import mutual_information
 
-    bits = mutual_information(x[:, 0], y[:, 0], variation=variation)  # of all pairs together
+    bits = mutual_information(x[:, 0], y[:, 0], variation=variation)  # for all pairs together
     return bits * math.log(2) / len(x)
 
 
@@ -144,7 +145,7 @@ def bmi(name: str, steps: int, x: np.ndarray, y: np.ndarray, seed: int) -> float
 
 
 def torch_mist(name: str, steps: int, x: np.ndarray, y: np.ndarray, seed: int) -> float:
-    """Two layers of 128, the best weights on 10 % of the pairs, the estimate from 20 %."""
+    """Two layers of 128; best weights chosen on 10 % of the pairs, estimate from another 20 %."""
     import torch
     from torch_mist.utils.estimation import estimate_mi
 
@@ -157,7 +158,7 @@ def torch_mist(name: str, steps: int, x: np.ndarray, y: np.ndarray, seed: int) -
         estimator=name,
         test_data={"x": x[cut:], "y": y[cut:]},
         max_iterations=steps,
-        patience=steps,  # it keeps the best weights only if it may stop early
+        patience=steps,  # without patience, the best weights are not kept
         hidden_dims=[128, 128],
         evaluation_batch_size=1000,
         verbose=False,
@@ -166,7 +167,7 @@ def torch_mist(name: str, steps: int, x: np.ndarray, y: np.ndarray, seed: int) -
 
 
 def latentmi(x: np.ndarray, y: np.ndarray, seed: int) -> float:
-    """8 of its 300 epochs; 300 take about ten CPU minutes."""
+    """8 epochs instead of the default 300, which take about ten CPU minutes."""
     import torch
     from latentmi import lmi
 
@@ -235,19 +236,22 @@ PEERS = {
 
 
 def main() -> int:
-    name, folder = sys.argv[1:]
-    peer = PEERS[name]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", choices=PEERS)
+    parser.add_argument("folder", type=Path, help="with 0.npz, 1.npz, ...")
+    options = parser.parse_args()
+    peer = PEERS[options.name]
     importlib.import_module(peer.module)
-    for path in sorted(Path(folder).glob("*.npz"), key=lambda path: int(path.stem)):
+    for path in sorted(options.folder.glob("*.npz"), key=lambda path: int(path.stem)):
         with np.load(path) as samples:
             x, y = samples["x"], samples["y"]
         seed, nats, note = int(path.stem), math.nan, ""
-        np.random.seed(seed)  # noqa: NPY002, what several of them draw from
+        np.random.seed(seed)  # noqa: NPY002, several peers draw from it
         start = time.process_time()
-        with contextlib.redirect_stdout(sys.stderr):  # some print as they go
+        with contextlib.redirect_stdout(sys.stderr):  # some peers print progress
             try:
                 nats = float(peer.estimate(x, y, seed))
-            except Exception as error:  # its own fault, and a fact about it
+            except Exception as error:  # an error of the peer is a result, too
                 note = f"{type(error).__name__}: {error}"[:200]
         seconds = time.process_time() - start
         if not math.isfinite(nats) and not note:

@@ -1,16 +1,27 @@
-"""Contrastive losses with exact gradients in memory that grows with the batch, not with its square.
+"""Contrastive losses with exact gradients, in memory that grows with the batch, not its square.
 
-A batch of B pairs has B x B scores. They are computed a tile at a time, used for the loss and for
-the gradient, and forgotten: memory O(B x tile) where the plain formula needs O(B^2). The result is
-the same, gradients of queries, keys and temperature included, up to rounding.
+A batch of B pairs has B x B scores. The losses compute them a tile at a time, use each tile for the
+loss and for the gradient, and drop it: memory O(B x tile), where the plain formula needs O(B^2).
+The loss and the gradients of queries, keys and temperature are the same up to rounding.
 
-Scores are ``queries @ keys.T / temperature``; normalize the embeddings first, as is usual. The
-bound on the mutual information that a batch shows is ``log(len(keys)) - info_nce_loss(...)`` nats
-(one-way, or the mean of both ways): 0 while nothing is learned, at most ``log(len(keys))``.
+Scores are ``queries @ keys.T / temperature``; normalize the embeddings first, as is usual.
+``log(len(keys)) - info_nce_loss(...)`` (one way, or the mean of both ways) is a lower bound on the
+mutual information in nats: 0 before training, at most ``log(len(keys))``. Both losses raise
+ValueError for a row that is not finite and for a temperature that is not positive.
+
+Examples:
+    >>> import torch
+    >>> from simmim_lite.contrastive import info_nce_loss
+    >>> embeddings = torch.eye(8)
+    >>> round(info_nce_loss(embeddings, embeddings, 0.1).item(), 4)
+    0.0003
+    >>> same = torch.ones(8, 4)  # every key fits every query: log 8 nats
+    >>> round(info_nce_loss(same, same, 0.1).item(), 4)
+    2.0794
 """
 
 from simmim_lite.contrastive._losses import (
+    LearnedTemperature as LearnedTemperature,
     info_nce_loss as info_nce_loss,
     nt_xent_loss as nt_xent_loss,
-    sigmoid_loss as sigmoid_loss,
 )

@@ -1,11 +1,42 @@
-"""The losses, and the checks of what they are given."""
+"""The losses, the learned temperature, and the checks of their arguments."""
 
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from simmim_lite.contrastive._functions import Contrast, SumSoftplus
+from simmim_lite._arguments import check_number
+from simmim_lite.contrastive._tiles import Contrast
+
+_COLDEST = 0.01  # temperature
+
+
+class LearnedTemperature(nn.Module):
+    """A positive temperature whose logarithm is learned, as in CLIP.
+
+    Radford et al. (2021, arXiv 2103.00020), section 2.5, keep the temperature at 0.01 or above.
+    Each call sets a lower parameter back to this minimum, where its gradient is the true one and
+    can raise the temperature again. (A clamp of the value alone has the gradient 0 below the
+    minimum: a temperature that falls below would never return.)
+
+    Args:
+        initial: temperature at the start, at least 0.01.
+        learned: False keeps the temperature fixed.
+
+    Attributes:
+        log_temperature: the parameter, a scalar.
+    """
+
+    def __init__(self, initial: float = 0.07, *, learned: bool = True):
+        super().__init__()
+        start = math.log(check_number("temperature", initial, minimum=_COLDEST))
+        self.log_temperature = nn.Parameter(torch.tensor(start), requires_grad=learned)
+
+    def forward(self) -> Tensor:
+        """Return the temperature, a positive scalar."""
+        with torch.no_grad():
+            self.log_temperature.clamp_(min=math.log(_COLDEST))
+        return self.log_temperature.exp()
 
 
 def info_nce_loss(
@@ -14,105 +45,59 @@ def info_nce_loss(
     temperature: Tensor | float,
     *,
     symmetric: bool = True,
-    groups: Tensor | None = None,
     tile: int | None = None,
 ) -> Tensor:
-    """InfoNCE: tell each query's partner, the key of the same row, from all other keys.
+    """InfoNCE: cross-entropy of finding each query's positive, the key of its row, among all keys.
 
     van den Oord et al. (2018, arXiv 1807.03748); symmetric as in Radford et al. (2021, arXiv
-    2103.00020); several positives as in Khosla et al. (2020, arXiv 2004.11362).
+    2103.00020).
 
     Args:
         queries: (N, dim).
-        keys: (M, dim), M >= N; keys beyond N (a queue, a memory) are negatives for all queries.
+        keys: (M, dim), M >= N; keys beyond N (a queue, a memory) are negatives of all queries.
         temperature: positive scalar; a tensor of one number may be learned.
-        symmetric: take the mean with the other way round, where the first N keys look for their
-            query.
-        groups: (M,) whole numbers, the group of each key; query i is in the group of key i. All
-            keys of its group are partners of a query, and the loss is the mean over them: for
-            pairs that share just a class, whose other members are no negatives.
-        tile: number of queries whose scores with 8 times as many keys, or one-way with all keys,
-            are held at a time; None chooses.
+        symmetric: take the mean with the other direction, in which the first N keys are queries.
+        tile: number of queries whose scores are held at a time, with 8 times as many keys, or with
+            all keys if the loss is one-way; None chooses.
 
     Returns:
         The loss in nats, a scalar; float32 for half precision, else of the embeddings' type.
-
-    Raises:
-        TypeError, ValueError: shapes that do not fit, a NaN or infinite row, a temperature that is
-            not positive.
     """
     queries, keys, scale = _check(queries, keys, temperature)
-    N, pairs = len(queries), groups is None
-    loss = Contrast.apply(queries, keys, scale, pairs, symmetric, False, tile)
-    if pairs:
-        return loss
-    groups = _check_groups(groups, len(keys))
-    partners = (queries * _group_means(keys, groups)[:N]).sum(dim=1).mean()
-    if symmetric:
-        back = (keys[:N] * _group_means(queries, groups[:N])).sum(dim=1).mean()
-        partners = (partners + back) / 2
-    return loss - scale * partners
+    return Contrast.apply(queries, keys, scale, symmetric, False, tile)
 
 
 def nt_xent_loss(
     first: Tensor, second: Tensor, temperature: Tensor | float, *, tile: int | None = None
 ) -> Tensor:
-    """NT-Xent: each of the 2N views looks for the other view of its sample among the 2N - 1 others.
+    """NT-Xent: cross-entropy of finding each view's positive among the 2N - 1 other views.
 
     Chen et al. (2020, arXiv 2002.05709), equation 1, without the normalization.
 
     Args:
         first, second: (N, dim), two views of the same N samples.
-        temperature, tile: as in `info_nce_loss`.
+        temperature, tile: as in `info_nce_loss`, and so is the result.
     """
     first, second, scale = _check(first, second, temperature)
     if first.shape != second.shape:
         got = f"{tuple(first.shape)} and {tuple(second.shape)}"
         raise ValueError(f"first, second: expected equal shapes, got {got}")
     views = torch.cat([first, second])
-    return Contrast.apply(views, views, scale, True, True, True, tile)
+    return Contrast.apply(views, views, scale, True, True, tile)
 
 
-def sigmoid_loss(
-    queries: Tensor,
-    keys: Tensor,
-    temperature: Tensor | float,
-    bias: Tensor | float,
-    *,
-    tile: int | None = None,
-) -> Tensor:
-    """Pairwise sigmoid loss: is this a pair or not, for each query and each key on its own.
-
-    Zhai et al. (2023, arXiv 2303.15343): the sum over all pairs divided by N. No softmax and so no
-    log K ceiling, but no bound on mutual information of that form either.
-
-    Args:
-        queries, keys, temperature, tile: as in `info_nce_loss`.
-        bias: added to every score, a scalar; a tensor may be learned.
-    """
-    queries, keys, scale = _check(queries, keys, temperature)
-    N = len(queries)
-    bias = torch.as_tensor(bias, dtype=queries.dtype, device=queries.device)
-    total = SumSoftplus.apply(queries, keys, scale, bias, tile)
-    # A pair counts softplus(-score) where the sum has softplus(score); they differ by the score.
-    return total / N - (scale * (queries * keys[:N]).sum(dim=1) + bias).mean()
-
-
-def _check(
-    queries: Tensor, keys: Tensor, temperature: Tensor | float
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Embeddings of one type, not half precision, and 1 / temperature as a tensor."""
+def _check(queries: Tensor, keys: Tensor, temperature: Tensor | float) -> tuple[Tensor, ...]:
+    """Embeddings of one type, at least float32, and 1 / temperature as a tensor."""
     for name, values in (("queries", queries), ("keys", keys)):
         if not isinstance(values, Tensor) or not values.is_floating_point():
             kind = values.dtype if isinstance(values, Tensor) else type(values).__name__
             raise TypeError(f"{name}: expected a floating point tensor, got {kind}")
         if values.ndim != 2 or 0 in values.shape:
             raise ValueError(f"{name}: expected shape (N, dim), got {tuple(values.shape)}")
-        if not values.detach().sum().isfinite():  # or finite numbers with a sum that is not
-            bad = ~values.detach().isfinite().all(dim=1)
-            if bad.any():
-                row = int(bad.nonzero()[0])
-                raise ValueError(f"{name}: expected finite numbers, got others in row {row}")
+        bad = ~values.detach().isfinite().all(dim=1)
+        if bad.any():
+            row = int(bad.nonzero()[0])
+            raise ValueError(f"{name}: expected finite numbers, got others in row {row}")
     if len(keys) < len(queries) or keys.shape[1] != queries.shape[1]:
         raise ValueError(
             f"keys: expected at least {len(queries)} rows of {queries.shape[1]} columns, as "
@@ -124,21 +109,3 @@ def _check(
         raise ValueError(f"temperature: expected one positive number, got {temperature.tolist()}")
     queries, keys = (values.to(dtype).contiguous() for values in (queries, keys))
     return queries, keys, 1 / temperature.to(dtype).reshape(())
-
-
-def _check_groups(groups: Tensor, M: int) -> Tensor:
-    """Groups as codes 0..G-1."""
-    groups = torch.as_tensor(groups)
-    if groups.is_floating_point() or groups.shape != (M,):
-        got = f"{groups.dtype} of shape {tuple(groups.shape)}"
-        raise ValueError(f"groups: expected {M} whole numbers, one for each key, got {got}")
-    return groups.unique(return_inverse=True)[1]
-
-
-def _group_means(values: Tensor, groups: Tensor) -> Tensor:
-    """Each row (M, dim) replaced by the mean of the rows of its group."""
-    G = int(groups.max()) + 1
-    groups = groups.to(values.device)
-    sums = values.new_zeros(G, values.shape[1]).index_add(0, groups, values)
-    sizes = torch.bincount(groups, minlength=G).to(values.dtype)
-    return (sums / sizes[:, None].clamp(min=1))[groups]

@@ -1,9 +1,26 @@
-"""Real digits, speech and pictures, and pairs of them with a known mutual information.
+"""Real digits, speech and images, and pairs of them with a known mutual information.
 
 Two small sets come with the package (`load_digits`, `load_speech`; ``data/README.md`` describes
 them). With ``full=True`` or SIMMIM_FULL=1 the same functions give all of MNIST and the human
-recordings of FSDD, found in the folder that SIMMIM_DATA names or downloaded once into a cache
-(SIMMIM_CACHE moves it). `DataError` says what is wrong with a file and what to do.
+recordings of FSDD, found in the folder SIMMIM_DATA or downloaded once into a cache (SIMMIM_CACHE
+moves it).
+
+A ``split`` is "train", "test" or "all". All functions raise ValueError for another split, shape or
+range, TypeError for another type, and `DataError` for missing or damaged data (or no network): it
+names the file, the fault and the remedy.
+
+A `Pairing` draws positive pairs of several modalities, and knows exactly how much information they
+share; `paired_digits` is a sample of such pairs.
+
+Examples:
+    >>> from simmim_lite.datasets import load_digits, load_speech, paired_digits
+    >>> load_digits("test").images.shape, len(load_speech("test"))
+    ((1000, 28, 28), 480)
+    >>> pairs = paired_digits(("image", "speech"), n=3, seed=0)
+    >>> pairs.labels, pairs.indices["speech"]
+    (array([8, 4, 0]), array([ 318, 1494, 1320]))
+    >>> pairs.mutual_information  # H(digit) = ln 10 nats
+    {('image', 'speech'): 2.30258...}
 """
 
 from simmim_lite.datasets._captions import (
@@ -12,18 +29,16 @@ from simmim_lite.datasets._captions import (
     load_captions as load_captions,
     measure_strokes as measure_strokes,
 )
-from simmim_lite.datasets._catalog import (
-    available as available,
-    download as download,
-    files as files,
-)
 from simmim_lite.datasets._damage import (
     DamagedDigits as DamagedDigits,
     add_noise as add_noise,
     babble as babble,
-    keep_components as keep_components,
     load_damaged_digits as load_damaged_digits,
-    principal_components as principal_components,
+)
+from simmim_lite.datasets._download import (
+    available as available,
+    download as download,
+    files as files,
 )
 from simmim_lite.datasets._files import DataError as DataError
 from simmim_lite.datasets._images import (
@@ -32,11 +47,15 @@ from simmim_lite.datasets._images import (
     load_cifar10 as load_cifar10,
     load_digits as load_digits,
     load_mnist as load_mnist,
+    load_other_digits as load_other_digits,
     read_image as read_image,
 )
-from simmim_lite.datasets._pairs import (
+from simmim_lite.datasets._pairing import (
     MODALITIES as MODALITIES,
-    Pairs as Pairs,
+    BlindPairing as BlindPairing,
+    PairedSample as PairedSample,
+    Pairing as Pairing,
+    Population as Population,
     paired_digits as paired_digits,
 )
 from simmim_lite.datasets._speech import (

@@ -1,8 +1,8 @@
-"""Captions computed from images: what is salient about the strokes, with an entropy that is exact.
+"""Captions computed from images, with an entropy that is exact.
 
-A digit's strokes are measured, each measure is cut into terciles within the digit, and the sentence
-names the outer terciles only: "a thick, upright nine". The sentence and the cell (digit and three
-tercile codes) determine each other, so the entropy of the captions is that of the counted cells.
+The strokes of a digit are measured, each measurement is cut into terciles within the digit, and the
+sentence names the outer terciles only: "a thick, upright nine". The sentence and the cell (digit
+and three terciles) determine each other, so the entropy of the captions is that of the cells.
 """
 
 from dataclasses import dataclass, field
@@ -17,23 +17,22 @@ from simmim_lite.datasets._images import load_digits
 from simmim_lite.entropy import sample_entropy
 
 DIGIT_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-# What the terciles of thickness, slant and width are called, from the lowest; the middle one is
-# not worth a word. MNIST leans right: its lowest tercile of slant is upright, not leftward.
+# Words for the terciles of thickness, slant and width, from the lowest; the middle tercile has no
+# word. MNIST leans right: its lowest tercile of slant is upright, not leftward.
 TERCILE_WORDS = (("thin", "", "thick"), ("upright", "", "slanted"), ("narrow", "", "wide"))
-_SPECK = 0.05  # parts with less of the ink than this are dirt
-_EIGHT_NEIGHBOURS = np.ones((3, 3))
+_SPECK = 0.05  # parts with a smaller share of the ink are dirt
+_EIGHT_NEIGHBORS = np.ones((3, 3))
 
 
 @dataclass(frozen=True, eq=False)
 class Captions:
-    """One caption an image, in the order of the images.
+    """One caption for each image, in the order of the images.
 
     Attributes:
         texts: N sentences.
         cells: (N, 4) int64: digit 0..9, then the terciles 0..2 of thickness, slant and width.
         measurements: (N, 3) float64: thickness, slant, width (see `measure_strokes`).
-        split: "train", "test" or "all".
-        source: that of the images.
+        split, source: those of the images.
     """
 
     texts: list[str] = field(repr=False)
@@ -47,52 +46,44 @@ class Captions:
 
     @property
     def entropy(self) -> float:
-        """H(caption) in nats of an image drawn uniformly from this split: exact, by counting."""
+        """H(caption) in nats of an image drawn uniformly from this split, counted exactly."""
         return sample_entropy(self.cells)
 
 
 def load_captions(split: str = "train", *, full: bool | None = None) -> Captions:
-    """Captions of `load_digits` with the same arguments, image by image.
+    """Captions of the images that `load_digits` returns for the same arguments.
 
-    The cuts between terciles come from the training images of the same digit ("wide for a one"),
-    whichever split is captioned. Measuring takes about 0.3 ms an image.
-
-    Raises:
-        ValueError: an unknown split.
-        DataError: the images are missing or damaged.
+    For every split, the cuts between terciles come from the training images of the same digit
+    ("wide for a one"). Measuring takes about 0.3 ms for each image.
     """
-    halves = list(parts(split))
-    images = {part: load_digits(part, full=full) for part in {"train", *halves}}
-    measures = {part: measure_strokes(half.images) for part, half in images.items()}
-    cuts = _tercile_cuts(measures["train"], images["train"].labels)
-    measurements = np.concatenate([measures[part] for part in halves])
-    labels = np.concatenate([images[part].labels for part in halves])
+    chosen = parts(split)
+    images = {part: load_digits(part, full=full) for part in {"train", *chosen}}
+    measured = {part: measure_strokes(digits.images) for part, digits in images.items()}
+    cuts = _tercile_cuts(measured["train"], images["train"].labels)
+    measurements = np.concatenate([measured[part] for part in chosen])
+    labels = np.concatenate([images[part].labels for part in chosen])
     terciles = (measurements[:, :, None] > cuts[labels]).sum(axis=2)
     cells = np.column_stack([labels, terciles])
-    source = images[halves[0]].source
-    return Captions(describe(cells), cells, measurements, split, source)
+    return Captions(describe(cells), cells, measurements, split, images[chosen[0]].source)
 
 
 def measure_strokes(images: np.ndarray) -> np.ndarray:
-    """Thickness, slant and width of the strokes of each image, all continuous.
+    """Thickness, slant and width of the strokes of each image, as real numbers.
 
-    Specks (connected parts with under 5% of the ink) are left out. With the central moments mu_pq
-    of the ink (p along x, q along y, divided by the ink):
+    Specks (connected parts with less than 5% of the ink) are left out. With the central moments
+    mu_pq of the ink (p along x, q along y, divided by the ink):
 
-    - thickness: mean of the ridge (local maxima) of the distance to the background, on the image
-      doubled in size and cut at half its peak; in pixels of the original, about the stroke's width;
-    - slant: -mu_11 / mu_02, the shear that would set the digit upright; right is positive;
-    - width: sqrt(12 (mu_20 - mu_11^2 / mu_02)), the width in pixels of a uniform bar that spreads
-      as far as the digit does once it is set upright.
+    - thickness: mean of the ridge (local maxima) of the distance to the background, in the image
+      at twice its size and cut at half its peak; about the width of the stroke, in original pixels;
+    - slant: -mu_11 / mu_02, the shear that would deskew the digit; slant to the right is positive;
+    - width: sqrt(12 (mu_20 - mu_11^2 / mu_02)), the width in pixels of a uniform bar with the
+      variance of the deskewed digit.
 
     Args:
         images: (N, height, width), ink > 0 on background 0.
 
     Returns:
         (N, 3) float64.
-
-    Raises:
-        TypeError, ValueError: other shapes or types, negative or non-finite ink, blank images.
     """
     array = as_array("images", images)
     if array.dtype.kind not in "biuf":
@@ -100,24 +91,21 @@ def measure_strokes(images: np.ndarray) -> np.ndarray:
     if array.ndim != 3 or 0 in array.shape:
         raise ValueError(f"images: expected shape (N, height, width), got {array.shape}")
     array = array.astype(np.float64)
-    bad = ~np.isfinite(array).all(axis=(1, 2)) | (array < 0).any(axis=(1, 2))
-    if bad.any():
-        row = int(np.argmax(bad))
+    allowed = (np.isfinite(array) & (array >= 0)).all(axis=(1, 2))
+    if not allowed.all():
+        row = int(np.argmin(allowed))
         raise ValueError(f"images: expected finite ink >= 0, got other values in row {row}")
-    blank = ~array.any(axis=(1, 2))
-    if blank.any():
-        raise ValueError(f"images: expected ink, got a blank image in row {int(np.argmax(blank))}")
+    inked = array.any(axis=(1, 2))
+    if not inked.all():
+        raise ValueError(f"images: expected ink, got a blank image in row {int(np.argmin(inked))}")
     return np.array([_measure(image) for image in array])
 
 
 def describe(cells: Any) -> list[str]:
-    """The sentence of each cell; different cells have different sentences.
+    """Sentence of each cell; different cells have different sentences.
 
     Args:
         cells: (N, 4) whole numbers: digit 0..9, then the terciles 0..2 of thickness, slant, width.
-
-    Raises:
-        TypeError, ValueError: another type, shape or range.
     """
     array = as_array("cells", cells)
     if array.dtype.kind not in "iu":
@@ -126,25 +114,22 @@ def describe(cells: Any) -> list[str]:
         raise ValueError(f"cells: expected shape (N, 4), got {array.shape}")
     bad = (array < 0).any(axis=1) | (array > (9, 2, 2, 2)).any(axis=1)
     if bad.any():
-        row = int(np.argmax(bad))
-        raise ValueError(
-            f"cells: expected a digit 0..9 and three codes 0..2, got {array[row].tolist()} "
-            f"in row {row}"
-        )
+        got = f"{array[bad][0].tolist()} in row {int(np.argmax(bad))}"
+        raise ValueError(f"cells: expected a digit 0..9 and three terciles 0..2, got {got}")
     return [_sentence(*cell) for cell in array.tolist()]
 
 
 def _sentence(digit: int, *terciles: int) -> str:
-    adjectives = [words[code] for words, code in zip(TERCILE_WORDS, terciles, strict=True)]
+    adjectives = [words[t] for words, t in zip(TERCILE_WORDS, terciles, strict=True)]
     phrase = f"{', '.join(filter(None, adjectives))} {DIGIT_WORDS[digit]}".strip()
     article = "an" if phrase.startswith(("upright", "eight")) else "a"  # but "a one"
     return f"{article} {phrase}"
 
 
 def _tercile_cuts(measurements: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(10, 3, 2): for each digit and measure, the two values between its terciles."""
+    """(10, 3, 2): the two values between the terciles, for each digit and measurement."""
     cuts = [
-        # "hazen" puts a tercile cut between two samples, never on one: no ties, no rounding luck.
+        # "hazen" puts a cut between two samples, never on a sample: no ties, no effect of rounding.
         np.quantile(measurements[labels == digit], (1 / 3, 2 / 3), axis=0, method="hazen")
         for digit in range(10)
     ]
@@ -152,16 +137,16 @@ def _tercile_cuts(measurements: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _measure(image: np.ndarray) -> tuple[float, float, float]:
-    """Thickness, slant and width of one image (height, width) with ink in it."""
-    regions, count = ndimage.label(image > 0, _EIGHT_NEIGHBOURS)
+    """Thickness, slant and width of one image (height, width) that is not blank."""
+    regions, count = ndimage.label(image > 0, _EIGHT_NEIGHBORS)
     ink = np.bincount(regions.ravel(), image.ravel(), count + 1)
     image = np.where(ink[regions] >= _SPECK * image.sum(), image, 0)
 
-    # In grid mode every pixel becomes 2 x 2, wherever it stands: moving the digit changes nothing.
+    # In grid mode every pixel becomes 2 x 2, at any place: moving the digit changes nothing.
     large = ndimage.zoom(image, 2, order=1, grid_mode=True, mode="grid-constant")
     depth = ndimage.distance_transform_edt(np.pad(large > large.max() / 2, 1))
     ridge = (depth > 0) & (depth == ndimage.maximum_filter(depth, 3))
-    # The depth of the doubled image is half a stroke in doubled pixels: a stroke in original ones.
+    # Half a stroke in pixels of the doubled image is a stroke in pixels of the original.
     thickness = depth[ridge].mean()
 
     weights = image / image.sum()

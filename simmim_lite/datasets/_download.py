@@ -1,12 +1,18 @@
-"""Downloads into the cache: resumed when cut off, checked by checksum, whole or not at all."""
+"""The full data sets: where each is found, and its download into the cache.
+
+A download that was cut continues at the next call. Its checksum is compared before the files
+appear, and they appear complete or not at all.
+"""
 
 import gzip
+import hashlib
 import shutil
 import tarfile
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PureWindowsPath
 
 import pooch
@@ -14,29 +20,70 @@ import requests
 from filelock import FileLock
 from tqdm import tqdm
 
-from simmim_lite.datasets._files import DataError, cache_root
+from simmim_lite._arguments import check_choice
+from simmim_lite.datasets._files import DataError, cache_root, data_roots, embedded, find
 
-# The binary version: the one for Python is a pickle, which runs code when it is read. The MD5 is
-# the one on the dataset's own page.
+# The binary version (see `load_cifar10`), with the MD5 on the page of the data set.
 CIFAR10_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 CIFAR10_HASH = "md5:c32a1d4ab5d03f1284b67883e8d87530"
 FSDD_URL = (
     "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/v1.0.10.tar.gz"
 )
 FSDD_DIGEST = "45a9b976ba3397a2fd5c70a9f2e43c34f442a3a6be47392ecfc41174b678f37e"
+MNIST_FILES = tuple(
+    f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")
+)
 
+Check = Callable[[Path], None]
+
+_EMBEDDED = {"digits": "digits.npz.xz", "speech": "speech.npz.xz"}
 _TIMEOUT = 30  # seconds without a byte
 _CHUNK = 1 << 16  # bytes
 _UNPACKING = ".unpacking-"
 _NO_NETWORK = (
-    "Run it again with a network (what has arrived is kept), or point the environment variable "
-    "SIMMIM_DATA at a folder that holds the data already (data/README.md shows the layouts)."
+    "Run it again with a network (the bytes that have arrived are kept), or set the environment "
+    "variable SIMMIM_DATA to a folder that holds the data (data/README.md shows the layouts)."
 )
 _TRY_AGAIN = "The bad file was removed; run it again."
 
 
-def mnist() -> Path:
-    """MNIST's four idx files from torchvision's own addresses; returns ``<cache>/MNIST``."""
+def available() -> dict[str, str | None]:
+    """Where each data set is found: "embedded", a path, or None. Nothing is downloaded or read."""
+    found = {name: "embedded" if embedded(file) else None for name, file in _EMBEDDED.items()}
+    for name, (find_set, _) in _FULL.items():
+        path = find_set()
+        found[name] = str(path) if path else None
+    return found
+
+
+def download(name: str) -> Path:
+    """Folder (or zip) of "mnist", "fsdd" or "cifar10", downloaded if it is not found."""
+    check_choice("name", name, tuple(_FULL))
+    find_set, fetch_set = _FULL[name]
+    return find_set() or fetch_set()
+
+
+def files(name: str) -> list[Path]:
+    """Files of a data set, sorted by name; an empty list if the set is not found."""
+    check_choice("name", name, (*_EMBEDDED, *_FULL))
+    place = embedded(_EMBEDDED[name]) if name in _EMBEDDED else _FULL[name][0]()
+    if place is None or place.is_file():
+        return [place] if place else []
+    if name == "mnist":
+        return [place / "raw" / file for file in MNIST_FILES]
+    return sorted(place.glob("*.wav" if name == "fsdd" else "*.bin"))
+
+
+def _find_mnist() -> Path | None:
+    """Folder ``MNIST`` with the four unpacked idx files."""
+    for root in data_roots():
+        if all((root / "MNIST" / "raw" / name).is_file() for name in MNIST_FILES):
+            return root / "MNIST"
+    return None
+
+
+def _fetch_mnist() -> Path:
+    """Download MNIST's four idx files from the addresses of torchvision to ``<cache>/MNIST``."""
     from torchvision.datasets import MNIST  # here, as its import takes seconds
 
     with _locked_cache() as cache:
@@ -45,52 +92,64 @@ def mnist() -> Path:
             target = packed.with_suffix("")
             if not target.exists():
                 fetch([mirror + name for mirror in MNIST.mirrors], packed, f"md5:{md5}")
-                _gunzip(packed, target)
+                unpacked = packed.with_suffix(".tmp")
+                with gzip.open(packed) as source, unpacked.open("wb") as sink:
+                    shutil.copyfileobj(source, sink)
+                unpacked.replace(target)
+                packed.unlink()
     return cache / "MNIST"
 
 
-def cifar10() -> Path:
-    """CIFAR-10's binary version; returns ``<cache>/cifar-10-batches-bin``."""
-    with _locked_cache() as cache:
-        target = cache / "cifar-10-batches-bin"
-        if not target.exists():
-            archive = cache / "cifar-10-binary.tar.gz"
-            fetch([CIFAR10_URL], archive, CIFAR10_HASH)
-            extract_tar(archive, target, "cifar-10-batches-bin")
-    return target
+def fetch_cifar10() -> Path:
+    """Download CIFAR-10's binary version to ``<cache>/cifar-10-batches-bin``."""
+    folder = "cifar-10-batches-bin"
+    return _unpacked("cifar-10-binary.tar.gz", CIFAR10_URL, CIFAR10_HASH, folder, folder)
 
 
-def fsdd(digest: Callable[[Path], str]) -> Path:
-    """FSDD's recordings, checked by ``digest`` of their folder; returns that folder."""
-
-    def check(folder: Path) -> None:
-        got = digest(folder)
-        if got != FSDD_DIGEST:
-            expected = f"FSDD 1.0.10, recordings of SHA-256 {FSDD_DIGEST}"
-            raise DataError(FSDD_URL, expected, got, _TRY_AGAIN)
-
-    with _locked_cache() as cache:
-        target = cache / "fsdd" / "recordings"
-        if not target.exists():
-            archive = cache / "fsdd.tar.gz"
-            fetch([FSDD_URL], archive)
-            extract_tar(archive, target, "*/recordings", check)
-    return target
+def _fetch_fsdd() -> Path:
+    """Download FSDD's recordings, checked by `fsdd_digest`, to ``<cache>/fsdd/recordings``."""
+    return _unpacked("fsdd.tar.gz", FSDD_URL, None, "fsdd/recordings", "*/recordings", _check_fsdd)
 
 
-def fetch(urls: Sequence[str], target: Path, known_hash: str | None = None) -> None:
-    """Download the first of the addresses that answers, with a progress bar, to ``target``.
+def _check_fsdd(folder: Path) -> None:
+    got = fsdd_digest(folder)
+    if got != FSDD_DIGEST:
+        expected = f"FSDD 1.0.10, recordings of SHA-256 {FSDD_DIGEST}"
+        raise DataError(FSDD_URL, expected, got, _TRY_AGAIN)
 
-    The file appears at ``target`` only complete and with the right checksum ("md5:..." or
-    "sha256:..."). Until then its bytes are in ``<target>.part``, where a later call goes on.
 
-    Raises:
-        DataError: no network, an HTTP error, or another checksum (the file is then removed).
+def fsdd_digest(folder: Path) -> str:
+    """SHA-256 of the names and bytes of the recordings, sorted by name.
+
+    The archive itself has no fixed checksum: GitHub packs it anew, not always to the same bytes.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.wav")):
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+_find_fsdd = partial(find, "fsdd/recordings", "free-spoken-digit-dataset/recordings")
+find_cifar10 = partial(find, "cifar-10-batches-bin", "cifar10/cifar10-images.zip")
+_FULL: dict[str, tuple[Callable[[], Path | None], Callable[[], Path]]] = {
+    "mnist": (_find_mnist, _fetch_mnist),
+    "fsdd": (_find_fsdd, _fetch_fsdd),
+    "cifar10": (find_cifar10, fetch_cifar10),
+}
+
+
+def fetch(urls: Sequence[str], target: Path, known_hash: str | None) -> None:
+    """Download the first address that answers to ``target``, with a progress bar.
+
+    The file appears at ``target`` when it is complete and its checksum ("md5:..." or "sha256:...")
+    is right; with another checksum it is removed. Until then its bytes are in ``<target>.part``,
+    which a later call continues.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    pooch.get_logger().setLevel("WARNING")  # the progress bar says enough
+    pooch.get_logger().setLevel("WARNING")  # the progress bar is enough
 
-    def download(url: str, output_file: str, _: object) -> None:
+    def download_part(url: str, output_file: str, _: object) -> None:
         part = target.with_name(target.name + ".part")
         _complete(url, part)
         part.replace(output_file)
@@ -98,46 +157,67 @@ def fetch(urls: Sequence[str], target: Path, known_hash: str | None = None) -> N
     problems = []
     for url in urls:
         try:
-            pooch.retrieve(url, known_hash, target.name, target.parent, downloader=download)
+            pooch.retrieve(url, known_hash, target.name, target.parent, downloader=download_part)
             return
         except requests.RequestException as error:
             problems.append(f"{url}: {error}")
-        except ValueError as error:  # pooch's word for another checksum; it removed the file
+        except ValueError as error:  # another checksum; pooch removed the file
             raise DataError(url, f"a file of {known_hash}", str(error), _TRY_AGAIN) from error
     raise DataError(target.name, "a download", "; ".join(problems), _NO_NETWORK)
 
 
+def _unpacked(
+    archive: str, url: str, known_hash: str | None, folder: str, inside: str, *check: Check
+) -> Path:
+    """Return a folder of the cache, downloaded as an archive if it is missing."""
+    with _locked_cache() as cache:
+        target = cache / folder
+        if not target.exists():
+            fetch([url], cache / archive, known_hash)
+            extract_tar(cache / archive, target, inside, *check)
+    return target
+
+
 def extract_tar(
-    archive: Path,
-    target: Path,
-    inside: str,
-    check: Callable[[Path], None] = lambda folder: None,
+    archive: Path, target: Path, inside: str, check: Check = lambda folder: None
 ) -> None:
-    """Unpack a .tar.gz, check its folder ``inside`` (a glob), move that to ``target``.
+    """Unpack a .tar.gz, check its folder ``inside`` (a glob), and move that folder to ``target``.
 
     The archive is removed in any case; ``target`` appears complete or not at all. Only plain files
-    and folders inside the archive's own tree are accepted: no links, devices, absolute or
-    climbing paths (Python's own filter for this is not in every 3.11).
-
-    Raises:
-        DataError: a damaged archive, a refused member, or no such folder in it.
+    and folders inside the tree of the archive are accepted: no links, devices, absolute paths or
+    paths with "..".
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         with tempfile.TemporaryDirectory(dir=archive.parent, prefix=_UNPACKING) as temporary:
-            _unpack(archive, Path(temporary))
+            with tarfile.open(archive, "r:gz") as tar:
+                tar.extractall(temporary, filter=partial(_refuse_unsafe, archive))
             found = next(Path(temporary).glob(inside), None)
             if found is None:
                 raise DataError(archive, f"a folder {inside}", "none", _TRY_AGAIN)
             check(found)
             found.replace(target)
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        got = f"a damaged one ({error})"
+        raise DataError(archive, "a .tar.gz archive", got, _TRY_AGAIN) from error
     finally:
         archive.unlink()
 
 
+def _refuse_unsafe(archive: Path, member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo:
+    """Python's filter "data", without the links and paths that this filter accepts or repairs."""
+    path = PureWindowsPath(member.name)  # knows both separators and drives
+    outside = path.drive or path.root or ".." in path.parts
+    if outside or not (member.isfile() or member.isdir()):
+        got = f"the member {member.name!r}, a link, a device or a path that leads out"
+        advice = "Do not use this archive; nothing of it was kept."
+        raise DataError(archive, "plain files in one folder", got, advice)
+    return tarfile.data_filter(member, folder)
+
+
 @contextmanager
 def _locked_cache() -> Iterator[Path]:
-    """The cache folder, for one process at a time: a second one waits, then finds the data."""
+    """Cache folder, for one process at a time: a second process waits, then finds the data."""
     root = cache_root()
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -155,24 +235,20 @@ def _locked_cache() -> Iterator[Path]:
 
 
 def _complete(url: str, part: Path) -> None:
-    """Append to ``part`` until it is complete; go on after a cut for as long as bytes arrive."""
+    """Append to ``part`` until it is complete; continue after a cut as long as bytes arrive."""
     while True:
         before = _size(part)
         try:
             return _append(url, part)
-        except (
-            requests.ConnectionError,
-            requests.Timeout,
-            requests.exceptions.ChunkedEncodingError,
-        ):
+        except requests.RequestException:
             if _size(part) <= before:
                 raise
 
 
 def _append(url: str, part: Path) -> None:
-    """One request for what ``part`` still lacks."""
+    """Send one request for the missing bytes of ``part``."""
     start = _size(part)
-    headers = {"Accept-Encoding": "identity"}  # the bytes as they are, so that they can be counted
+    headers = {"Accept-Encoding": "identity"}  # unpacked bytes could not be counted
     if start:
         headers["Range"] = f"bytes={start}-"
     with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
@@ -183,12 +259,8 @@ def _append(url: str, part: Path) -> None:
         if response.status_code != requests.codes.partial_content:
             start = 0  # the server sends the whole file again
         total = start + int(response.headers.get("Content-Length", 0))
-        with (
-            part.open("ab" if start else "wb") as file,
-            tqdm(
-                total=total or None, initial=start, desc=part.stem, unit="B", unit_scale=True
-            ) as bar,
-        ):
+        bar = tqdm(total=total or None, initial=start, desc=part.stem, unit="B", unit_scale=True)
+        with bar, part.open("ab" if start else "wb") as file:
             for chunk in response.iter_content(_CHUNK):
                 file.write(chunk)
                 bar.update(len(chunk))
@@ -199,35 +271,3 @@ def _append(url: str, part: Path) -> None:
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
-def _gunzip(packed: Path, target: Path) -> None:
-    """Unpack a checked ``.gz`` to ``target`` in one step, and remove it."""
-    temporary = target.with_name(target.name + ".tmp")
-    with gzip.open(packed) as source, temporary.open("wb") as sink:
-        shutil.copyfileobj(source, sink)
-    temporary.replace(target)
-    packed.unlink()
-
-
-def _unpack(archive: Path, folder: Path) -> None:
-    # Without a filter Python 3.12 and 3.13 warn; the first 3.11s do not know the argument.
-    options = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
-    try:
-        with tarfile.open(archive, "r:gz") as tar:
-            for member in tar:
-                _refuse_unsafe(archive, member)
-                tar.extract(member, folder, **options)
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(
-            archive, "a .tar.gz archive", f"a damaged one ({error})", _TRY_AGAIN
-        ) from error
-
-
-def _refuse_unsafe(archive: Path, member: tarfile.TarInfo) -> None:
-    path = PureWindowsPath(member.name)  # knows both separators and drives
-    inside = not (path.drive or path.root or ".." in path.parts)
-    if not (inside and (member.isfile() or member.isdir())):
-        got = f"the member {member.name!r}, a link, a device or a path that leads out"
-        advice = "Do not use this archive; nothing of it was kept."
-        raise DataError(archive, "plain files in one folder", got, advice)

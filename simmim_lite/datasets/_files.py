@@ -1,10 +1,9 @@
-"""Where data lie: the files in the package, the folders of ``SIMMIM_DATA``, the download cache."""
+"""Where data are: the files in the package, the folders of ``SIMMIM_DATA``, the download cache."""
 
 import io
 import lzma
 import os
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +16,13 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 class DataError(Exception):
-    """A file or folder is missing, damaged or not what it should be.
+    """A file or folder is missing, damaged or not what was expected.
 
     Attributes:
         where: the file, folder or address.
-        expected: what should have been there.
-        got: what was there.
-        advice: what to do about it.
+        expected: the content that was expected.
+        got: what was found.
+        advice: what to do.
     """
 
     def __init__(self, where: object, expected: str, got: str, advice: str):
@@ -35,7 +34,7 @@ class DataError(Exception):
 
 
 def wants_full(full: bool | None) -> bool:
-    """``full`` itself, or when it is None, whether the variable SIMMIM_FULL asks for full sets."""
+    """Return ``full``, or for None whether the environment variable SIMMIM_FULL is "1"."""
     if full is not None:
         if not isinstance(full, bool):
             raise TypeError(f"full: expected True, False or None, got {full!r}")
@@ -46,31 +45,31 @@ def wants_full(full: bool | None) -> bool:
 
 
 def cache_root() -> Path:
-    """Folder of the downloads: SIMMIM_CACHE, or else the system's place for caches."""
+    """Folder of the downloads: SIMMIM_CACHE, or the cache folder of the system."""
     return Path(os.environ.get("SIMMIM_CACHE") or pooch.os_cache("simmim-lite")).expanduser()
 
 
 def data_roots() -> list[Path]:
-    """Folders that are searched for full sets, in order: SIMMIM_DATA (when set), the cache."""
+    """Folders that are searched for full sets, in order: SIMMIM_DATA (if set), the cache."""
     given = os.environ.get("SIMMIM_DATA")
     if not given:
         return [cache_root()]
     root = Path(given).expanduser()
     if not root.is_dir():
         got = "a file" if root.exists() else "nothing there"
-        advice = "Point the environment variable SIMMIM_DATA at your data, or unset it."
+        advice = "Set the environment variable SIMMIM_DATA to the folder of your data, or unset it."
         raise DataError(root, "a folder, from SIMMIM_DATA", got, advice)
     return [root, cache_root()]
 
 
 def find(*relative: str) -> Path | None:
-    """The first of the relative paths that exists, root by root; None where there is none."""
+    """First of the relative paths that exists, root by root; None if there is none."""
     candidates = (root / path for root in data_roots() for path in relative)
     return next((path for path in candidates if path.exists()), None)
 
 
 def embedded(name: str) -> Path | None:
-    """A data file that comes with the package: inside an installed one, beside a cloned one."""
+    """A data file of the package: inside an installed package, beside a cloned one."""
     candidates = (_PACKAGE / "data" / name, _PACKAGE.parent / "data" / name)
     return next((path for path in candidates if path.is_file()), None)
 
@@ -78,23 +77,23 @@ def embedded(name: str) -> Path | None:
 def read_embedded(name: str) -> dict[str, np.ndarray]:
     """All arrays of an embedded ``.npz.xz``; xz checks its own sum, and nothing is unpickled."""
     path = embedded(name)
-    advice = "Install simmim-lite again, or fetch the file anew from its repository."
+    advice = "Install simmim-lite again, or fetch the file again from its repository."
     if path is None:
         raise DataError(_PACKAGE / "data" / name, "the embedded data", "no such file", advice)
     try:
         with lzma.open(path) as file:
             archive = np.load(io.BytesIO(file.read()), allow_pickle=False)
-        return dict(archive)  # at once: an NpzFile reads its member anew at every access
+        return dict(archive)  # at once: an NpzFile reads its member again at every access
     except (lzma.LZMAError, EOFError, ValueError, zipfile.BadZipFile) as error:
         raise DataError(path, "arrays packed by xz", f"a damaged file ({error})", advice) from error
 
 
 def split_indices(test: np.ndarray, split: str) -> np.ndarray:
-    """Indices of a split given the mask of the test set; "all" is train, then test."""
+    """Indices of a split, given the mask of the test set; "all" is train, then test."""
     return np.concatenate([np.flatnonzero(test == (part == "test")) for part in parts(split)])
 
 
-def parts(split: str) -> Iterator[str]:
-    """The halves that a split is made of, in order."""
+def parts(split: str) -> tuple[str, ...]:
+    """The parts of a split: ("train",), ("test",), or both for "all"."""
     check_choice("split", split, SPLITS)
-    return iter(("train", "test") if split == "all" else (split,))
+    return ("train", "test") if split == "all" else (split,)

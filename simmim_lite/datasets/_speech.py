@@ -1,6 +1,5 @@
 """Spoken digits (embedded synthetic voices, or the recordings of FSDD) and single WAV files."""
 
-import hashlib
 import re
 import wave
 from dataclasses import dataclass, field
@@ -9,15 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from simmim_lite._arguments import check_number
-from simmim_lite.datasets import _download
-from simmim_lite.datasets._files import (
-    DataError,
-    find,
-    parts,
-    read_embedded,
-    split_indices,
-    wants_full,
-)
+from simmim_lite.datasets._download import download
+from simmim_lite.datasets._files import DataError, parts, read_embedded, split_indices, wants_full
 
 RATE = 8000  # Hz, of both sets
 _FSDD_NAME = re.compile(r"(\d)_([a-z]+)_(\d+)\.wav")
@@ -27,14 +19,13 @@ _FSDD_COUNT = 3000
 
 @dataclass(frozen=True, eq=False)
 class Speech:
-    """LabeledSplit recordings of different lengths.
+    """Labeled recordings of different lengths.
 
     Attributes:
         waveforms: N arrays (T,) float32 in [-1, 1].
         labels: (N,) int64, the digit.
         speakers: (N,) str, the voice.
-        split: "train", "test" or "all".
-        source: "embedded", or the folder they were read from.
+        source: "embedded", or the folder of the recordings.
         rate: samples a second.
     """
 
@@ -49,7 +40,7 @@ class Speech:
         return len(self.labels)
 
     def padded(self, seconds: float) -> np.ndarray:
-        """All waveforms as (N, seconds * rate) float32, cut or filled with zeros at the end."""
+        """All waveforms as (N, seconds * rate) float32, cut or padded with zeros at the end."""
         samples = round(check_number("seconds", seconds, minimum=1 / self.rate) * self.rate)
         array = np.zeros((len(self), samples), dtype=np.float32)
         for row, waveform in zip(array, self.waveforms, strict=True):
@@ -58,23 +49,17 @@ class Speech:
 
 
 def load_speech(split: str = "train", *, full: bool | None = None) -> Speech:
-    """Spoken digits "zero" to "nine": synthetic ones that come with the package, or FSDD.
+    """Spoken digits "zero" to "nine": synthetic recordings of the package, or FSDD.
 
-    The embedded clips were synthesized by eSpeak NG. The voices of "test" are not in "train", but
-    all are of one synthesizer: good for learning and for checks, no benchmark of human speech.
+    eSpeak NG synthesized the embedded clips. The voices of "test" are not in "train", but all
+    belong to one synthesizer: good for learning and for checks, not a benchmark of human speech.
 
     Args:
         split: "train" (1,600 clips, 52 voices), "test" (480 clips of 12 other voices) or "all".
-        full: True for human recordings (see `load_fsdd`); None asks the environment variable
-            SIMMIM_FULL.
-
-    Raises:
-        ValueError: an unknown split.
-        DataError: the data are missing or damaged.
+        full: True for human recordings (see `load_fsdd`); None reads SIMMIM_FULL.
     """
     if wants_full(full):
         return load_fsdd(split)
-    parts(split)
     arrays = read_embedded("speech.npz.xz")
     audio = arrays["audio"].astype(np.float32) / 128
     clips = np.split(audio, np.cumsum(arrays["lengths"], dtype=np.int64)[:-1])
@@ -91,19 +76,13 @@ def load_speech(split: str = "train", *, full: bool | None = None) -> Speech:
 def load_fsdd(split: str = "train") -> Speech:
     """The Free Spoken Digit Dataset (Jackson et al.): 3,000 recordings of 6 speakers at 8 kHz.
 
-    The official split: takes 0-4 of each digit and speaker are "test" (300), the rest "train"
-    (2,700), so both hold the same speakers. Levels are as recorded; their peaks run
-    from 0.01 to 1.
-    Looked for under SIMMIM_DATA, then in the cache, else downloaded.
-
-    Raises:
-        ValueError: an unknown split.
-        DataError: damaged or missing recordings, or no network to download them.
+    The official split: takes 0-4 of each digit and speaker are "test" (300), the others "train"
+    (2,700), so both have the same speakers. Levels are unchanged, with peaks from 0.01 to 1.
     """
     parts(split)
-    folder = find_fsdd() or _download.fsdd(fsdd_digest)
-    matches = [_FSDD_NAME.fullmatch(path.name) for path in sorted(folder.glob("*.wav"))]
-    matches = [match for match in matches if match]
+    folder = download("fsdd")
+    names = [path.name for path in sorted(folder.glob("*.wav"))]
+    matches = [match for match in map(_FSDD_NAME.fullmatch, names) if match]
     if len(matches) != _FSDD_COUNT:
         advice = "Remove the folder and run `python -m simmim_lite data fsdd`."
         raise DataError(folder, f"{_FSDD_COUNT:,} recordings", f"{len(matches):,}", advice)
@@ -118,31 +97,11 @@ def load_fsdd(split: str = "train") -> Speech:
     )
 
 
-def find_fsdd() -> Path | None:
-    """The folder of FSDD's recordings."""
-    return find("fsdd/recordings", "free-spoken-digit-dataset/recordings")
-
-
-def fsdd_digest(folder: Path) -> str:
-    """SHA-256 over the names and bytes of the recordings, sorted by name.
-
-    The archive itself cannot be checked: GitHub packs it anew, not always to the same bytes.
-    """
-    digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.wav")):
-        digest.update(path.name.encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
 def read_wav(path: str | Path) -> tuple[np.ndarray, int]:
-    """A WAV file of 8, 16, 24 or 32-bit integers; several channels are averaged into one.
+    """Read a WAV file of 8, 16, 24 or 32-bit integers; several channels are averaged.
 
     Returns:
-        The waveform (T,) float32 in [-1, 1] and its rate in Hz.
-
-    Raises:
-        DataError: no such file, another encoding, or fewer samples than its header promises.
+        The waveform (T,) float32 in [-1, 1], and its rate in Hz.
     """
     path, expected = Path(path), "a WAV file of integer samples"
     try:
@@ -159,10 +118,10 @@ def read_wav(path: str | Path) -> tuple[np.ndarray, int]:
 
 
 def _to_float(encoded: bytes, width: int) -> np.ndarray:
-    """Little-endian samples of ``width`` bytes as float32; 8 bits are unsigned, by the format."""
+    """Little-endian samples of ``width`` bytes as float32; samples of 8 bits are unsigned."""
     if width == 1:
         return (np.frombuffer(encoded, np.uint8).astype(np.float32) - 128) / 128
-    if width == 3:  # as the upper three bytes of a 32-bit sample
+    if width == 3:  # the upper three bytes of a 32-bit sample
         samples = np.zeros((len(encoded) // 3, 4), np.uint8)
         samples[:, 1:] = np.frombuffer(encoded, np.uint8).reshape(-1, 3)
         encoded, width = samples.tobytes(), 4

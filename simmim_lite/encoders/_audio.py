@@ -1,4 +1,4 @@
-"""Sound: waveform, power spectrogram, log-mel spectrogram, network."""
+"""Speech and other sound: waveform, power spectrogram, log-mel spectrogram, network."""
 
 import math
 from collections.abc import Sequence
@@ -12,31 +12,24 @@ from torch import Tensor, nn
 
 from simmim_lite._arguments import check_integer, check_number
 from simmim_lite._random import seeded, uniform_integers
-from simmim_lite.encoders._base import Encoder
+from simmim_lite.encoders._base import Encoder, normalized_layer
 
-# Added to the mel energies of a waveform of peak 1, so that digital silence has a logarithm. A
-# lower floor would tell synthetic from recorded silence, and that is not what was said.
+# Added to the mel energies of a waveform of peak 1, so that digital silence has a logarithm. With a
+# lower floor, synthetic and recorded silence would differ, which carries no meaning.
 FLOOR = 1e-2
-_STRETCH, _WARP = 0.15, 0.1  # largest changes of pace and of the mel scale, as parts of one
-_SHIFT = 0.25  # of half the clip, largest move in time
-_BANDS = 2.0  # largest move in frequency
-_CHUNK = 512  # waveforms at a time, for the memory that spectrograms take
+_STRETCH, _WARP = 0.15, 0.1  # largest relative changes of speed and of the mel scale
+_SHIFT = 0.25  # largest shift in time, as a fraction of half the clip
+_BANDS = 2.0  # largest shift in frequency, in mel bands
+_CHUNK = 512  # waveforms at a time, to limit the memory of spectrograms
 
 
 def power_spectrogram(waveforms: Tensor, *, window: int = 256, hop: int = 80) -> Tensor:
-    """Short-time Fourier transform under a periodic Hann window, absolute value squared.
+    """Return the squared absolute value of the short-time Fourier transform (periodic Hann window).
 
-    Frames lie wholly within the waveform; frame t begins at sample t * hop. Frequency k is
-    k * rate / window Hz. With both halves of the spectrum counted, a frame's powers sum up to
-    ``window`` times the energy of its windowed samples (Parseval).
-
-    Args:
-        waveforms: (N, samples), at least one window long.
-        window: samples in a frame.
-        hop: samples from one frame to the next.
-
-    Returns:
-        (N, window // 2 + 1, frames) with frames = (samples - window) // hop + 1.
+    (N, samples) -> (N, window // 2 + 1, frames), frames = (samples - window) // hop + 1. Frames lie
+    completely within the waveform; frame t begins at sample t * hop and has ``window`` samples.
+    Frequency k is k * rate / window Hz. Over both halves of the spectrum, the powers of a frame sum
+    to ``window`` times the energy of its windowed samples (Parseval).
     """
     window = check_integer("window", window, minimum=2)
     hop = check_integer("hop", hop, minimum=1)
@@ -53,28 +46,23 @@ def power_spectrogram(waveforms: Tensor, *, window: int = 256, hop: int = 80) ->
 def mel_filters(
     rate: int, *, window: int = 256, mels: int = 40, low: float = 50.0, high: float | None = None
 ) -> Tensor:
-    """Triangles of height 1, evenly spaced on the mel scale, each from its neighbors' peaks.
+    """Return triangular filters (mels, window // 2 + 1) of height 1, evenly spaced in mel.
 
-    mel(f) = 2595 log10(1 + f / 700), after O'Shaughnessy (1987).
+    mel(f) = 2595 log10(1 + f / 700), after O'Shaughnessy (1987). Each triangle begins and ends at
+    the peaks of its neighbors. ``filters @ power_spectrogram(...)`` are the mel energies.
 
     Args:
-        rate: samples a second.
-        window: of the spectrogram.
-        mels: how many.
-        low, high: Hz, where the first begins and the last ends; None is half the rate.
-
-    Returns:
-        (mels, window // 2 + 1), to be multiplied with power spectrograms.
-
-    Raises:
-        ValueError: so many filters that one of them holds no frequency of the spectrogram.
+        rate: samples per second.
+        window: samples of a frame of the spectrogram.
+        mels: number of filters, few enough that each contains a frequency of the spectrogram.
+        low, high: start of the first and end of the last filter, in Hz; None is half the rate.
     """
     rate = check_integer("rate", rate, minimum=1)
     high = check_number("high", rate / 2 if high is None else high, minimum=0, maximum=rate / 2)
     low = check_number("low", low, minimum=0.0, maximum=high)
     mels = check_integer("mels", mels, minimum=1)
-    ends = 2595 * np.log10(1 + np.array([low, high]) / 700)
-    corners = 700 * (10 ** (np.linspace(*ends, mels + 2) / 2595) - 1)
+    start, end = 2595 * np.log10(1 + np.array([low, high]) / 700)
+    corners = 700 * (10 ** (np.linspace(start, end, mels + 2) / 2595) - 1)
     frequencies = np.arange(window // 2 + 1) * rate / window
     left, peak, right = (corners[i : i + mels, None] for i in range(3))
     rise, fall = (frequencies - left) / (peak - left), (right - frequencies) / (right - peak)
@@ -83,7 +71,7 @@ def mel_filters(
     if empty.size:
         raise ValueError(
             f"mels: expected filters wide enough for frequencies {rate / window:g} Hz apart, got "
-            f"{mels}, of which number {empty[0]} holds none; take fewer, or a longer window"
+            f"{mels}, and filter {empty[0]} contains none; take fewer, or a longer window"
         )
     return torch.from_numpy(filters).float()
 
@@ -91,26 +79,30 @@ def mel_filters(
 def log_mel(
     waveforms: Tensor, filters: Tensor, *, window: int = 256, hop: int = 80, floor: float = FLOOR
 ) -> Tensor:
-    """Natural logarithm of (mel energies + floor): (N, samples) -> (N, mels, frames)."""
+    """Return the log-mel spectrogram, ln(mel energies + floor): (N, samples) -> (N, mels, frames).
+
+    ``filters`` come from `mel_filters`, ``window`` and ``hop`` are those of `power_spectrogram`.
+    """
     return (filters @ power_spectrogram(waveforms, window=window, hop=hop) + floor).log()
 
 
 class AudioEncoder(Encoder):
-    """Log-mel spectrogram, two convolutions over time, a GRU in both directions: -> (N, dim).
+    """Encode waveforms, -> (N, dim): log-mel spectrogram, two convolutions, bidirectional GRU.
 
-    Waveforms are brought to ``rate``, divided by their peak, and cut or filled with silence to
-    ``seconds``. The output takes the GRU's mean and maximum over time, so where in the clip the
-    sound stands matters little.
+    Waveforms are resampled to ``rate``, divided by their peak, and cut or filled with silence to
+    ``seconds``. The convolutions run over time. The output uses the mean and the maximum of the
+    GRU over time, so the position of the sound within the clip matters little.
 
     Args:
-        rate: samples a second that it works at.
-        seconds: of each clip that are used.
-        dim: columns of the output.
-        mels: bands of the spectrogram, from 50 Hz to half the rate.
-        window, hop: of the spectrogram, in samples; None is 32 and 10 milliseconds.
+        rate: samples per second of the spectrogram's input.
+        seconds: length of each clip.
+        mels: number of mel bands, from 50 Hz to half the rate.
+        window, hop: of the spectrogram, in samples; None takes 32 and 10 milliseconds.
         width: channels of the convolutions.
         hidden: size of the GRU in each direction.
     """
+
+    filters: Tensor
 
     def __init__(
         self,
@@ -141,27 +133,18 @@ class AudioEncoder(Encoder):
         with seeded(seed):
             self.standardize = nn.BatchNorm2d(1, affine=False)
             self.convolutions = nn.Sequential(
-                nn.Conv1d(mels, width, 5, stride=2, padding=2, bias=False),
-                nn.BatchNorm1d(width),
-                nn.ReLU(),
-                nn.Conv1d(width, width, 3, stride=2, padding=1, bias=False),
-                nn.BatchNorm1d(width),
-                nn.ReLU(),
+                *normalized_layer(nn.Conv1d(mels, width, 5, stride=2, padding=2, bias=False)),
+                *normalized_layer(nn.Conv1d(width, width, 3, stride=2, padding=1, bias=False)),
             )
             self.gru = nn.GRU(width, hidden, batch_first=True, bidirectional=True)
-            self.head = nn.Sequential(
-                nn.Linear(4 * hidden, dim, bias=False), nn.BatchNorm1d(dim), nn.ReLU()
-            )
+            self.head = nn.Sequential(*normalized_layer(nn.Linear(4 * hidden, dim, bias=False)))
 
     def prepare(self, waveforms: Any, *, rate: int | None = None) -> Tensor:
-        """Waveforms -> log-mel spectrograms (N, mels, frames) float32, which pass through.
+        """Return log-mel spectrograms (N, mels, frames) float32; spectrograms pass through.
 
         Args:
             waveforms: a sequence of arrays (T,) of any lengths, or one array (N, T).
-            rate: theirs, samples a second; None is the encoder's own.
-
-        Raises:
-            TypeError, ValueError: other shapes or types, NaN or infinite samples.
+            rate: of the waveforms, in samples per second; None takes ``rate`` of the encoder.
         """
         if isinstance(waveforms, Tensor) and waveforms.ndim == 3:
             if waveforms.shape[1] != self.mels or 0 in waveforms.shape:
@@ -178,8 +161,7 @@ class AudioEncoder(Encoder):
         for row, (clip, waveform) in enumerate(zip(clips, waveforms, strict=True)):
             sound = _normalized(waveform, rate, self.rate, row)[: self.samples]
             clip[: len(sound)] = sound
-        options = {"window": self.window, "hop": self.hop}
-        filters = self.filters.cpu()
+        filters, options = self.filters.cpu(), {"window": self.window, "hop": self.hop}
         parts = torch.from_numpy(clips).split(_CHUNK)
         return torch.cat([log_mel(part, filters, **options) for part in parts])
 
@@ -192,12 +174,12 @@ class AudioEncoder(Encoder):
         return self.head(torch.cat([states.mean(dim=1), states.amax(dim=1)], dim=1))
 
     def augment(self, prepared: Tensor, generator: torch.Generator) -> Tensor:
-        """Another voice, pace and moment; louder or softer; a band and a moment silenced; noise.
+        """Return spectrograms of another voice, speed, position and loudness, with noise and gaps.
 
-        The spectrogram is read with time and frequency stretched and moved (a mel band up or down
-        is about what formants differ between people); then SpecAugment (Park et al. 2019, arXiv
-        1904.08779), for clips of a second or less: up to a seventh of the bands and of the frames
-        at their lowest; gain of 4 dB and noise of 0.3 nats, standard deviations.
+        Time and frequency are stretched and shifted (formants of different speakers differ by about
+        one mel band). Gain has a standard deviation of 4 dB, noise of 0.3 nats. Then SpecAugment
+        (Park et al. 2019, arXiv 1904.08779), adapted to clips of a second or less, sets a run of up
+        to a seventh of the bands, and of the frames, to the lowest value of the clip.
         """
         N, mels, frames = prepared.shape
         device = prepared.device
@@ -217,7 +199,7 @@ class AudioEncoder(Encoder):
 
 
 def _kept(N: int, length: int, generator: torch.Generator) -> Tensor:
-    """(N, length) with, in each row, a run of up to a seventh of the places left out."""
+    """Mask (N, length), False in a random run of up to a seventh of each row."""
     sizes = uniform_integers(0, length // 7, (N, 1), generator)
     starts = (
         torch.rand(N, 1, generator=generator, device=generator.device) * (length - sizes + 1)
@@ -227,7 +209,7 @@ def _kept(N: int, length: int, generator: torch.Generator) -> Tensor:
 
 
 def _normalized(waveform: Any, rate: int, wanted: int, row: int) -> np.ndarray:
-    """One waveform at the wanted rate with peak 1; silence stays silence."""
+    """One waveform, resampled from ``rate`` to ``wanted``, with peak 1; silence stays silence."""
     if isinstance(waveform, Tensor):
         waveform = waveform.detach().cpu().numpy()
     sound = np.asarray(waveform)

@@ -9,15 +9,15 @@ from torch import Tensor, nn
 from simmim_lite._arguments import check_integer, check_number
 from simmim_lite._random import seeded
 from simmim_lite.augment import random_crop, random_rotation
-from simmim_lite.encoders._base import Encoder
+from simmim_lite.encoders._base import Encoder, normalized_layer
 
-_GRID = 4  # cells a side that the last features are averaged to, whatever the size of the image
+_GRID = 4  # side of the grid that the last feature maps are averaged to, for images of any size
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)  # the normalization that torchvision's weights expect
 _IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class _Images(Encoder):
-    """What `prepare` and `augment` are for images, whatever the network."""
+    """`prepare` and `augment` for images, with any network."""
 
     def __init__(self, channels: int, dim: int, shift: int, turn: float):
         super().__init__()
@@ -27,15 +27,11 @@ class _Images(Encoder):
         self.turn = check_number("turn", turn, minimum=0.0, maximum=180.0)
 
     def prepare(self, images: Any) -> Tensor:
-        """Pixels or brightnesses -> (N, channels, height, width) float32.
+        """Return images, arrays or tensors, as (N, channels, height, width) float32.
 
-        Args:
-            images: arrays or tensors; uint8 in 0..255 of shape (N, height, width), or
-                (N, height, width, channels), as loaders give them; or floating point, best in
-                0..1, of shape (N, channels, height, width), which pass through.
-
-        Raises:
-            TypeError, ValueError: other types or shapes.
+        They are uint8 in 0..255 of shape (N, height, width) or (N, height, width, channels), as
+        loaders return them; or floating point, best in 0..1, of shape (N, channels, height, width),
+        which pass through.
         """
         if isinstance(images, np.ndarray):
             images = torch.from_numpy(np.ascontiguousarray(images))
@@ -61,9 +57,9 @@ class _Images(Encoder):
         return images
 
     def augment(self, prepared: Tensor, generator: torch.Generator) -> Tensor:
-        """Each image moved by up to ``shift`` pixels each way, and turned; what enters is black.
+        """Shift each image by up to ``shift`` pixels in each direction, then rotate it.
 
-        Not mirrored, as letters and digits have a direction.
+        Zeros fill up. Images are not mirrored, because letters and digits have a direction.
         """
         if self.shift:
             prepared = random_crop(prepared, generator, padding=self.shift)
@@ -71,20 +67,19 @@ class _Images(Encoder):
 
 
 class ImageEncoder(_Images):
-    """Three convolutions and a linear layer: images of any size from 4 x 4 -> (N, dim).
+    """Encode images of any size from 4 x 4, -> (N, dim): three convolutions and a linear layer.
 
-    A 28 x 28 image becomes ``width`` maps of 14 x 14, 2 ``width`` of 7 x 7 and 4 ``width`` of
-    7 x 7. Maps of any size are averaged to 4 x 4 in the end, so that position within the image
-    counts, and the number of weights does not depend on its size.
+    A 28 x 28 image becomes ``width`` maps of 14 x 14, 2 ``width`` maps of 7 x 7 and 4 ``width``
+    maps of 7 x 7. The last maps are averaged to 4 x 4, so that the position within the image
+    matters, and the number of weights does not depend on the size of the image.
 
     Args:
         channels: 1 for gray, 3 for color.
-        dim: columns of the output.
-        width: maps of the first convolution.
-        shift: pixels by which `augment` moves an image at most.
-        turn: degrees by which it turns one at most, and makes it larger or smaller by as much: an
-            angle in radians is a part of one. It helps where classes count, and harms where a
-            caption speaks of slant or width.
+        width: number of maps of the first convolution.
+        shift: largest shift by `augment`, in pixels.
+        turn: largest rotation by `augment`, in degrees. The size changes by up to the same angle in
+            radians, as a fraction. Rotation helps to recognize classes, and harms if captions
+            describe slant or width.
     """
 
     def __init__(
@@ -101,21 +96,13 @@ class ImageEncoder(_Images):
         width = check_integer("width", width, minimum=1)
         with seeded(seed):
             self.network = nn.Sequential(
-                nn.Conv2d(channels, width, 5, stride=2, padding=2, bias=False),
-                nn.BatchNorm2d(width),
-                nn.ReLU(),
-                nn.Conv2d(width, 2 * width, 3, padding=1, bias=False),
-                nn.BatchNorm2d(2 * width),
-                nn.ReLU(),
+                *normalized_layer(nn.Conv2d(channels, width, 5, stride=2, padding=2, bias=False)),
+                *normalized_layer(nn.Conv2d(width, 2 * width, 3, padding=1, bias=False)),
                 nn.MaxPool2d(2),
-                nn.Conv2d(2 * width, 4 * width, 3, padding=1, bias=False),
-                nn.BatchNorm2d(4 * width),
-                nn.ReLU(),
+                *normalized_layer(nn.Conv2d(2 * width, 4 * width, 3, padding=1, bias=False)),
                 nn.AdaptiveAvgPool2d(_GRID),
                 nn.Flatten(),
-                nn.Linear(4 * width * _GRID**2, dim, bias=False),
-                nn.BatchNorm1d(dim),
-                nn.ReLU(),
+                *normalized_layer(nn.Linear(4 * width * _GRID**2, dim, bias=False)),
             )
 
     def encode(self, prepared: Tensor) -> Tensor:
@@ -135,51 +122,42 @@ def resnet18_encoder(
     turn: float = 0.0,
     seed: int = 0,
 ) -> Encoder:
-    """ResNet-18 (He et al. 2016, arXiv 1512.03385) of torchvision, with a new last layer.
+    """Return the ResNet-18 (He et al. 2016, arXiv 1512.03385) of torchvision as an encoder.
+
+    The last layer is new, a linear layer to ``dim`` columns. The encoder takes the same images as
+    `ImageEncoder`, and its ``channels``, ``shift`` and ``turn``.
 
     Args:
-        channels: 1 for gray, 3 for color.
-        dim: columns of the output.
-        small: for images of about 32 x 32, as He et al. (section 4.2) and Chen et al. (2020, arXiv
-            2002.05709, appendix B.9) do for CIFAR-10: a first convolution of 3 x 3 without stride,
-            and no pooling after it.
-        pretrained: torchvision's ImageNet weights, which are downloaded; for ``channels=3`` and
-            ``small=False``.
-        shift, turn: as for `ImageEncoder`.
-
-    Returns:
-        An encoder of images, called as `ImageEncoder` is.
+        small: adapt the network to images of about 32 x 32, as He et al. (section 4.2) and Chen et
+            al. (2020, arXiv 2002.05709, appendix B.9) do for CIFAR-10: the first convolution is
+            3 x 3 without stride, and the pooling after it is removed.
+        pretrained: start from torchvision's ImageNet weights, which are downloaded. Needs
+            ``channels=3`` and ``small=False``.
     """
     if pretrained and (channels != 3 or small):
         raise ValueError(
             "pretrained: expected channels=3 and small=False, for which there are weights, "
             f"got channels={channels} and small={small}"
         )
-    return _ResNet18(channels, dim, small, pretrained, shift, turn, seed)
+    return _ResNet18(channels, dim, shift, turn, small=small, pretrained=pretrained, seed=seed)
 
 
 class _ResNet18(_Images):
-    def __init__(
-        self,
-        channels: int,
-        dim: int,
-        small: bool,
-        pretrained: bool,
-        shift: int,
-        turn: float,
-        seed: int,
-    ):
-        super().__init__(channels, dim, shift, turn)
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, *images: Any, small: bool, pretrained: bool, seed: int):
+        super().__init__(*images)
         from torchvision.models import ResNet18_Weights, resnet18  # here, its import takes seconds
 
         with seeded(seed):
             network = resnet18(weights=ResNet18_Weights.DEFAULT if pretrained else None)
             if small:
-                network.conv1 = nn.Conv2d(channels, 64, 3, padding=1, bias=False)
+                network.conv1 = nn.Conv2d(self.channels, 64, 3, padding=1, bias=False)
                 network.maxpool = nn.Identity()
-            elif channels != 3:
-                network.conv1 = nn.Conv2d(channels, 64, 7, stride=2, padding=3, bias=False)
-            network.fc = nn.Linear(network.fc.in_features, dim)
+            elif self.channels != 3:
+                network.conv1 = nn.Conv2d(self.channels, 64, 7, stride=2, padding=3, bias=False)
+            network.fc = nn.Linear(network.fc.in_features, self.dim)
         self.network = network
         mean, std = (_IMAGENET_MEAN, _IMAGENET_STD) if pretrained else (0.5, 0.5)
         self.register_buffer("mean", torch.tensor(mean).reshape(1, -1, 1, 1))

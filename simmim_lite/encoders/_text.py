@@ -1,4 +1,4 @@
-"""Sentences: words to numbers, numbers to vectors, vectors in order."""
+"""Sentences: a tokenizer, word vectors, and a recurrent network that reads them in order."""
 
 import hashlib
 import re
@@ -19,13 +19,13 @@ _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 
 
 class Tokenizer:
-    """Words of any language that puts spaces between them, as numbers.
+    """Map words to numbers, in any language that separates words by spaces.
 
-    A word is a run of letters and digits, in lower case, with ' and - inside it. Number 0 fills
-    shorter sentences up, 1 is any word that is not in the vocabulary.
+    A word is a run of letters and digits, in lower case, and may contain ' and -. Number 0 is
+    padding after shorter sentences; 1 is any word that is not in the vocabulary.
 
     Args:
-        vocabulary: the words of the numbers 2, 3, ...
+        vocabulary: the words with the numbers 2, 3, ..., each once.
     """
 
     def __init__(self, vocabulary: Sequence[str]):
@@ -38,26 +38,22 @@ class Tokenizer:
 
     @classmethod
     def from_texts(cls, texts: Iterable[str], *, minimum: int = 1) -> "Tokenizer":
-        """With all words that occur at least ``minimum`` times, the most frequent first."""
+        """Take all words that occur at least ``minimum`` times, the most frequent first."""
         minimum = check_integer("minimum", minimum, minimum=1)
         counts = Counter(word for sentence in _words(texts) for word in sentence)
         ranked = sorted(counts, key=lambda word: (-counts[word], word))
         return cls([word for word in ranked if counts[word] >= minimum])
 
     def __len__(self) -> int:
-        """Numbers in use, 0 and 1 included."""
+        """Return the number of different numbers, including 0 and 1."""
         return 2 + len(self.vocabulary)
 
     def fingerprint(self) -> str:
-        """Another vocabulary has another one: weights belong to one vocabulary."""
+        """Return a hash of the vocabulary, because weights belong to one vocabulary."""
         return hashlib.sha256("\n".join(self.vocabulary).encode()).hexdigest()[:16]
 
     def encode(self, texts: Iterable[str]) -> Tensor:
-        """Sentences -> (N, longest) int64, filled up with 0.
-
-        Raises:
-            TypeError, ValueError: no sentences, or one without a word.
-        """
+        """Return the word numbers (N, longest) int64 of sentences with words, padded with 0."""
         rows = []
         for row, words in enumerate(_words(texts)):
             if not words:
@@ -68,17 +64,16 @@ class Tokenizer:
         return nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=_PADDING)
 
     def decode(self, numbers: Tensor) -> list[str]:
-        """(N, length) -> sentences of the vocabulary's words, with ? for unknown ones."""
+        """Return sentences of word numbers (N, length), with ? for unknown words."""
         words = ("", "?", *self.vocabulary)
         return [" ".join(words[i] for i in row if i != _PADDING) for row in numbers.tolist()]
 
 
 class TextEncoder(Encoder):
-    """Word vectors, a GRU in both directions, the mean over the words: sentences -> (N, dim).
+    """Encode sentences, -> (N, dim): word vectors, a bidirectional GRU, the mean over the words.
 
     Args:
-        tokenizer: whose vocabulary it knows.
-        dim: columns of the output.
+        tokenizer: maps words to numbers; sets the vocabulary.
         embedding: size of a word vector.
         hidden: size of the GRU in each direction.
     """
@@ -103,12 +98,7 @@ class TextEncoder(Encoder):
             self.head = nn.Sequential(nn.Linear(2 * hidden, dim), nn.ReLU())
 
     def prepare(self, texts: Any) -> Tensor:
-        """Sentences, or numbers from the tokenizer (N, length) -> (N, length) int64.
-
-        Raises:
-            TypeError, ValueError: another shape or type, a sentence without a word, a number
-                beyond the vocabulary.
-        """
+        """Return word numbers (N, length) int64 of sentences; word numbers pass through."""
         if not isinstance(texts, Tensor):
             return self.tokenizer.encode(texts)
         if texts.dtype != torch.int64:
@@ -137,7 +127,7 @@ class TextEncoder(Encoder):
             self.embedding(prepared), lengths.cpu(), batch_first=True, enforce_sorted=False
         )
         states, _ = pad_packed_sequence(self.gru(packed)[0], batch_first=True)
-        return self.head(states.sum(dim=1) / lengths[:, None])  # the padding's states are 0
+        return self.head(states.sum(dim=1) / lengths[:, None])  # states of padding are 0
 
 
 def _words(texts: Iterable[str]) -> Iterable[list[str]]:

@@ -1,12 +1,11 @@
-"""Which parts of an input an answer rests on, and whether such a map deserves to be believed.
+"""Attribution of a prediction to parts of the input, and tests whether the map shows the model.
 
-A map that looks right is no evidence: edges look right, whatever the model. So each one comes with
-a test that it can fail: do the parts add up to the whole (`integrated_gradients`), does the map
-change when the weights do (`randomization_table`), does the answer go when the parts do that it
-names (`deletion_curve`)?
+A plausible map is no evidence: edges look plausible for any model. Two tests can fail: do the parts
+sum to the whole (`integrated_gradients`), and does the map change with the weights
+(`randomization_table`)?
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from copy import deepcopy
 from typing import NamedTuple
 
@@ -16,14 +15,19 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor, nn
 
-from simmim_lite._arguments import check_integer, check_number
-from simmim_lite._random import random_generator, seeded
+from simmim_lite._arguments import check_integer
+from simmim_lite._random import seeded
 
-Score = Callable[[Tensor], Tensor]  # items (N, ...) -> one number for each, (N,)
+Score = Callable[[Tensor], Tensor]  # items (N, ...) -> one number per item, (N,)
 
 
 class Attribution(NamedTuple):
-    """Parts (N, ...) of a score, and by how much they miss its change: gap (N,), >= 0."""
+    """Attributions of a score to the parts of its items.
+
+    Attributes:
+        values: (N, ...), of the shape of the items.
+        gap: (N,), >= 0, the error of completeness: |sum of the values - change of the score|.
+    """
 
     values: Tensor
     gap: Tensor
@@ -32,65 +36,28 @@ class Attribution(NamedTuple):
 def integrated_gradients(
     score: Score, items: Tensor, baseline: Tensor | float = 0.0, *, steps: int = 64
 ) -> Attribution:
-    """Mean gradient on the way from a baseline, times the way: (N, ...).
+    """Integrated gradients: mean gradient on the line from a baseline to the item, times the way.
 
-    Sundararajan et al. (2017, arXiv 1703.01365), section 3. Completeness (their proposition 1):
-    the values of an item sum to score(item) - score(baseline). Here the integral is a sum at the
-    nodes of Gauss and Legendre, exact for a score that is a polynomial of a degree up to 2
-    ``steps``; ``gap`` tells what is missing of completeness, for other scores.
+    Sundararajan et al. (2017, arXiv 1703.01365), section 3. Completeness (their proposition 1): the
+    values of an item sum to score(item) - score(baseline). The integral is a Gauss-Legendre sum,
+    exact for polynomial scores of degree up to 2 ``steps``; ``gap`` measures the error for others.
 
     Args:
-        score: differentiable, (N, ...) -> (N,), each number of its own item alone: a model in eval
-            mode.
+        score: differentiable, (N, ...) -> (N,), where each number depends on its own item only.
         items: (N, ...), floating point.
-        baseline: what "nothing" is, broadcast to the items: 0 is black, or silence.
-        steps: gradients that are computed.
+        baseline: the absence of a signal, broadcast to the items: 0 is black, or silence.
     """
     steps = check_integer("steps", steps, minimum=1)
     start = torch.as_tensor(baseline, dtype=items.dtype, device=items.device).expand_as(items)
     nodes, weights = np.polynomial.legendre.leggauss(steps)
     mean = torch.zeros_like(items)
     for place, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
-        mean += weight * _gradient(score, start + place * (items - start))
+        point = (start + place * (items - start)).detach().requires_grad_()
+        mean += weight * torch.autograd.grad(_scores(score, point).sum(), point)[0]
     values = (items - start) * mean
     with torch.no_grad():
         change = _scores(score, items) - _scores(score, start)
     return Attribution(values, (values.flatten(1).sum(dim=1) - change).abs())
-
-
-def gradient_times_input(score: Score, items: Tensor) -> Tensor:
-    """The plainest relative: the gradient at the item, times the item (N, ...)."""
-    return items * _gradient(score, items)
-
-
-def occlusion(score: Score, images: Tensor, *, window: int = 4, value: float = 0.0) -> Tensor:
-    """By how much a score falls when a square of an image is covered: (N, 1, height, width).
-
-    Zeiler & Fergus (2014, arXiv 1311.2901). The squares tile the image; no gradient
-    is needed.
-
-    Args:
-        score: (N, ...) -> (N,).
-        images: (N, channels, height, width).
-        window: side of the square in pixels, a divisor of height and width.
-        value: what covers it.
-    """
-    if images.ndim != 4:
-        raise ValueError(f"images: expected 4 dimensions, got shape {tuple(images.shape)}")
-    height, width = images.shape[2:]
-    window = check_integer("window", window, minimum=1, maximum=min(height, width))
-    if height % window or width % window:
-        raise ValueError(f"window: expected a divisor of {height} and {width}, got {window}")
-    falls = torch.zeros_like(images[:, :1])
-    with torch.no_grad():
-        whole = _scores(score, images)
-        for top in range(0, height, window):
-            for left in range(0, width, window):
-                square = (..., slice(top, top + window), slice(left, left + window))
-                covered = images.clone()
-                covered[square] = value
-                falls[square] = (whole - _scores(score, covered))[:, None, None, None]
-    return falls
 
 
 def randomization_table(
@@ -100,123 +67,55 @@ def randomization_table(
     *,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Are the maps still the same when nothing is left of what the model learned?
+    """Similarity of attribution maps to themselves while the weights are randomized.
 
-    The cascading randomization of Adebayo et al. (2018, arXiv 1810.03292): from the
-    output to the input, layer after layer gets fresh weights, and stays so. Maps that keep a high
-    rank correlation with the first ones show the input, and not the model.
+    Cascading randomization (Adebayo et al. 2018, arXiv 1810.03292): from the output to the input,
+    one layer after another gets new random weights and keeps them. Maps that stay similar to the
+    original ones show the input rather than the model.
 
     Args:
-        model: layers with a method ``reset_parameters``, registered in their order, as torch's
-            are. It stays as it is: a copy is randomized.
+        model: layers with a method ``reset_parameters``, registered in their order, as in torch.
+            A copy is randomized.
         attribute: ``attribute(model, items)`` -> (N, ...).
-        items: (N, ...).
 
     Returns:
-        A row a layer, from the output: layer, and the `rank_correlation` of the maps with those
-        of the model itself, signed and absolute (of the maps' absolute values). Row "none" comes
-        first, with 1 and 1.
+        First row "none", then one row per layer, from the output: layer, and the `rank_correlation`
+        of the maps with those of the model, signed and absolute (of the absolute values).
     """
     model = deepcopy(model).eval()
-    first = attribute(model, items)
-    rows = [{"layer": "none", "signed": 1.0, "absolute": 1.0}]
+    original = attribute(model, items)
+    rows = [("none", 1.0, 1.0)]
     with seeded(seed):
         for name, layer in reversed(list(model.named_modules())):
             if hasattr(layer, "reset_parameters") and next(layer.parameters(), None) is not None:
                 layer.reset_parameters()
                 maps = attribute(model, items)
-                signed = rank_correlation(first, maps)
-                absolute = rank_correlation(first.abs(), maps.abs())
-                rows.append({"layer": name, "signed": signed, "absolute": absolute})
-    return pd.DataFrame(rows)
+                signed = rank_correlation(original, maps)
+                rows.append((name, signed, rank_correlation(original.abs(), maps.abs())))
+    return pd.DataFrame(rows, columns=["layer", "signed", "absolute"])
 
 
 def rank_correlation(first: Tensor, second: Tensor) -> float:
-    """Spearman's, of the maps (N, ...) item by item, and the mean of them: -1..1.
+    """Spearman's rank correlation of maps (N, ...), mean over items, -1..1.
 
-    Places that are 0 in both are left out: the black of a digit, which the gradient is multiplied
-    by, would make any two maps agree. Where nothing is left to order, the correlation is 0.
+    Places with 0 in both maps are left out: the gradient is multiplied by the black pixels of a
+    digit, which would make any two maps agree. The correlation of constant maps is 0.
     """
-    if first.shape != second.shape:
-        raise ValueError(
-            f"second: expected the shape of first, {tuple(first.shape)}, got {tuple(second.shape)}"
-        )
-    pairs = (x.flatten(1).detach().cpu().numpy() for x in (first, second))
-    return float(np.mean([_rank_correlation(a, b) for a, b in zip(*pairs, strict=True)]))
-
-
-def _rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
-    there = (first != 0) | (second != 0)
-    a, b = first[there], second[there]
-    if len(a) < 2 or not np.ptp(a) or not np.ptp(b):
-        return 0.0
-    return float(spearmanr(a, b).statistic)
-
-
-def deletion_curve(
-    score: Score,
-    items: Tensor,
-    values: Tensor,
-    *,
-    shares: Sequence[float] = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8),
-    baseline: float = 0.0,
-    seed: int = 0,
-) -> pd.DataFrame:
-    """Mean score as the parts with the highest values are taken away, and as random parts are.
-
-    The deletion metric of Petsiuk et al. (2018, arXiv 1806.07421). A map that knows more than
-    chance falls faster than the random order; only their difference counts, as any damage makes a
-    score fall.
-
-    Args:
-        score: (N, ...) -> (N,).
-        items: (N, ...).
-        values: of the shape of the items, `Attribution.values` for instance; (N, 1, ...) takes
-            away all channels at a place.
-        shares: of the parts that are gone.
-        baseline: what they become.
-
-    Returns:
-        A row a share: columns "highest first" and "random order".
-    """
-    try:
-        places = torch.broadcast_shapes(values.shape, items.shape)
-    except RuntimeError:
-        places = None
-    if places != items.shape or values.ndim != items.ndim:
-        raise ValueError(
-            f"values: expected the shape of items, {tuple(items.shape)}, got {tuple(values.shape)}"
-        )
-    draws = torch.from_numpy(random_generator(seed, "deletion").random(tuple(values.shape)))
-    orders = {"highest first": values, "random order": draws.to(items.device)}
-    # Rank 0 is the part that goes first.
-    ranks = {
-        name: order.flatten(1).argsort(dim=1, descending=True).argsort(dim=1).view(values.shape)
-        for name, order in orders.items()
-    }
-    parts = values[0].numel()
-    rows = []
-    for share in shares:
-        gone = round(check_number("shares", share, minimum=0.0, maximum=1.0) * parts)
-        with torch.no_grad():
-            left = {
-                name: _scores(score, torch.where(rank < gone, baseline, items)).mean().item()
-                for name, rank in ranks.items()
-            }
-        rows.append({"share": share} | left)
-    return pd.DataFrame(rows)
+    shapes = tuple(first.shape), tuple(second.shape)
+    if shapes[0] != shapes[1]:
+        raise ValueError(f"second: expected the shape of first, {shapes[0]}, got {shapes[1]}")
+    correlations = []
+    for a, b in zip(*(x.flatten(1).detach().cpu().numpy() for x in (first, second)), strict=True):
+        nonzero = (a != 0) | (b != 0)
+        a, b = a[nonzero], b[nonzero]
+        constant = len(a) < 2 or not np.ptp(a) or not np.ptp(b)
+        correlations.append(0.0 if constant else float(spearmanr(a, b).statistic))
+    return float(np.mean(correlations))
 
 
 def _scores(score: Score, items: Tensor) -> Tensor:
-    scores = score(items)
-    if scores.shape != (len(items),):
-        raise ValueError(
-            f"score: expected one number for each of {len(items)} items, "
-            f"got shape {tuple(scores.shape)}"
-        )
+    scores, N = score(items), len(items)
+    if scores.shape != (N,):
+        got = tuple(scores.shape)
+        raise ValueError(f"score: expected one number for each of {N} items, got shape {got}")
     return scores
-
-
-def _gradient(score: Score, items: Tensor) -> Tensor:
-    items = items.detach().requires_grad_()
-    return torch.autograd.grad(_scores(score, items).sum(), items)[0]

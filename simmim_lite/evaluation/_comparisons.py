@@ -1,4 +1,4 @@
-"""Estimators and bounds beside the truth, as tidy tables: one row a measurement."""
+"""Estimators and bounds of mutual information beside the truth, as tidy tables."""
 
 import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -7,89 +7,95 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from simmim_lite._arguments import check_integer
+from simmim_lite._arguments import check_choice, check_integer
+from simmim_lite.bounds import BOUNDS
 from simmim_lite.ground_truth import GroundTruth
 from simmim_lite.mutual_information import estimate
+
+Function = Callable[[Tensor], Tensor]  # scores (K, K) -> scalar
 
 
 def compare_estimators(
     sources: Mapping[Hashable, GroundTruth], methods: Sequence[str], *, n: int, seeds: int
 ) -> pd.DataFrame:
-    """Estimates of the mutual information of each source by each method, on the same samples.
+    """Estimates of the mutual information of each source by each method, from the same samples.
 
     Args:
-        sources: distributions with a known truth, by the name that they have in the table.
-        methods: names for `mutual_information.estimate`.
-        n: samples in each estimate.
-        seeds: repetitions; seed 0, 1, ... draws the samples.
+        methods: for `mutual_information.estimate`.
+        n: samples per estimate.
+        seeds: repetitions; seeds 0, 1, ... draw the samples.
 
     Returns:
-        One row an estimate with the columns source, method, seed, nats, standard_error, truth and
-        error (nats less truth), all but the first three in nats.
+        One row per estimate: source, method, seed, and in nats nats, standard_error, truth and
+        error (nats - truth).
     """
-    seeds = check_integer("seeds", seeds, minimum=1)
     rows = []
     for name, source in sources.items():
-        for seed in range(seeds):
+        for seed in range(check_integer("seeds", seeds, minimum=1)):
             x, y = source.sample(n, seed)
             for method in methods:
                 found = estimate(x, y, method, seed=seed)
-                rows.append((name, method, seed, found.nats, found.standard_error))
-    frame = pd.DataFrame(rows, columns=["source", "method", "seed", "nats", "standard_error"])
-    frame["truth"] = frame["source"].map({k: v.mutual_information for k, v in sources.items()})
-    frame["error"] = frame["nats"] - frame["truth"]
-    return frame
+                row = name, method, seed, found.nats, found.standard_error
+                rows.append((*row, source.mutual_information))
+    columns = ["source", "method", "seed", "nats", "standard_error", "truth"]
+    frame = pd.DataFrame(rows, columns=columns)
+    return frame.assign(error=frame["nats"] - frame["truth"])
 
 
 def evaluate_bounds(
-    critic: nn.Module,
+    critic: nn.Module | Callable[[Tensor, Tensor], Tensor],
     batches: Iterable[tuple[Tensor, Tensor]],
-    objectives: Mapping[str, Callable[[Tensor], Tensor]],
+    functions: Mapping[str, Function] | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """What each objective makes of a critic's scores: a row a batch, a column an objective.
+    """Values of bounds for the scores of a critic.
 
     Args:
         critic: x (K, dim_x), y (K, dim_y) -> scores (K, K).
-        batches: pairs (x, y); all objectives see the same ones.
-        objectives: functions of the scores, those of `bounds` for example, by name.
+        batches: pairs (x, y), the same for all bounds.
+        functions: names in `bounds.BOUNDS` (None: all of them), or functions of the scores by name.
 
     Returns:
-        Nats, in the order of the batches.
+        One row per batch, one column per bound, in nats.
     """
+    functions = _functions(tuple(BOUNDS) if functions is None else functions)
     with torch.no_grad():
         scores = (critic(x, y) for x, y in batches)
-        return pd.DataFrame([{name: f(s).item() for name, f in objectives.items()} for s in scores])
+        return pd.DataFrame([{name: f(s).item() for name, f in functions.items()} for s in scores])
 
 
 def staircase(
     critic: nn.Module,
-    objective: Callable[[Tensor], Tensor],
-    measures: Mapping[str, Callable[[Tensor], Tensor]],
+    objective: str | Function,
+    functions: Mapping[str, Function] | Sequence[str],
     *,
     levels: Sequence[float],
     steps: int,
     cubed: bool = False,
-    learning_rate: float = 2e-3,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Train one critic while the truth climbs: the experiment of Poole et al. (2019), section 4.
+    """Train one critic while the true mutual information rises in steps.
 
-    Fresh batches of 64 Gaussian pairs in 20 dimensions; ``cubed`` takes the cube of each y, which
-    leaves the mutual information as it is.
+    The experiment of Poole et al. (2019, arXiv 1905.06922), section 4: new batches of 64 Gaussian
+    pairs in 20 dimensions.
 
     Args:
-        critic: for 20 and 20 columns; it is trained in place, by Adam.
-        objective: what is maximized.
-        measures: what is written down at each step, of the same scores, by name.
-        levels: the true nats, one after the other.
-        steps: batches at each level.
+        critic: for 20 and 20 columns, trained in place by Adam with learning rate 0.002.
+        objective: a name in `bounds.BOUNDS`, or a function of the scores, to be maximized.
+        functions: values to record at each step, as for `evaluate_bounds`.
+        levels: true nats, one after another.
+        steps: batches per level.
+        cubed: take the cube of each y, which does not change the mutual information.
 
     Returns:
-        A row a step: level, and a column for each measure.
+        One row per step: level (nats), and one column per function.
     """
     steps = check_integer("steps", steps, minimum=1)
+    functions = _functions(functions)
+    if isinstance(objective, str):
+        check_choice("objective", objective, BOUNDS)
+        objective = BOUNDS[objective].objective or BOUNDS[objective].function
     generator = torch.Generator().manual_seed(check_integer("seed", seed, minimum=0))
-    optimizer = torch.optim.Adam(critic.parameters(), lr=learning_rate)
+    optimizer = torch.optim.Adam(critic.parameters(), lr=2e-3)
     rows = []
     for level in levels:
         correlation = math.sqrt(-math.expm1(-2 * level / 20))
@@ -100,6 +106,14 @@ def staircase(
             optimizer.zero_grad()
             (-objective(scores)).backward()
             optimizer.step()
-            values = {name: f(scores.detach()).item() for name, f in measures.items()}
+            values = {name: f(scores.detach()).item() for name, f in functions.items()}
             rows.append({"level": level} | values)
     return pd.DataFrame(rows)
+
+
+def _functions(functions: Mapping[str, Function] | Sequence[str]) -> Mapping[str, Function]:
+    if isinstance(functions, Mapping):
+        return functions
+    for name in functions:
+        check_choice("functions", name, BOUNDS)
+    return {name: BOUNDS[name].function for name in functions}

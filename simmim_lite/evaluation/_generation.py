@@ -1,6 +1,7 @@
-"""Is what was generated right, real, varied and new? Judges, distances, and one table."""
+"""Metrics of generated items (correctness, realism, diversity, novelty) and of reconstructions."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,17 +17,18 @@ from simmim_lite.encoders import Encoder
 from simmim_lite.training import Batches, History, fit
 
 _ROWS = 1024  # at a time
+_BORDER = 5  # pixels, half the window of SSIM
 
 
 class EvaluationClassifier(nn.Module):
-    """A classifier of real items that says what a generated one shows.
+    """A classifier of real items that recognizes the class of generated ones.
 
-    It must not have had a part in the generation: neither its weights nor its seed. Its own
-    accuracy on real test items is the ceiling of what it can find, and belongs beside it.
+    It must be independent of the generator: other weights and another seed. Its accuracy on real
+    test items is an upper bound of the coherence that it can find; report both.
 
     Args:
-        encoder: untrained, `ImageEncoder` or `AudioEncoder`, of a seed of its own.
-        classes: how many.
+        encoder: untrained, `ImageEncoder` or `AudioEncoder`, with a seed of its own.
+        seed: of the weights of the last layer.
     """
 
     def __init__(self, encoder: Encoder, classes: int = 10, *, seed: int = 1000):
@@ -34,58 +36,60 @@ class EvaluationClassifier(nn.Module):
         self.encoder = encoder
         with seeded(seed):
             self.head = nn.Linear(encoder.dim, check_integer("classes", classes, minimum=2))
-        self.eval()  # until it is fitted, and after
+        self.eval()  # except during `fit`
 
     def forward(self, batch: Any) -> Tensor:
-        """A batch of prepared items, or a dict with them as "x" -> logits (N, classes)."""
+        """Map a batch of prepared items, or a dict with them as "x", to logits (N, classes)."""
         return self.head(self.encoder(batch["x"] if isinstance(batch, Mapping) else batch))
 
     def fit(
         self, items: Any, labels: Any, *, steps: int, batch_size: int = 128, **options: Any
     ) -> History:
-        """Learn from real items in place, varied by the encoder's ``augment``."""
+        """Train on real items in place, with the augmentation of the encoder.
+
+        Args:
+            items, labels: N items that the encoder can prepare, and their classes (N,).
+            options: as for `training.fit`.
+        """
         x, y = self.encoder.prepare(items), torch.as_tensor(np.asarray(labels))
 
-        def vary(batch: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+        def augment(batch: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
             return batch | {"x": self.encoder.augment(batch["x"], generator)}
 
-        batches = Batches({"x": x, "y": y}, batch_size, transform=vary, seed=options.get("seed", 0))
+        seed = options.get("seed", 0)
+        batches = Batches({"x": x, "y": y}, batch_size, transform=augment, seed=seed)
         options = {"learning_rate": 3e-3, "warmup": steps // 20} | options
         return fit(self, lambda z, b: cross_entropy(z, b["y"]), batches, steps=steps, **options)
 
-    @torch.no_grad()
     def features(self, items: Any) -> Tensor:
-        """Output of the encoder: (N, dim), for distances, on the CPU."""
-        parts = self.encoder.prepare(items).split(_ROWS)
-        return torch.cat([self.encoder(part).cpu() for part in parts])
+        """Return the output of the encoder on the CPU: (N, dim), for distances."""
+        return self._in_parts(self.encoder, items)
+
+    def classify(self, items: Any) -> np.ndarray:
+        """Return the predicted class of each item: (N,) int64."""
+        return self._in_parts(self, items).argmax(dim=1).numpy()
 
     @torch.no_grad()
-    def classify(self, items: Any) -> np.ndarray:
-        """The class that each item shows, (N,) int64."""
+    def _in_parts(self, network: nn.Module, items: Any) -> Tensor:
         parts = self.encoder.prepare(items).split(_ROWS)
-        return torch.cat([self(part).argmax(dim=1).cpu() for part in parts]).numpy()
+        return torch.cat([network(part).cpu() for part in parts])
 
     def coherence(self, items: Any, labels: Any) -> float:
-        """Share of the items that show the class asked for; of real items, its accuracy."""
-        found = self.classify(items)
-        check_same_length(items=found, labels=labels)
-        return float((found == np.asarray(labels)).mean())
+        """Return the fraction of items with the requested class; of real items, the accuracy."""
+        predicted = self.classify(items)
+        check_same_length(items=predicted, labels=labels)
+        return float((predicted == np.asarray(labels)).mean())
 
 
 def frechet_distance(first: Any, second: Any) -> float:
     """Squared Frechet distance between normal distributions with the moments of two samples.
 
-    |mean - mean'|^2 + tr(C + C' - 2 (C C')^(1/2)) (Dowson & Landau 1982). With the features of a
-    judge this is a Frechet *classifier* distance; it is no FID, whose features are those of
-    one network trained on ImageNet. Its floor, of two real samples, is above 0 and grows as they
-    get smaller, so compare equal numbers of samples only.
-
-    Args:
-        first, second: (N, dim) and (M, dim) features.
+    |mean - mean'|^2 + tr(C + C' - 2 (C C')^(1/2)) (Dowson & Landau 1982). With the features of an
+    evaluation classifier this is a Frechet *classifier* distance and no FID, whose features come
+    from one network trained on ImageNet. Two real samples have a distance above 0, which grows as
+    the samples get smaller: compare equal numbers of samples, (N, dim) and (M, dim), only.
     """
-    a, b = as_samples("first", first), as_samples("second", second)
-    if a.shape[1] != b.shape[1]:
-        raise ValueError(f"second: expected {a.shape[1]} columns, got {b.shape[1]}")
+    a, b = _as_sets(first=first, second=second)
     covariances = [np.atleast_2d(np.cov(x, rowvar=False)) for x in (a, b)]
     # Eigenvalues of a product of two positive semidefinite matrices are real and >= 0.
     roots = np.sqrt(np.linalg.eigvals(covariances[0] @ covariances[1]).real.clip(min=0))
@@ -95,21 +99,18 @@ def frechet_distance(first: Any, second: Any) -> float:
 
 
 def density_and_coverage(real: Any, generated: Any, *, k: int = 5) -> tuple[float, float]:
-    """Naeem et al. (2020, arXiv 2002.09797), eqs. 6 and 7, from features.
+    """Density and coverage of generated features (Naeem et al. 2020, arXiv 2002.09797).
 
-    Around each real sample lies a ball that reaches its k-th nearest real neighbor. Density: how
-    many balls a generated sample lies in, over k; about 1 when the distributions are equal, more if
-    the generated ones stay where real ones are dense. Coverage: the share of balls with a generated
-    sample in them; 1 - (1/2)^k or so at best, for equal numbers.
+    Equations 6 and 7. Each real sample is the center of a ball that reaches to its k-th nearest
+    real neighbor. Density is the number of balls around a generated sample, divided by k: about 1
+    for equal distributions, more for samples in dense regions only. Coverage is the fraction of
+    balls with a generated sample inside: for equal distributions and numbers about 1 - (1/2)^k.
 
     Args:
-        real, generated: (N, dim), (M, dim).
+        real, generated: (N, dim) and (M, dim) features.
+        k: below N.
     """
-    r, g = (
-        torch.from_numpy(as_samples(n, x)) for n, x in (("real", real), ("generated", generated))
-    )
-    if r.shape[1] != g.shape[1]:
-        raise ValueError(f"generated: expected {r.shape[1]} columns, got {g.shape[1]}")
+    r, g = map(torch.from_numpy, _as_sets(real=real, generated=generated))
     k = check_integer("k", k, minimum=1, maximum=len(r) - 1)
     radii = torch.cdist(r, r).kthvalue(k + 1, dim=1).values  # the nearest is the sample itself
     inside = torch.cdist(r, g) < radii[:, None]
@@ -117,7 +118,7 @@ def density_and_coverage(real: Any, generated: Any, *, k: int = 5) -> tuple[floa
 
 
 def spread_within_classes(features: Any, labels: Any) -> float:
-    """Mean distance between two samples of one class, mean over the classes."""
+    """Mean distance between two samples (N, dim) of one class, mean over the classes (N,)."""
     x, labels = torch.from_numpy(as_samples("features", features)), np.asarray(labels)
     check_same_length(features=x, labels=labels)
     classes = [x[labels == label] for label in np.unique(labels)]
@@ -128,35 +129,35 @@ def spread_within_classes(features: Any, labels: Any) -> float:
 
 
 def distance_to_nearest(items: Any, memory: Any) -> float:
-    """Mean Euclidean distance from an item to the nearest one in memory, both (N, ...)."""
+    """Mean Euclidean distance of items (N, ...) to their nearest neighbors in memory (M, ...)."""
     x, y = (torch.as_tensor(np.asarray(v)).float().flatten(1) for v in (items, memory))
     if x.shape[1] != y.shape[1]:
-        raise ValueError(f"memory: expected {x.shape[1]} numbers an item, got {y.shape[1]}")
+        raise ValueError(f"memory: expected {x.shape[1]} numbers per item, got {y.shape[1]}")
     nearest = [torch.cdist(part, y).amin(dim=1) for part in x.split(_ROWS)]
     return float(torch.cat(nearest).mean())
 
 
 @dataclass(frozen=True)
 class RealItems:
-    """Real test items and a memory, that generated items are measured against.
+    """Real test items and a memory, as the reference for generated items.
 
     Attributes:
-        judge: trained on real training items.
-        items, labels: real test items (N, ...), two of each class or more. Generated ones are
+        classifier: trained on real training items.
+        items, labels: real test items (N, ...), at least two of each class. Generated items are
             compared with a random half of them; the other half is row "real" of the table.
         memory: items (M, ...) that a generator could copy.
     """
 
-    judge: EvaluationClassifier
+    classifier: EvaluationClassifier
     items: Tensor
     labels: np.ndarray
     memory: Tensor
 
     @property
     def halves(self) -> tuple[Tensor, Tensor]:
-        """Numbers of the items of two random halves, always the same ones.
+        """Row numbers of two random halves of the items, the same at each call.
 
-        Each class is halved, so that no distance between them is one of how frequent classes are.
+        Each class is halved, so that class frequencies do not add to the distance of the halves.
         """
         order = random_generator(0, "halves").permutation(len(self.items))
         by_class = np.argsort(np.asarray(self.labels)[order], kind="stable")
@@ -164,60 +165,59 @@ class RealItems:
         return torch.from_numpy(first), torch.from_numpy(second)
 
     def measure(self, items: Tensor, labels: Any) -> dict[str, float]:
-        """coherence, frechet, density, coverage, diversity and copy_distance of generated items.
+        """Return all metrics of generated items (N, ...) with their requested classes (N,).
 
-        Diversity and copy distance are divided by those of the real test items: 1 is as varied as
-        they are, and as far from the memory; a copy has distance 0. Coherence is in 0..1, frechet
-        and density in 0..infinity, coverage in 0..1, the ratios in 0..infinity.
+        Returns:
+            coherence (0..1); frechet and density (0..infinity); coverage (0..1); diversity and
+            copy_distance, divided by those of the real test items: 1 is as diverse as these and as
+            far from the memory, a copy has copy_distance 0.
         """
-        features, real = self.judge.features(items), self.judge.features(self.items[self.halves[1]])
+        features, real = map(self.classifier.features, (items, self.items[self.halves[1]]))
         density, coverage = density_and_coverage(real, features)
-        everything = self.judge.features(self.items)
-        diversity = spread_within_classes(features, labels)
-        copy = distance_to_nearest(items, self.memory)
+        spread = spread_within_classes(self.classifier.features(self.items), self.labels)
+        distance = distance_to_nearest(self.items, self.memory)
         return {
-            "coherence": self.judge.coherence(items, labels),
+            "coherence": self.classifier.coherence(items, labels),
             "frechet": frechet_distance(real, features),
             "density": density,
             "coverage": coverage,
-            "diversity": diversity / spread_within_classes(everything, self.labels),
-            "copy_distance": copy / distance_to_nearest(self.items, self.memory),
+            "diversity": spread_within_classes(features, labels) / spread,
+            "copy_distance": distance_to_nearest(items, self.memory) / distance,
         }
 
     def consistency(self, samples: Tensor) -> dict[str, float]:
-        """Whether seeds change the class, and what else they change.
-
-        Args:
-            samples: (queries, seeds, ...).
+        """Return how seeds change generated items (queries, seeds, ...), and their classes.
 
         Returns:
-            agreement: the share of a query's samples that show its most frequent class, mean over
-            queries; 1 at best. variety: how different a query's samples are, over real items of one
-            class. A generator that always draws the same has agreement 1 and variety 0.
+            agreement: fraction of the samples of a query with its most frequent class, mean over
+            queries; 1 is best. variety: mean distance between the samples of a query, divided by
+            that between real items of one class. A generator that ignores its noise has agreement
+            1 and variety 0.
         """
         count, seeds = samples.shape[:2]
         flat = samples.flatten(0, 1)
-        shown = self.judge.classify(flat).reshape(count, seeds)
-        most = [np.bincount(row).max() / seeds for row in shown]
+        predicted = self.classifier.classify(flat).reshape(count, seeds)
+        agreement = [np.bincount(row).max() / seeds for row in predicted]
         query = np.repeat(np.arange(count), seeds)
-        within = spread_within_classes(self.judge.features(flat), query)
-        whole = spread_within_classes(self.judge.features(self.items), self.labels)
-        return {"agreement": float(np.mean(most)), "variety": within / whole}
+        within = spread_within_classes(self.classifier.features(flat), query)
+        whole = spread_within_classes(self.classifier.features(self.items), self.labels)
+        return {"agreement": float(np.mean(agreement)), "variety": within / whole}
 
 
 def generation_table(
     truth: RealItems, rows: Mapping[str, tuple[Tensor, Any]], *, retrieved: Tensor
 ) -> pd.DataFrame:
-    """One row a generator, always beside what needs none.
-
-    Added to the rows: "retrieval", one of the retrieved items itself; "pixel mean", the mean of
-    all; "real", the other half of the real test items: its frechet is the floor.
+    """Metrics of several generators, beside controls that need no generator.
 
     Args:
-        truth: what to measure against.
-        rows: name -> (items, labels asked for); "no memory" and "memory" among them.
-        retrieved: (N, k, ...), for the queries of row "memory" what their memory returned, in
+        rows: by name, (items, requested labels); "no memory" and "memory" are required.
+        retrieved: (N, k, ...), the items that memory returned for the queries of row "memory", in
             random order.
+
+    Returns:
+        One row per generator with the metrics of `RealItems.measure`, and three more: "retrieval",
+        one retrieved item; "pixel mean", the mean of the k retrieved items; "real", the other half
+        of the real test items, whose frechet is the baseline for all.
     """
     missing = {"no memory", "memory"} - set(rows)
     if missing:
@@ -235,24 +235,100 @@ def generation_table(
 
 def coherence_table(
     generate: Callable[[Any, str, str], Any],
-    judges: Mapping[str, Callable[[Any, np.ndarray], float]],
+    classifiers: Mapping[str, Callable[[Any, np.ndarray], float]],
     queries: Mapping[str, Any],
     labels: np.ndarray,
 ) -> pd.DataFrame:
-    """All directions between modalities: rows what is asked with, columns what is given.
+    """Coherence in all directions between modalities.
 
     Args:
-        generate: ``generate(queries, source, target)`` gives one sample for each query.
-        judges: by target, the share of samples that show what was asked for.
-        queries: by source, N items each.
-        labels: (N,), asked for by the items of all sources.
+        generate: ``generate(queries, source, target)`` returns one sample per query.
+        classifiers: by target modality, ``classifier(samples, labels)`` -> fraction of the samples
+            with the requested class, such as `EvaluationClassifier.coherence`.
+        queries: by source modality, N items each.
+        labels: (N,), the classes of the queries of each source.
+
+    Returns:
+        One row per source modality, one column per target modality.
     """
-    return pd.DataFrame(
-        {
-            target: {
-                source: judge(generate(items, source, target), labels)
-                for source, items in queries.items()
-            }
-            for target, judge in judges.items()
-        }
+    table: dict[str, dict[str, float]] = {target: {} for target in classifiers}
+    for target, classifier in classifiers.items():
+        for source, items in queries.items():
+            table[target][source] = classifier(generate(items, source, target), labels)
+    return pd.DataFrame(table)
+
+
+# Reconstruction: each item is compared with its reference. These metrics do not apply to generation
+# from another modality, which has many correct outputs.
+
+
+def ssim(made: Any, reference: Any) -> Tensor:
+    """Structural similarity (SSIM) of images: (N,) in -1..1, best 1.
+
+    Wang et al. (2004), doi 10.1109/TIP.2003.819861, with a Gaussian window of 1.5 pixels, computed
+    by torchmetrics. The mean is over the places where the 11 x 11 window lies within the image, as
+    in scikit-image. torchmetrics 1.9 includes the borders, 1.4 did not: with borders that are black
+    in both images, as for digits, its value is far higher.
+
+    Args:
+        made, reference: (N, channels, height, width) in 0..1, height and width at least 11.
+    """
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    made, reference = _as_pair(made, reference, 4)
+    if min(made.shape[2:]) <= 2 * _BORDER:
+        got = tuple(made.shape)
+        raise ValueError(f"made: expected a height and width of at least 11, got shape {got}")
+    _, places = structural_similarity_index_measure(
+        made, reference, data_range=1.0, reduction="none", return_full_image=True
     )
+    return places[:, :, _BORDER:-_BORDER, _BORDER:-_BORDER].mean(dim=(1, 2, 3))
+
+
+def psnr(made: Any, reference: Any) -> Tensor:
+    """Peak signal-to-noise ratio 10 log10(1 / mean squared error) of images: (N,) in dB.
+
+    Images as for `ssim`, of any size. Negative where the error exceeds the range; at best infinity.
+    """
+    made, reference = _as_pair(made, reference, 4)
+    return -10 * ((made - reference) ** 2).mean(dim=(1, 2, 3)).log10()
+
+
+def snr(made: Any, reference: Any) -> Tensor:
+    """Signal-to-noise ratio of waveforms (N, samples): (N,) in dB, at best infinity.
+
+    10 log10(energy of reference / energy of error). Negative for waveforms that sound equal but
+    have other phases, such as those of Griffin-Lim.
+    """
+    from torchmetrics.functional.audio import signal_noise_ratio
+
+    return signal_noise_ratio(*_as_pair(made, reference, 2))
+
+
+def caption_match(made: Sequence[str], references: Sequence[str]) -> np.ndarray:
+    """Return whether each text has the words of its reference in the same order: (N,) bool.
+
+    Punctuation and case do not count.
+    """
+    check_same_length(made=made, references=references)
+    words = [[re.findall(r"\w+", text.lower()) for text in texts] for texts in (made, references)]
+    return np.array([a == b for a, b in zip(*words, strict=True)])
+
+
+def _as_pair(made: Any, reference: Any, dimensions: int) -> tuple[Tensor, Tensor]:
+    """Both as float tensors of one shape, without broadcasting."""
+    a, b = (torch.as_tensor(x).float() for x in (made, reference))
+    shape, expected = tuple(a.shape), tuple(b.shape)
+    if shape != expected:
+        raise ValueError(f"made: expected the shape of reference, {expected}, got {shape}")
+    if a.ndim != dimensions or 0 in shape:
+        raise ValueError(f"made: expected {dimensions} dimensions, got shape {shape}")
+    return a, b
+
+
+def _as_sets(**sets: Any) -> list[np.ndarray]:
+    """Two sets of samples by name, (N, dim) and (M, dim)."""
+    a, b = (as_samples(name, value) for name, value in sets.items())
+    if a.shape[1] != b.shape[1]:
+        raise ValueError(f"{list(sets)[1]}: expected {a.shape[1]} columns, got {b.shape[1]}")
+    return [a, b]

@@ -1,23 +1,24 @@
-"""How far a number may be from what it stands for: over items, over seeds, of a share."""
+"""95 % confidence intervals over items, groups, seeds and folds, and cross-validation by groups."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from scipy import stats
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from simmim_lite._arguments import (
-    as_labels,
-    as_samples,
-    check_integer,
-    check_number,
-    check_same_length,
-)
+from simmim_lite._arguments import as_labels, as_samples, check_integer, check_same_length
 from simmim_lite._random import random_generator
+
+LEVEL = 0.95  # confidence level of all intervals
+_RESAMPLES = 2000  # of a bootstrap
+
+Folds = list[tuple[np.ndarray, np.ndarray]]
 
 
 class Interval(NamedTuple):
-    """A measured value between the ends of its interval."""
+    """A measured value and the two ends of its 95 % confidence interval."""
 
     value: float
     low: float
@@ -25,36 +26,27 @@ class Interval(NamedTuple):
 
 
 def bootstrap_interval(
-    outcomes: Any,
-    *,
-    statistic: Callable[..., Any] = np.mean,
-    groups: Any = None,
-    level: float = 0.95,
-    resamples: int = 2000,
-    seed: int = 0,
+    outcomes: Any, *, statistic: Callable[..., Any] = np.mean, groups: Any = None, seed: int = 0
 ) -> Interval:
-    """What a statistic of test items could have been with other items of the same kind.
+    """Bootstrap interval of a statistic of test items: how much other items would change it.
 
-    Items are drawn anew from those that there are (Efron 1979); ends by scipy's BCa, corrected for
-    bias and skewness (Efron 1987). It knows nothing of other seeds of a training, see
-    `seed_interval`. Outcomes that are all the same give an interval without width; a share of 1 or
-    0 wants `wilson_interval`.
+    The items are resampled with replacement (Efron 1979). The ends are scipy's BCa ends, corrected
+    for bias and skewness (Efron 1987). The interval does not cover other seeds of a training: use
+    `seed_interval` for these. Equal outcomes give an interval of width 0; use `wilson_interval` for
+    an accuracy of 0 or 1.
 
     Args:
-        outcomes: (N,) or (N, columns): right or wrong, a score, a pair of numbers, of each item.
-        statistic: of outcomes (M,) or (M, columns), gives a number.
-        groups: (N,), which items come together: those of a speaker, say. Then whole groups are
-            drawn. To take items of one voice for independent makes intervals too short.
-        level: probability that the interval holds what it should.
-        resamples: number of draws.
+        outcomes: (N,) or (N, columns), for each item whether the prediction is correct, a score,
+            or a pair of numbers.
+        statistic: maps outcomes (M,) or (M, columns) to a number.
+        groups: (N,), the group of each item, such as its speaker. Whole groups are resampled: items
+            of one speaker are not independent, and would give too short an interval.
     """
     x = as_samples("outcomes", outcomes)
     x = x[:, 0] if np.ndim(outcomes) == 1 else x
-    codes = np.arange(len(x)) if groups is None else as_labels("groups", groups)
-    check_same_length(outcomes=x, groups=codes)
-    level = check_number("level", level, minimum=1e-6, maximum=1 - 1e-6)
-    resamples = check_integer("resamples", resamples, minimum=100)
-    members = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
+    ids = np.arange(len(x)) if groups is None else as_labels("groups", groups)
+    check_same_length(outcomes=x, groups=ids)
+    members = np.split(np.argsort(ids, kind="stable"), np.cumsum(np.bincount(ids))[:-1])
     if len(members) < 2:
         raise ValueError("groups: expected at least two, got one")
     value = float(statistic(x))
@@ -64,51 +56,135 @@ def bootstrap_interval(
     def of_groups(drawn: np.ndarray) -> float:
         return float(statistic(x[np.concatenate([members[i] for i in drawn])]))
 
-    found = stats.bootstrap(
+    result = stats.bootstrap(
         (np.arange(len(members)),),
         of_groups if groups is not None else lambda drawn: float(statistic(x[drawn])),
         vectorized=False,
-        n_resamples=resamples,
-        batch=max(1, 10**6 // len(members)),  # else the jackknife makes a table of N x N
-        confidence_level=level,
+        n_resamples=_RESAMPLES,
+        batch=max(1, 10**6 // len(members)),  # otherwise the jackknife makes an N x N table
+        confidence_level=LEVEL,
         method="BCa",
         rng=random_generator(seed, "bootstrap"),
     )
-    return Interval(value, *map(float, found.confidence_interval))
+    return Interval(value, *map(float, result.confidence_interval))
 
 
-def wilson_interval(right: Any, *, level: float = 0.95) -> Interval:
-    """Of a share of independent items, by Wilson (1927); none wrong of N: from about 1 - 4 / N.
+def wilson_interval(correct: Any) -> Interval:
+    """Wilson interval (1927) of a proportion of independent items, such as an accuracy.
 
-    Args:
-        right: (N,) bool, or 0 and 1.
-    """
-    x = as_samples("right", right, minimum=1)
-    if x.shape[1] != 1 or not np.isin(x, (0, 1)).all():
-        raise ValueError("right: expected a column of 0 and 1, got other numbers")
-    level = check_number("level", level, minimum=1e-6, maximum=1 - 1e-6)
-    found = stats.binomtest(int(x.sum()), len(x)).proportion_ci(level, method="wilson")
-    return Interval(float(x.mean()), float(found.low), float(found.high))
-
-
-def seed_interval(values: Any, *, level: float = 0.95) -> Interval:
-    """Of the mean over seeds, by Student's t: what more runs of the same kind would settle at.
-
-    Two runs give very wide intervals, 12.7 standard errors to each side, three 4.3, five 2.8.
+    With N correct of N, the lower end is about 1 - 4 / N.
 
     Args:
-        values: (runs,), two or more.
+        correct: (N,) bool, or 0 and 1.
     """
-    x = as_samples("values", values)
-    if x.shape[1] != 1:
-        raise ValueError(f"values: expected one a run, got shape {x.shape}")
-    level = check_number("level", level, minimum=1e-6, maximum=1 - 1e-6)
-    return student_interval(float(x.mean()), float(stats.sem(x[:, 0])), len(x) - 1, level)
+    x = as_column("correct", correct, "item", minimum=1)
+    if not np.isin(x, (0, 1)).all():
+        raise ValueError("correct: expected 0 and 1, got other numbers")
+    ends = stats.binomtest(int(x.sum()), len(x)).proportion_ci(LEVEL, method="wilson")
+    return Interval(float(x.mean()), float(ends.low), float(ends.high))
 
 
-def student_interval(
-    mean: float, standard_error: float, freedom: int, level: float = 0.95
-) -> Interval:
-    """Mean and ends from a standard error with so many degrees of freedom."""
-    width = float(stats.t.ppf((1 + level) / 2, freedom)) * standard_error
+def seed_interval(values: Any) -> Interval:
+    """Interval of the mean over seeds by Student's t: where the mean of many more runs would be.
+
+    Few runs, two or more, give wide intervals: 12.7 standard errors to each side with two runs, 4.3
+    with three, 2.8 with five.
+    """
+    return _student_interval("run", values, stats.sem)
+
+
+def fold_interval(values: Any) -> Interval:
+    """Interval of the mean over the k >= 2 folds of one cross-validation.
+
+    The training sets overlap, so the mean over folds varies more than that of k independent runs:
+    its variance is that of a fold times 1/k + 1/(k - 1) instead of 1/k, as a fold has 1/(k - 1)
+    validation items per training item (Nadeau & Bengio 2003, doi 10.1023/A:1024068626366).
+    Student's t with k - 1 degrees of freedom.
+    """
+
+    def error(x: np.ndarray) -> float:
+        k = len(x)
+        return float(np.sqrt((1 / k + 1 / (k - 1)) * x.var(ddof=1)))
+
+    return _student_interval("fold", values, error)
+
+
+def grouped_folds(labels: Any, groups: Any, *, folds: int = 5, seed: int = 0) -> Folds:
+    """Cross-validation folds with no group on both sides; classes are as balanced as groups allow.
+
+    Args:
+        labels: (N,), classes.
+        groups: (N,), the speaker, voice or writer of each item; at least ``folds`` groups.
+
+    Returns:
+        For each fold the sorted training rows and validation rows. Each row is a validation row in
+        exactly one fold.
+    """
+    y, g = as_labels("labels", labels), as_labels("groups", groups)
+    check_same_length(labels=y, groups=g)
+    folds = check_integer("folds", folds, minimum=2)
+    if g.max() + 1 < folds:
+        raise ValueError(f"groups: expected {folds} or more, one per fold, got {g.max() + 1}")
+    return list(StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(y, y, g))
+
+
+def shuffled_folds(labels: Any, *, folds: int = 5, seed: int = 0) -> Folds:
+    """Stratified cross-validation folds that ignore groups: each speaker is on both sides.
+
+    As `grouped_folds`, for classes of at least ``folds`` items each.
+    """
+    y = as_labels("labels", labels)
+    folds = check_integer("folds", folds, minimum=2)
+    smallest = np.bincount(y).min()
+    if smallest < folds:
+        raise ValueError(
+            f"labels: expected {folds} or more items of each class, got {smallest} of a class"
+        )
+    return list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(y, y))
+
+
+def cross_validate(
+    metric: Callable[[np.ndarray, np.ndarray], float],
+    labels: Any,
+    groups: Any,
+    *,
+    folds: int = 5,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Metric in shuffled folds beside the metric in folds that keep groups apart.
+
+    What shuffled folds gain over grouped folds was learned about the groups, and is lost for a new
+    speaker. Use the training set only: hyperparameters may be chosen by this table, and the test
+    set is evaluated once, at the end.
+
+    Args:
+        metric: ``metric(train_rows, validation_rows)`` fits a new model, preprocessing included.
+        labels, groups, folds, seed: as for `grouped_folds`.
+
+    Returns:
+        One row per fold: kind ("shuffled" or "grouped"), fold, value, items (validation items).
+    """
+    rows = []
+    for kind, plan in (
+        ("shuffled", shuffled_folds(labels, folds=folds, seed=seed)),
+        ("grouped", grouped_folds(labels, groups, folds=folds, seed=seed)),
+    ):
+        for fold, (train, validation) in enumerate(plan):
+            rows.append((kind, fold, float(metric(train, validation)), len(validation)))
+    return pd.DataFrame(rows, columns=["kind", "fold", "value", "items"])
+
+
+def _student_interval(per: str, values: Any, error: Callable[..., float]) -> Interval:
+    """Interval of a mean, by its standard error and Student's t."""
+    x = as_column("values", values, per)
+    mean = float(x.mean())
+    width = float(stats.t.ppf((1 + LEVEL) / 2, len(x) - 1)) * float(error(x))
     return Interval(mean, mean - width, mean + width)
+
+
+def as_column(name: str, value: Any, per: str, *, minimum: int = 2) -> np.ndarray:
+    """Return finite numbers (N,), such as one per item."""
+    x = as_samples(name, value, minimum=minimum)
+    if x.shape[1] != 1:
+        raise ValueError(f"{name}: expected one number per {per}, got shape {x.shape}")
+    return x[:, 0]

@@ -1,125 +1,85 @@
-"""Can one tell what a model was trained on? Attacks by a threshold, and how well they do.
+"""Membership inference: does a model betray what it was trained on?"""
 
-An attack is a score for each item, higher for those that it takes for members: minus their loss,
-or how alike a model finds their variations. A mean over all items hides the danger: an attack that
-is certain of one member in twenty, and guesses for the rest, has an AUC near one half. So the share
-of members that are found with almost no false alarm stands beside it, as Carlini et al. (2022,
-arXiv 2112.03570) ask for.
-"""
-
-import math
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from scipy.stats import rankdata
+from sklearn.metrics import auc, roc_curve
 from torch.nn.functional import normalize
 
-from simmim_lite._arguments import as_array, as_samples, check_integer, check_number
 from simmim_lite._random import random_generator
 from simmim_lite.encoders import Encoder
+from simmim_lite.evaluation._intervals import as_column
 
+_FPR = 0.01  # the false positive rate at which the true positive rate is reported
+_RESAMPLES = 1000  # of both groups, for the intervals (bootstrap, percentiles)
+_COPIES = 8  # augmented versions of an item
 _ROWS = 1024  # at a time
 
 
-def membership_score(
-    members: Any,
-    outsiders: Any,
-    *,
-    false_positives: float = 0.01,
-    resamples: int = 1000,
-    seed: int = 0,
-) -> pd.DataFrame:
-    """How well a score tells items of the training set from new ones of the same kind.
+def membership_score(members: Any, non_members: Any, *, seed: int = 0) -> pd.DataFrame:
+    """AUC and TPR at 1 % FPR of an attack that identifies training items by a threshold.
 
-    Both groups must come from one source, split at random: a difference between them that is not
-    of the model's making would pass for a leak.
+    A mean over all items hides the risk: an attack that is certain of one member in twenty and
+    guesses for the rest has an AUC near one half. So the true positive rate at a very low false
+    positive rate is reported too (Carlini et al. 2022, arXiv 2112.03570). Members and non-members
+    must be a random split of one source: any other difference would pass for a leak of the model.
 
     Args:
-        members, outsiders: (N,) and (M,), the higher the more like a member; M of at least
-            1 / ``false_positives``, else no threshold has so few false alarms.
-        false_positives: the share of the outsiders that may be taken for members.
-        resamples: of both groups, for the intervals (bootstrap, percentiles).
+        members, non_members: (N,) and (M,) scores, higher for suspected members, such as the
+            negative loss; M at least 100, as no threshold gives an FPR between 0 and 1 / M.
 
     Returns:
-        Rows "AUC", the chance that a member scores above an outsider (equal scores count half),
-        and "TPR at 1 % FPR", the share of members above the lowest threshold that at most
-        ``false_positives`` of the outsiders pass; columns value, low, high (95 %), chance.
+        Rows "AUC", the probability that a member scores above a non-member (equal scores count
+        half), and "TPR at 1 % FPR", the highest true positive rate of a threshold with at most
+        this false positive rate; columns value, low, high (95 %), chance.
     """
-    inside, outside = _scores("members", members), _scores("outsiders", outsiders)
-    share = check_number("false_positives", false_positives, minimum=1e-9, maximum=1.0)
-    resamples = check_integer("resamples", resamples, minimum=1)
-    if not _whole(share * len(outside)):
-        raise ValueError(
-            f"outsiders: expected enough scores for a share of {share:g} to be one of them, "
-            f"got {len(outside)}"
-        )
-    measures = {
-        "AUC": (_area, 0.5),
-        f"TPR at {100 * share:g} % FPR": (lambda a, b: _found(a, b, share), share),
-    }
+    inside = as_column("members", members, "item")
+    outside = as_column("non_members", non_members, "item", minimum=round(1 / _FPR))
     generator = random_generator(seed, "membership")
     drawn = [
-        (generator.choice(inside, len(inside)), generator.choice(outside, len(outside)))
-        for _ in range(resamples)
+        _auc_and_tpr(*(generator.choice(group, len(group)) for group in (inside, outside)))
+        for _ in range(_RESAMPLES)
     ]
-    rows = {}
-    for name, (measure, chance) in measures.items():
-        low, high = np.quantile([measure(a, b) for a, b in drawn], (0.025, 0.975))
-        rows[name] = {"value": measure(inside, outside), "low": low, "high": high, "chance": chance}
-    return pd.DataFrame(rows).T.rename_axis("measure")
+    low, high = np.quantile(drawn, (0.025, 0.975), axis=0)
+    value, chance = _auc_and_tpr(inside, outside), (0.5, _FPR)
+    return pd.DataFrame(
+        {"value": value, "low": low, "high": high, "chance": chance},
+        index=pd.Index(["AUC", "TPR at 1 % FPR"], name="metric"),
+    )
 
 
 @torch.no_grad()
-def augmentation_consistency(
-    encoder: Encoder, items: Any, *, copies: int = 8, seed: int = 0
-) -> np.ndarray:
-    """How alike an encoder finds variations of an item, (N,): a score for `membership_score`.
+def augmentation_consistency(encoder: Encoder, items: Any, *, seed: int = 0) -> np.ndarray:
+    """Similarity of the augmented versions of each item, as a score for `membership_score`.
 
-    Mean cosine over the pairs of ``copies`` augmented versions, in eval mode. An encoder that
-    learned to bring the variations of its training items together does so less for others: the
-    attack EncoderMI of Liu et al. (2021, arXiv 2108.11023), with a threshold for a classifier.
+    Mean cosine, (N,) in -1..1, over the pairs of eight augmented versions, in eval mode. An encoder
+    that learned to align the augmentations of its training items aligns those of other items less:
+    the attack EncoderMI (Liu et al. 2021, arXiv 2108.11023), with a threshold as its classifier.
+
+    Args:
+        encoder: with an ``augment`` method; its mode and weights stay as they are.
+        items: N items that the encoder can prepare.
     """
-    copies = check_integer("copies", copies, minimum=2)
     prepared = encoder.prepare(items)
     generator = torch.Generator(prepared.device).manual_seed(seed)
     training = encoder.training
     encoder.eval()
+    total = torch.zeros(())
     try:
-        total = sum(
-            torch.cat([normalize(encoder(part)).cpu() for part in augmented.split(_ROWS)])
-            for augmented in (encoder.augment(prepared, generator) for _ in range(copies))
-        )
+        for _ in range(_COPIES):
+            parts = encoder.augment(prepared, generator).split(_ROWS)
+            total = total + torch.cat([normalize(encoder(part)).cpu() for part in parts])
     finally:
         encoder.train(training)
-    # |u1 + ... + un|^2 is n and twice the cosine of each pair.
-    pairs = copies * (copies - 1)
-    return ((total.double().square().sum(dim=1) - copies) / pairs).numpy()
+    # |u1 + ... + un|^2 is n plus twice the sum of the cosines of all pairs.
+    pairs = _COPIES * (_COPIES - 1)
+    return ((total.double().square().sum(dim=1) - _COPIES) / pairs).numpy()
 
 
-def _area(members: np.ndarray, outsiders: np.ndarray) -> float:
-    """Area under the ROC curve by the rank sum of Mann and Whitney."""
-    N, M = len(members), len(outsiders)
-    ranks = rankdata(np.concatenate([members, outsiders]))[:N]
-    return float((ranks.sum() - N * (N + 1) / 2) / (N * M))
-
-
-def _found(members: np.ndarray, outsiders: np.ndarray, share: float) -> float:
-    """Share of the members above all outsiders but so many."""
-    allowed = _whole(share * len(outsiders))
-    if allowed >= len(outsiders):
-        return 1.0
-    return float((members > np.sort(outsiders)[-1 - allowed]).mean())
-
-
-def _whole(number: float) -> int:
-    """Rounded down, but not for an error in the last digit."""
-    return math.floor(number + 1e-9)
-
-
-def _scores(name: str, value: Any) -> np.ndarray:
-    scores = as_array(name, value)
-    if scores.ndim != 1:
-        raise ValueError(f"{name}: expected one number an item, got shape {scores.shape}")
-    return as_samples(name, scores)[:, 0]
+def _auc_and_tpr(members: np.ndarray, non_members: np.ndarray) -> tuple[float, float]:
+    labels = np.repeat([1, 0], [len(members), len(non_members)])
+    scores = np.concatenate([members, non_members])
+    fpr, tpr, _ = roc_curve(labels, scores, drop_intermediate=False)
+    return float(auc(fpr, tpr)), float(tpr[fpr <= _FPR + 1e-9 / len(non_members)].max())

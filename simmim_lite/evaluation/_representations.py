@@ -1,14 +1,15 @@
-"""How good embeddings are, by what can be read from them: probes, neighbors, clusters, ranks."""
+"""Representations: probes of frozen features, few labels, clusters, and consistency over seeds."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+from sklearn.metrics import adjusted_rand_score, cohen_kappa_score, normalized_mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -22,16 +23,15 @@ from simmim_lite._arguments import (
     check_number,
     check_same_length,
 )
+from simmim_lite._random import random_generator
 
 
 def fit_linear_probe(train_features: Any, train_labels: Any, *, C: float = 0.1) -> Pipeline:
-    """The classifier of `linear_probe`, for its answers and probabilities.
+    """Fit the classifier of `linear_probe`: a scikit-learn pipeline with ``predict_proba``.
 
     Args:
-        train_features, train_labels, C: as for `linear_probe`.
-
-    Returns:
-        A fitted scikit-learn pipeline: ``predict``, ``predict_proba``.
+        train_features, train_labels: as for `linear_probe`.
+        C: inverse strength of the penalty.
     """
     train = as_samples("train_features", train_features)
     labels = as_array("train_labels", train_labels)
@@ -42,73 +42,139 @@ def fit_linear_probe(train_features: Any, train_labels: Any, *, C: float = 0.1) 
 
 
 def linear_probe(
-    train_features: Any,
-    train_labels: Any,
-    test_features: Any,
-    test_labels: Any,
-    *,
-    C: float = 0.1,
+    train_features: Any, train_labels: Any, test_features: Any, test_labels: Any
 ) -> float:
-    """Accuracy of a linear classifier of features that stay as they are (Alain & Bengio 2016).
+    """Test accuracy, 0..1, of a linear classifier of frozen features (Alain & Bengio 2016).
 
-    Standardized columns, softmax regression with an L2 penalty (scikit-learn's LogisticRegression,
-    arXiv 1610.01644 for the idea). Probe the encoder's output, not the projection: what the
-    objective throws away is lost between them (Chen et al. 2020, arXiv 2002.05709, section 4.2).
+    Standardized columns and softmax regression with an L2 penalty (scikit-learn's
+    LogisticRegression; arXiv 1610.01644 for the idea). Probe the output of the encoder rather than
+    the projection, which lacks what the objective discards (Chen et al. 2020, arXiv 2002.05709,
+    section 4.2).
 
     Args:
         train_features, test_features: (N, dim) and (M, dim), arrays or tensors.
         train_labels, test_labels: (N,) and (M,), of any type that can be sorted.
-        C: inverse strength of the penalty.
-
-    Returns:
-        Share of the test rows that are classified right, 0..1.
     """
-    data = _classification(train_features, train_labels, test_features, test_labels)
-    return float(fit_linear_probe(*data[:2], C=C).score(*data[2:]))
+    x, y, x_test, y_test = _check_split(train_features, train_labels, test_features, test_labels)
+    return float(fit_linear_probe(x, y).score(x_test, y_test))
 
 
 def knn_accuracy(
     train_features: Any, train_labels: Any, test_features: Any, test_labels: Any, *, k: int = 20
 ) -> float:
-    """Accuracy of the vote of the ``k`` training rows of the highest cosine, each with its cosine.
+    """Test accuracy, 0..1, of a k-nearest-neighbor classifier with cosine similarity.
 
-    Nothing is fitted. As in Wu et al. (2018, arXiv 1805.01978, section 3.4), but that a cosine
-    counts as it is, and one below 0 for nothing.
-
-    Args:
-        train_features, test_features: (N, dim) and (M, dim), arrays or tensors without rows of 0.
-        train_labels, test_labels: (N,) and (M,), of any type that can be sorted.
-        k: neighbors, at most N.
-
-    Returns:
-        Share of the test rows that are classified right, 0..1.
+    The votes of the ``k`` neighbors are weighted by their cosines, as in Wu et al. (2018, arXiv
+    1805.01978, section 3.4), but without the exponential: a negative cosine has weight 0. Features
+    and labels as for `linear_probe`, but no row of zeros.
     """
-    data = _classification(train_features, train_labels, test_features, test_labels)
-    k = check_integer("k", k, minimum=1, maximum=len(data[0]))
-    for name, features in (("train_features", data[0]), ("test_features", data[2])):
+    x, y, x_test, y_test = _check_split(train_features, train_labels, test_features, test_labels)
+    k = check_integer("k", k, minimum=1, maximum=len(x))
+    for name, features in (("train_features", x), ("test_features", x_test)):
         zero = np.flatnonzero(~features.any(axis=1))
         if zero.size:
             raise ValueError(f"{name}: expected rows with a direction, got zeros in row {zero[0]}")
     classifier = KNeighborsClassifier(
         k, metric="cosine", weights=lambda distance: np.clip(1 - distance, 1e-9, None)
     )
-    return float(classifier.fit(*data[:2]).score(*data[2:]))
+    return float(classifier.fit(x, y).score(x_test, y_test))
+
+
+def probe_suite(
+    train_features: Any, train_labels: Any, test_features: Any, test_labels: Any
+) -> dict[str, float]:
+    """Accuracies of three probes of the same features, from most to least supervision.
+
+    Returns:
+        "linear probe"; "20 neighbors"; "k-means" of the test rows alone, which uses no label but
+        the number of classes, scored by `cluster_accuracy`.
+    """
+    x, y, x_test, y_test = _check_split(train_features, train_labels, test_features, test_labels)
+    kmeans = KMeans(len(np.unique(y_test)), n_init=10, random_state=0)
+    return {
+        "linear probe": linear_probe(x, y, x_test, y_test),
+        "20 neighbors": knn_accuracy(x, y, x_test, y_test, k=min(20, len(x))),
+        "k-means": cluster_accuracy(y_test, kmeans.fit_predict(x_test)),
+    }
+
+
+def label_efficiency_curve(
+    learners: Mapping[str, Callable[[np.ndarray], float]],
+    labels: Any,
+    *,
+    counts: Sequence[int] = (10, 20, 50, 100, 200, 500, 1000),
+    draws: int = 3,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Accuracy against the number of labels, for several learners with the same labels.
+
+    The labeled rows are balanced over classes (`draw_evenly`) and nested: within a draw, a larger
+    set contains every smaller one. All N rows allow a single draw.
+
+    Args:
+        learners: by name, ``learner(rows) -> accuracy`` on test items. It may use the labels of
+            these rows of the training set, (count,) int64, and no others. Compare a probe of
+            features with a network that is trained from scratch on these labels.
+        labels: (N,) of the training set.
+        counts: numbers of labels, from one per class to N; larger ones are left out.
+        draws: number of random sets of labeled rows.
+        seed: of the first draw; draw i has seed + i.
+
+    Returns:
+        One row per measurement: labels, draw, learner, accuracy.
+    """
+    if not learners:
+        raise ValueError("learners: expected at least one, got none")
+    draws = check_integer("draws", draws, minimum=1)
+    y, rows = as_labels("labels", labels), []
+    counts = sorted({check_integer("counts", count, minimum=1) for count in counts})
+    if counts and counts[0] <= y.max():
+        least = y.max() + 1
+        raise ValueError(f"counts: expected at least {least}, one per class, got {counts[0]}")
+    for draw in range(draws):
+        order = draw_evenly(y, seed=seed + draw)
+        for count in counts:
+            if count < len(y) or (count == len(y) and not draw):
+                for name, learner in learners.items():
+                    rows.append((count, draw, name, float(learner(order[:count]))))
+    return pd.DataFrame(rows, columns=["labels", "draw", "learner", "accuracy"])
+
+
+def probe_learner(
+    train_features: Any, train_labels: Any, test_features: Any, test_labels: Any
+) -> Callable[[np.ndarray], float]:
+    """Return a learner for `label_efficiency_curve`: a `linear_probe` fitted on the given rows."""
+    x, y = as_array("train_features", train_features), as_array("train_labels", train_labels)
+    return lambda rows: linear_probe(x[rows], y[rows], test_features, test_labels)
+
+
+def draw_evenly(labels: Any, *, seed: int = 0) -> np.ndarray:
+    """Return all row numbers (N,) in a random order that is balanced over the classes (N,).
+
+    One row of each class comes in turn, until the rows of a class are used up: the first K n rows
+    hold n of each of the K classes, if there are as many.
+    """
+    y = as_labels("labels", labels)
+    generator = random_generator(seed, "labelled rows")
+    order = generator.permutation(len(y))
+    turn = pd.Series(order).groupby(y[order]).cumcount()  # first of its class, second, ...
+    # Within a turn the classes are in random order, so that no class profits from a remainder.
+    return order[np.lexsort((generator.random(len(y)), turn))]
 
 
 def cluster_accuracy(labels: Any, clusters: Any) -> float:
-    """Share of rows whose cluster stands for their class, one cluster a class, at best.
+    """Clustering accuracy under the best one-to-one assignment of clusters to classes.
 
-    The best one-to-one assignment is that of Kuhn's Hungarian method, as scipy's
-    linear_sum_assignment solves it (unsupervised clustering accuracy: Xie et al. 2016, arXiv
-    1511.06335, equation 10). Clusters without a class of their own count as wrong. No labels
-    but these ten or so names are given, yet chance is above 1 / classes: the best assignment is
-    taken.
+    Unsupervised clustering accuracy (Xie et al. 2016, arXiv 1511.06335, equation 10), with the
+    Hungarian method as in scipy's linear_sum_assignment. Clusters without a class count as wrong.
+    The assignment is the only use of the labels; as the best assignment is taken, the chance level
+    is above 1 / classes.
 
     Args:
-        labels, clusters: (N,) each, of any types that can be sorted.
+        labels, clusters: (N,) each, of any type that can be sorted.
 
     Returns:
-        0..1; 1 only if the two partitions are the same.
+        0..1; 1 only if the two partitions are equal.
     """
     labels, clusters = as_labels("labels", labels), as_labels("clusters", clusters)
     check_same_length(labels=labels, clusters=clusters)
@@ -117,179 +183,99 @@ def cluster_accuracy(labels: Any, clusters: Any) -> float:
 
 
 def cluster_table(labels: Any, clusterings: Mapping[str, Any]) -> pd.DataFrame:
-    """Several clusterings of the same rows beside their classes.
-
-    Args:
-        labels: (N,).
-        clusterings: by name, (N,) clusters.
+    """Several clusterings, by name, of the same rows, compared with their classes (N,).
 
     Returns:
-        A row each: accuracy, see `cluster_accuracy`; NMI, mutual information over the mean of the
-        two entropies, which favors many small clusters; ARI, the adjusted Rand index (Hubert &
-        Arabie 1985), 0 in the mean for clusters at random, below 0 for worse; clusters, how many
-        there are. scikit-learn computes NMI and ARI.
+        One row per clustering: accuracy (`cluster_accuracy`); NMI, the mutual information divided
+        by the mean of the two entropies, which favors many small clusters; ARI, the adjusted Rand
+        index (Hubert & Arabie 1985), with mean 0 for random clusters and negative for worse;
+        clusters, their number. scikit-learn computes NMI and ARI.
     """
     y, rows = as_labels("labels", labels), {}
     for name, clusters in clusterings.items():
-        codes = as_labels(f"clusterings of {name}", clusters)
-        check_same_length(labels=y, **{f"clusterings of {name}": codes})
+        assignments = as_labels(f"clusterings of {name}", clusters)
+        check_same_length(labels=y, **{f"clusterings of {name}": assignments})
         rows[name] = {
-            "accuracy": cluster_accuracy(y, codes),
-            "NMI": float(normalized_mutual_info_score(y, codes)),
-            "ARI": float(adjusted_rand_score(y, codes)),
-            "clusters": codes.max() + 1,
+            "accuracy": cluster_accuracy(y, assignments),
+            "NMI": float(normalized_mutual_info_score(y, assignments)),
+            "ARI": float(adjusted_rand_score(y, assignments)),
+            "clusters": assignments.max() + 1,
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("clustering")
 
 
-def probe_suite(
-    train_features: Any, train_labels: Any, test_features: Any, test_labels: Any
-) -> dict[str, float]:
-    """Accuracies of three readers of the same features, from the most help to the least.
+def agreement_table(predictions: Mapping[Any, Any]) -> pd.DataFrame:
+    """Agreement of the predictions of every two runs on the same items.
 
     Args:
-        train_features, train_labels, test_features, test_labels: as for `linear_probe`.
+        predictions: by seed or name, (N,) predicted classes; two runs or more.
 
     Returns:
-        "linear probe"; "20 neighbors"; "k-means" of the test rows alone, told nothing but the
-        number of classes, with its clusters named as in `cluster_accuracy`.
+        One row per pair: first, second; agreement, the fraction of equal predictions; kappa (Cohen
+        1960), 0 for the agreement that the class frequencies alone give, 1 for equal predictions,
+        nan if both runs predict one and the same class only.
     """
-    data = _classification(train_features, train_labels, test_features, test_labels)
-    kmeans = KMeans(len(np.unique(data[3])), n_init=10, random_state=0)
-    return {
-        "linear probe": linear_probe(*data),
-        "20 neighbors": knn_accuracy(*data, k=min(20, len(data[0]))),
-        "k-means": cluster_accuracy(data[3], kmeans.fit_predict(data[2])),
-    }
+    if len(predictions) < 2:
+        raise ValueError(f"predictions: expected two runs or more, got {list(predictions)}")
+    rows = []
+    for first, second in combinations(predictions, 2):
+        a, b = np.asarray(predictions[first]), np.asarray(predictions[second])
+        check_same_length(**{f"predictions of {first}": a, f"predictions of {second}": b})
+        x, y = np.split(as_labels("predictions", np.concatenate([a, b])), 2)
+        kappa = cohen_kappa_score(x, y) if max(x.max(), y.max()) > 0 else np.nan
+        rows.append((first, second, float((x == y).mean()), float(kappa)))
+    return pd.DataFrame(rows, columns=["first", "second", "agreement", "kappa"])
 
 
-class Retrieval(NamedTuple):
-    """A mean over queries, beside what scores without any meaning and perfect ones would reach."""
+def kernel_alignment(first: Any, second: Any) -> float:
+    """Linear CKA of two embeddings of the same items: 1 if equal up to rotation, shift and scale.
 
-    value: float
-    chance: float
-    ceiling: float
-
-
-def precision_at_k(scores: Any, query_labels: Any, candidate_labels: Any, k: int = 1) -> Retrieval:
-    """Share of the ``k`` best candidates of a query that have its label, in the mean over queries.
-
-    Candidates of equal score stand in random order; the mean over all orders is taken, so that
-    constant scores reach chance exactly.
+    Centered kernel alignment (Kornblith et al. 2019, arXiv 1905.00414) with the unbiased HSIC of
+    Song et al. (2012, JMLR 13): about 0 for independent embeddings, where the biased one is near
+    dim / (N + dim). Two seeds of one training may differ by a rotation, so their columns cannot be
+    compared directly.
 
     Args:
-        scores: (N, M), the higher the better; queries in the rows, candidates in the columns. For
-            the other direction give the transpose.
-        query_labels, candidate_labels: (N,) and (M,), classes, or numbers of instances.
-        k: at most M.
-    """
-    found, relevant, k = _found(scores, query_labels, candidate_labels, k)
-    return Retrieval(
-        float(found.mean() / k),
-        float(relevant.mean() / np.shape(scores)[1]),
-        float(np.minimum(relevant, k).mean() / k),
-    )
-
-
-def recall_at_k(scores: Any, query_labels: Any, candidate_labels: Any, k: int = 1) -> Retrieval:
-    """Share of the candidates with the label of a query that are among its ``k`` best.
-
-    With one such candidate for each query, an image's caption say, this is the "R@k" of
-    cross-modal retrieval. Where there are more than k, all cannot be found: see the ceiling.
-
-    Args:
-        scores, query_labels, candidate_labels, k: as for `precision_at_k`.
-
-    Raises:
-        ValueError: a query whose label no candidate has.
-    """
-    found, relevant, k = _found(scores, query_labels, candidate_labels, k)
-    lonely = np.flatnonzero(relevant == 0)
-    if lonely.size:
-        raise ValueError(
-            f"query_labels: expected only labels of candidates, got {lonely.size} others, "
-            f"the first in row {lonely[0]}"
-        )
-    return Retrieval(
-        float((found / relevant).mean()),
-        k / np.shape(scores)[1],
-        float((np.minimum(relevant, k) / relevant).mean()),
-    )
-
-
-def retrieval_table(
-    scores: Any,
-    first_labels: Any,
-    second_labels: Any,
-    *,
-    names: tuple[str, str] = ("first", "second"),
-    ks: Sequence[int] = (1, 5),
-    recall: bool = False,
-) -> pd.DataFrame:
-    """`precision_at_k` in both directions: a row each direction and k.
-
-    Args:
-        scores: (N, M) of two modalities.
-        first_labels, second_labels: (N,) and (M,).
-        names: of the modalities.
-        recall: `recall_at_k` below each precision.
+        first, second: (N, dim) and (N, dim'), rows of the same items, N >= 4, not all equal.
 
     Returns:
-        Columns value, chance and ceiling; the index says "first to second, P@1", or "R@1".
+        At most 1; negative values occur by chance only.
     """
-    scores, (first, second) = as_array("scores", scores), names
-    measures = {"P": precision_at_k} | ({"R": recall_at_k} if recall else {})
-    return pd.DataFrame(
-        {
-            f"{query} to {candidate}, {letter}@{k}": measure(matrix, queries, candidates, k)
-            for query, candidate, matrix, queries, candidates in (
-                (first, second, scores, first_labels, second_labels),
-                (second, first, scores.T, second_labels, first_labels),
-            )
-            for k in ks
-            for letter, measure in measures.items()
-        },
-        index=Retrieval._fields,
-    ).T
+    x, y = as_samples("first", first, minimum=4), as_samples("second", second, minimum=4)
+    check_same_length(first=x, second=y)
+    grams = [_gram(x), _gram(y)]
+    own = [_hsic(gram, gram) for gram in grams]
+    for name, value, gram in zip(("first", "second"), own, grams, strict=True):
+        if not value > 1e-12 * np.abs(gram).max() ** 2:
+            raise ValueError(f"{name}: expected rows that differ, got (nearly) equal ones")
+    return float(_hsic(*grams) / np.sqrt(own[0] * own[1]))
 
 
-def _classification(
+def _gram(x: np.ndarray) -> np.ndarray:
+    x = x - x.mean(axis=0)  # only lowers the rounding error
+    gram = x @ x.T
+    np.fill_diagonal(gram, 0.0)
+    return gram
+
+
+def _hsic(a: np.ndarray, b: np.ndarray) -> float:
+    """Unbiased HSIC of two Gram matrices without their diagonals, up to a common factor."""
+    n, sums = len(a), (a.sum(axis=0), b.sum(axis=0))
+    total = sums[0].sum() * sums[1].sum() / ((n - 1) * (n - 2))
+    return float((a * b).sum() + total - 2 / (n - 2) * sums[0] @ sums[1])
+
+
+def _check_split(
     train_features: Any, train_labels: Any, test_features: Any, test_labels: Any
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     train = as_samples("train_features", train_features)
     test = as_samples("test_features", test_features, minimum=1)
-    train_labels = as_array("train_labels", train_labels)
-    test_labels = as_array("test_labels", test_labels)
-    check_same_length(train_features=train, train_labels=train_labels)
-    check_same_length(test_features=test, test_labels=test_labels)
-    if train.shape[1] != test.shape[1]:
+    y_train, y_test = as_array("train_labels", train_labels), as_array("test_labels", test_labels)
+    check_same_length(train_features=train, train_labels=y_train)
+    check_same_length(test_features=test, test_labels=y_test)
+    columns, got = train.shape[1], test.shape[1]
+    if columns != got:
         raise ValueError(
-            f"test_features: expected {train.shape[1]} columns as in train_features, "
-            f"got {test.shape[1]}"
+            f"test_features: expected {columns} columns as in train_features, got {got}"
         )
-    return train, train_labels, test, test_labels
-
-
-def _found(
-    scores: Any, query_labels: Any, candidate_labels: Any, k: int
-) -> tuple[np.ndarray, np.ndarray, int]:
-    """For each query the expected relevant among its k best, and all relevant; and k, checked."""
-    scores = as_array("scores", scores)
-    queries = as_array("query_labels", query_labels)
-    candidates = as_array("candidate_labels", candidate_labels)
-    if scores.ndim != 2 or scores.shape != (*queries.shape, *candidates.shape) or not scores.size:
-        raise ValueError(
-            "scores: expected shape (queries, candidates), those of the labels being "
-            f"{queries.shape} and {candidates.shape}, got {scores.shape}"
-        )
-    if np.isnan(scores).any():
-        row = int(np.flatnonzero(np.isnan(scores).any(axis=1))[0])
-        raise ValueError(f"scores: expected numbers, got nan in row {row}")
-    k = check_integer("k", k, minimum=1, maximum=scores.shape[1])
-    last = np.partition(scores, -k, axis=1)[:, -k, None]
-    relevant = queries[:, None] == candidates
-    above, tied = scores > last, scores == last
-    places = k - above.sum(axis=1)  # for which the tied ones draw lots; at least one
-    found = (above & relevant).sum(axis=1)
-    found = found + places * (tied & relevant).sum(axis=1) / tied.sum(axis=1)
-    return found, relevant.sum(axis=1), k
+    return train, y_train, test, y_test

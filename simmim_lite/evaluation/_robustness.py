@@ -1,22 +1,25 @@
-"""How much damage to a query a system stands."""
+"""Robustness to corrupted queries, and transfer to another data set."""
 
+import functools
 import string
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.integrate import trapezoid
 from scipy.ndimage import gaussian_filter
 
-from simmim_lite._arguments import as_array, check_choice, check_integer, check_number
+from simmim_lite._arguments import as_array, check_integer, check_number, check_same_length
 from simmim_lite._random import random_generator
 from simmim_lite.datasets import add_noise, babble
+from simmim_lite.evaluation._intervals import wilson_interval
+from simmim_lite.evaluation._representations import draw_evenly, fit_linear_probe
 
-LEVELS = {  # of each damage: its modality and, beginning with none, how much
-    "Gaussian noise": ("image", (0.0, 0.1, 0.25, 0.5)),  # standard deviation, of a range of 1
-    "salt and pepper": ("image", (0.0, 0.05, 0.1, 0.2)),  # share of the pixels
-    "occlusion": ("image", (0.0, 0.1, 0.2, 0.4)),  # share of the pixels, in one square
+LEVELS = {  # of each corruption: its modality and, beginning with none, its strength
+    "Gaussian noise": ("image", (0.0, 0.1, 0.25, 0.5)),  # standard deviation, for a range of 1
+    "salt and pepper": ("image", (0.0, 0.05, 0.1, 0.2)),  # fraction of the pixels
+    "occlusion": ("image", (0.0, 0.1, 0.2, 0.4)),  # fraction of the pixels, in one square
     "blur": ("image", (0.0, 1.0, 2.0, 3.0)),  # standard deviation in pixels
     "babble": ("speech", (np.inf, 20.0, 10.0, 0.0)),  # dB of speech over other voices
     "typing errors": ("text", (0, 1, 2, 3)),  # letters
@@ -24,32 +27,31 @@ LEVELS = {  # of each damage: its modality and, beginning with none, how much
 
 
 def gaussian_noise(images: Any, deviation: float, *, seed: int = 0) -> np.ndarray:
-    """Brightnesses (N, ...) with independent noise in each pixel; not clipped."""
+    """Add Gaussian noise of this deviation to images (N, ...) in 0..1, without clipping."""
     images = as_array("images", images)
     check_number("deviation", deviation, minimum=0.0)
     noise = deviation * random_generator(seed, "noise").standard_normal(images.shape)
     return (images + noise).astype(images.dtype)
 
 
-def salt_and_pepper(images: Any, share: float, *, seed: int = 0) -> np.ndarray:
-    """Brightnesses (N, ...), a share of them replaced by 0 or 1, as often."""
+def salt_and_pepper(images: Any, fraction: float, *, seed: int = 0) -> np.ndarray:
+    """Replace a fraction of the pixels of images (N, ...) in 0..1 by 0 or 1, equally often."""
     images = as_array("images", images)
-    check_number("share", share, minimum=0.0, maximum=1.0)
+    check_number("fraction", fraction, minimum=0.0, maximum=1.0)
     draws = random_generator(seed, "salt and pepper").random(images.shape)
-    return np.where(draws < share, (draws < share / 2).astype(images.dtype), images)
+    return np.where(draws < fraction, (draws < fraction / 2).astype(images.dtype), images)
 
 
-def occlude(images: Any, share: float, *, seed: int = 0) -> np.ndarray:
-    """Brightnesses (N, ..., height, width), in each a square somewhere else set to 0.
+def occlude(images: Any, fraction: float, *, seed: int = 0) -> np.ndarray:
+    """Set a square at a random place to 0, in each of the images (N, ..., height, width) in 0..1.
 
-    Args:
-        share: of the pixels that the square covers, up to rounding of its side; it lies within the
-            image, and is cut off where the image is not as high or wide.
+    The square covers a fraction of the pixels, up to rounding of its side, in all channels. It lies
+    within the image, and is cut off where the image is smaller.
     """
     images = as_array("images", images).copy()
     height, width = images.shape[-2:]
-    share = check_number("share", share, minimum=0.0, maximum=1.0)
-    side = round(np.sqrt(share * height * width))
+    fraction = check_number("fraction", fraction, minimum=0.0, maximum=1.0)
+    side = round(np.sqrt(fraction * height * width))
     generator = random_generator(seed, "occlusion")
     for image in images:
         top, left = (generator.integers(max(n - side, 0) + 1) for n in (height, width))
@@ -58,11 +60,9 @@ def occlude(images: Any, share: float, *, seed: int = 0) -> np.ndarray:
 
 
 def blur(images: Any, deviation: float, *, seed: int = 0) -> np.ndarray:
-    """Brightnesses (N, ..., height, width) smoothed by a Gaussian; dark beyond the edge.
+    """Smooth images (N, ..., height, width) by a Gaussian, with 0 beyond the edge.
 
-    Args:
-        deviation: of the Gaussian, in pixels.
-        seed: changes nothing: there is no chance in it. All kinds of damage take one.
+    The deviation is in pixels. The seed is without effect; all corruptions have this argument.
     """
     images = as_array("images", images)
     deviation = check_number("deviation", deviation, minimum=0.0)
@@ -70,73 +70,66 @@ def blur(images: Any, deviation: float, *, seed: int = 0) -> np.ndarray:
 
 
 def mistype(texts: Sequence[str], letters: int, *, seed: int = 0) -> list[str]:
-    """So many letters of each sentence (all, if it has fewer) replaced by others."""
+    """Replace this number of letters of each text (all, if a text has fewer) by other letters."""
     letters = check_integer("letters", letters, minimum=0)
     generator = random_generator(seed, "typing errors")
-    wrong = []
+    mistyped = []
     for text in texts:
-        there = list(text)
-        places = [i for i, letter in enumerate(there) if letter.isalpha()]
+        characters = list(text)
+        places = [i for i, character in enumerate(characters) if character.isalpha()]
         for place in generator.permutation(places)[:letters].astype(int):
-            others = string.ascii_lowercase.replace(there[place].lower(), "")
-            there[place] = others[generator.integers(len(others))]
-        wrong.append("".join(there))
-    return wrong
+            others = string.ascii_lowercase.replace(characters[place].lower(), "")
+            characters[place] = others[generator.integers(len(others))]
+        mistyped.append("".join(characters))
+    return mistyped
 
 
 def robustness_table(
-    measure: Callable[[Any, str], float],
+    metric: Callable[[Any, str], float],
     queries: Mapping[str, Any],
     *,
     voices: Sequence[np.ndarray] = (),
-    kinds: Sequence[str] | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """What a measure becomes as queries are damaged: a row a level, a column a kind of damage.
+    """Metric for queries with increasing corruption.
 
     Args:
-        measure: ``measure(queries, modality)``.
-        queries: "image", floating point in 0..1 (N, ...); "speech", waveforms; "text",
-            sentences; some of them.
-        voices: recordings that babble is made of.
-        kinds: of damage, some of `LEVELS`; None is all of the modalities that there are.
+        metric: ``metric(queries, modality)``.
+        queries: at least one of "image", floating point (N, ...) in 0..1; "speech", waveforms;
+            "text", sentences.
+        voices: recordings for the babble.
 
     Returns:
-        Levels 0 (none) to 3, see `LEVELS`.
+        One row per level, 0 (none) to 3, one column per kind of corruption in `LEVELS` of these
+        modalities.
     """
-    for kind in kinds or ():
-        check_choice("kinds", kind, LEVELS)
-    damage = {
+    corruptions: dict[str, Callable[..., Any]] = {
         "Gaussian noise": gaussian_noise,
         "salt and pepper": salt_and_pepper,
         "occlusion": occlude,
         "blur": blur,
-        "babble": lambda waves, snr_db, seed: _in_babble(waves, snr_db, voices, seed),
+        "babble": lambda waves, snr_db, seed: _add_babble(waves, snr_db, voices, seed),
         "typing errors": mistype,
     }
-    return pd.DataFrame(
-        {
-            name: [
-                measure(damage[name](queries[modality], level, seed=seed), modality)
-                for level in levels
-            ]
-            for name, (modality, levels) in LEVELS.items()
-            if modality in queries and (kinds is None or name in kinds)
-        }
-    ).rename_axis("level")
+    table = {}
+    for kind, (modality, levels) in LEVELS.items():
+        if modality in queries:
+            corrupt = functools.partial(corruptions[kind], queries[modality], seed=seed)
+            table[kind] = [metric(corrupt(level), modality) for level in levels]
+    return pd.DataFrame(table).rename_axis("level")
 
 
 def robustness_area(table: pd.DataFrame, *, chance: float = 0.0) -> pd.DataFrame:
-    """One number a curve: the area under it, with the levels at equal distances.
+    """Area under each robustness curve, with equal distances between levels.
 
     Args:
-        table: of `robustness_table`.
-        chance: what the measure is where nothing is known.
+        chance: chance level of the metric.
 
     Returns:
-        A row each kind of damage: clean, worst (at the last level) and area, the mean height of the
-        curve above chance over that of no damage: 1 if damage does nothing, 0 if all is lost at
-        once. It depends on the levels: compare areas of the same ones only.
+        One row per kind of corruption: clean (level 0), worst (last level) and area, the mean
+        height of the curve above chance divided by the clean height above chance: 1 if the
+        corruption has no effect, near 0 if the first level leaves only chance. Compare areas of
+        equal levels only.
     """
     chance = check_number("chance", chance, minimum=-np.inf)
     if len(table) < 2:
@@ -147,7 +140,65 @@ def robustness_area(table: pd.DataFrame, *, chance: float = 0.0) -> pd.DataFrame
     return pd.DataFrame({"clean": clean, "worst": table.iloc[-1], "area": area})
 
 
-def _in_babble(
+class LabeledSplit(NamedTuple):
+    """N training items and M test items of one dataset, with their classes (N,) and (M,)."""
+
+    train: Any
+    train_labels: Any
+    test: Any
+    test_labels: Any
+
+
+def transfer_table(
+    embedders: Mapping[str, Callable[[Any], Any]],
+    source: LabeledSplit,
+    targets: Mapping[str, LabeledSplit],
+    *,
+    labels: int | None = None,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Linear probes of frozen features, on the source dataset and on target datasets.
+
+    Args:
+        embedders: by name, ``embed(items) -> (N, dim)``, fitted on nothing of ``targets``. Compare
+            learned features with simple ones, such as pixels.
+        source: the dataset that the embedders were fitted on.
+        targets: by name, datasets from other sources. Where classes differ from those of the
+            source, "source probe" is nan.
+        labels: number of labels for each target probe, balanced over classes; None uses all.
+
+    Returns:
+        One row per embedder and dataset, the source first: dataset, features; "source probe", test
+        accuracy of the probe that was fitted on the source; "target probe", that of a probe fitted
+        on the dataset itself, with the same features; low and high, 95 % Wilson interval of the
+        latter; items, the number of test items.
+    """
+    rows = []
+    for name, embed in embedders.items():
+        fitted = _features(embed, source)
+        probe = fit_linear_probe(fitted.train, fitted.train_labels)
+        for dataset, split in {"source": source, **targets}.items():
+            train, train_labels, test, test_labels = _features(embed, split)
+            shared = np.isin(test_labels, probe.classes_).all()
+            accuracy = probe.score(test, test_labels) if shared else np.nan
+            count = len(train) if labels is None else check_integer("labels", labels, minimum=2)
+            labeled = draw_evenly(train_labels, seed=seed)[:count]
+            own = fit_linear_probe(train[labeled], train_labels[labeled])
+            correct = own.predict(test) == test_labels
+            rows.append((dataset, name, accuracy, *wilson_interval(correct), len(correct)))
+    columns = ["dataset", "features", "source probe", "target probe", "low", "high", "items"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _features(embed: Callable[[Any], Any], split: LabeledSplit) -> LabeledSplit:
+    train, test = (as_array("embedders", embed(items)) for items in (split.train, split.test))
+    train_labels, test_labels = np.asarray(split.train_labels), np.asarray(split.test_labels)
+    check_same_length(train=train, train_labels=train_labels)
+    check_same_length(test=test, test_labels=test_labels)
+    return LabeledSplit(train, train_labels, test, test_labels)
+
+
+def _add_babble(
     waves: Sequence[np.ndarray], snr_db: float, voices: Sequence[np.ndarray], seed: int
 ) -> list[np.ndarray]:
     if snr_db == np.inf:

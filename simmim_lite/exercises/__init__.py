@@ -1,8 +1,15 @@
-"""Checks for the notebooks' exercises: they take the learner's function and say what it should do.
+"""Checks for the exercises of the notebooks.
 
-``check("entropy", my_entropy)`` runs the function on a handful of cases whose answers are known.
-A wrong answer is an ``AssertionError`` that names the case, what was expected and what came; an
-untouched stub prints "not done yet", so that a notebook still runs from top to bottom.
+``check("entropy", my_entropy)`` calls the learner's function on a few cases with known answers. A
+wrong answer raises AssertionError with the case, the expected answer, the reason and the learner's
+answer. An unfinished function prints "not done yet", so that a notebook runs from top to bottom.
+
+Examples:
+    >>> check("entropy", lambda p: None)
+    entropy: not done yet. It should return H(p) in nats of probabilities p, which may be 0.
+    >>> from simmim_lite.entropy import entropy
+    >>> check("entropy", entropy)
+    entropy: correct, 3 cases of 3.
 """
 
 # Each module registers its exercises when it is imported.

@@ -11,7 +11,7 @@ from simmim_lite._arguments import check_choice
 
 @dataclass(frozen=True)
 class Case:
-    """One call and its answer; ``why`` completes the sentence "it should be ..., because ..."."""
+    """A call and its answer; ``why`` completes the sentence "it should be ..., because ..."."""
 
     situation: str
     arguments: tuple
@@ -20,21 +20,24 @@ class Case:
     tolerance: float = 1e-9
 
 
+Cases = Iterable[Case]
+
+
 @dataclass(frozen=True)
 class Exercise:
-    """What the function should do, and the cases that show it (made anew for each check)."""
+    """What the function should do, and a function that yields new cases for each check."""
 
     task: str
-    cases: Callable[[], Iterable[Case]]
+    cases: Callable[[], Cases]
 
 
 EXERCISES: dict[str, Exercise] = {}
 
 
-def exercise(name: str, task: str) -> Callable[[Callable[[], Iterable[Case]]], Exercise]:
-    """Register the decorated function's cases as the exercise ``name``."""
+def exercise(name: str, task: str) -> Callable[[Callable[[], Cases]], Exercise]:
+    """Register the cases of the decorated function as the exercise ``name``."""
 
-    def register(cases: Callable[[], Iterable[Case]]) -> Exercise:
+    def register(cases: Callable[[], Cases]) -> Exercise:
         EXERCISES[name] = Exercise(task, cases)
         return EXERCISES[name]
 
@@ -42,20 +45,20 @@ def exercise(name: str, task: str) -> Callable[[Callable[[], Iterable[Case]]], E
 
 
 def check(name: str, function: Callable) -> None:
-    """Run the learner's ``function`` on the cases of the exercise ``name`` and print the verdict.
+    """Run the learner's ``function`` on the cases of the exercise ``name`` and print the result.
 
     Raises:
-        ValueError: ``name`` is no exercise.
-        TypeError: ``function`` cannot be called.
-        AssertionError: the function gives a wrong answer, or fails; the message says on what,
-            what the answer should be and why.
+        ValueError: ``name`` is not an exercise.
+        TypeError: ``function`` is not callable.
+        AssertionError: the function fails or gives a wrong answer; the message has the case, the
+            expected answer and the reason.
     """
     check_choice("name", name, EXERCISES)
     if not callable(function):
         raise TypeError(f"function: expected a function, got {function!r}")
     task, cases = EXERCISES[name].task, list(EXERCISES[name].cases())
     for case in cases:
-        # The learner's function may change its arguments; the next check must not notice.
+        # Copies, because the learner's function may change its arguments.
         arguments = tuple(np.copy(a) if isinstance(a, np.ndarray) else a for a in case.arguments)
         try:
             answer = function(*arguments)
@@ -74,11 +77,11 @@ def check(name: str, function: Callable) -> None:
                 f"{name}: on {case.situation} the answer should be {_show(case.expected)}, "
                 f"because {case.why}; got {_show(answer)}."
             )
-    print(f"{name}: right, {len(cases)} cases of {len(cases)}.")
+    print(f"{name}: correct, {len(cases)} cases of {len(cases)}.")
 
 
 def _agrees(answer: Any, expected: Any, tolerance: float) -> bool:
-    """Same shape and, within the relative tolerance, same numbers."""
+    """Return whether the shapes are equal and the numbers agree within the tolerance."""
     try:
         answer = np.asarray(answer, dtype=float)
     except (TypeError, ValueError):

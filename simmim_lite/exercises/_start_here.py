@@ -1,16 +1,15 @@
 """Notebook 00."""
 
 import math
-from collections.abc import Iterable
 
 import numpy as np
 
 from simmim_lite import entropy as reference
-from simmim_lite.exercises._check import Case, exercise
+from simmim_lite.exercises._check import Case, Cases, exercise
 
 
 @exercise("joint table", "return the share of samples in each cell, rows x, columns y")
-def _joint_table() -> Iterable[Case]:
+def _joint_table() -> Cases:
     yield Case(
         "four pairs of two symbols",
         (np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1])),
@@ -21,34 +20,26 @@ def _joint_table() -> Iterable[Case]:
         "three rows and two columns",
         (np.array([0, 1, 2, 2, 2]), np.array([1, 0, 1, 1, 0])),
         [[0.0, 0.2], [0.2, 0.0], [0.2, 0.4]],
-        "x picks the row and y the column, also when they have different numbers of symbols",
+        "x is the row and y the column; the table need not be square",
     )
     x, y = np.random.default_rng(0).integers(0, (5, 3), size=(200, 2)).T
     table = np.histogram2d(x, y, bins=(np.arange(6), np.arange(4)))[0] / 200
     yield Case("200 random pairs", (x, y), table, "each pair adds 1/200 to its cell")
 
 
-@exercise("mutual information", "return I(X; Y) in nats of a table that may hold zeros")
-def _mutual_information() -> Iterable[Case]:
+@exercise("mutual information", "return I(X; Y) in nats of a table, possibly with zeros")
+def _mutual_information() -> Cases:
     independent = np.outer([0.2, 0.8], [0.5, 0.3, 0.2])
-    yield Case("an independent table", (independent,), 0.0, "the joint is the product there")
-    yield Case(
-        "a diagonal table of ten classes",
-        (np.eye(10) / 10,),
-        math.log(10),
-        "each symbol tells the other; an empty cell adds nothing (0 log 0 = 0)",
-    )
+    yield Case("an independent table", (independent,), 0.0, "p(x, y) = p(x) p(y)")
+    reason = "each symbol determines the other; an empty cell adds 0 (0 log 0 = 0)"
+    yield Case("a diagonal table of ten classes", (np.eye(10) / 10,), math.log(10), reason)
     table = np.random.default_rng(1).dirichlet(np.ones(12)).reshape(3, 4)
-    yield Case(
-        "a random 3 x 4 table",
-        (table,),
-        reference.mutual_information(table),
-        "I = sum p log(p / (p_x p_y)), nats",
-    )
+    reason = "I = sum p log(p / (p_x p_y)), nats"
+    yield Case("a random 3 x 4 table", (table,), reference.mutual_information(table), reason)
 
 
-@exercise("chance level", "return the mean plug-in information of x and many shuffles of y")
-def _chance_level() -> Iterable[Case]:
+@exercise("chance level", "return the mean plug-in mutual information of x and many shuffles of y")
+def _chance_level() -> Cases:
     generator = np.random.default_rng(2)
     for symbols, n in ((10, 400), (4, 200)):
         x = generator.integers(0, symbols, n)

@@ -1,26 +1,38 @@
-"""Fusion: vectors of several modalities into one, also where some are missing.
+"""Fusion: one vector from the vectors of several modalities, some of which may be missing.
 
 ``fusion({name: (N, dim)}, present=None) -> (N, dim)``. A modality that is not in the dictionary is
-missing in all rows; ``present`` says it row by row. What stands in a missing row, NaN for example,
-changes nothing and gets no gradient.
+missing in all rows; ``present`` (N, M) bool marks the modalities of each row. The values of a
+missing modality, for example NaN, change nothing and receive no gradient.
 
-| class | what it computes of the present modalities | can it tell a XOR b |
+| class | output, computed from the present modalities | can represent XOR |
 |---|---|---|
-| `AverageFusion` | the mean | no |
-| `WeightedFusion` | a mean with learned weights, the same for all rows | no |
-| `GatedFusion` | a mean with weights that the rows themselves decide, feature by feature | yes |
-| `ConcatenationFusion` | a layer over all of them side by side | yes |
-| `BilinearFusion` | products of learned projections | yes |
-| `AttentionFusion` | modalities look at each other, then the mean | yes |
-| `ProductOfExperts` | of log-probabilities: what Bayes' rule says | no |
+| `AverageFusion` | mean | no |
+| `WeightedFusion` | mean with learned weights, the same for all rows | no |
+| `GatedFusion` | mean with weights computed from the row, feature by feature | yes |
+| `ConcatenationFusion` | hidden layer of the concatenated vectors | yes |
+| `BilinearFusion` | product of learned projections | yes |
+| `AttentionFusion` | mean after self-attention between modalities | yes |
+| `ProductOfExperts` | Bayes' rule for log-probabilities | no |
 
-"a XOR b" stands for synergy: what both modalities know together and none alone. With a linear layer
-behind it, the mean can only add up what each one says.
+XOR stands for synergy: information that the modalities carry together and none carries alone. A
+linear layer after a mean can only add up the contributions of the modalities.
 
-All are made by ``Fusion(names, dim)``. After a call, ``weights`` (N, M) are the shares that the M
-modalities, in the order of ``names``, had in each row; None where there is no such thing.
+The constructor is ``Fusion(names, dim, *, seed=0)`` for all. After a call, ``fusion.weights``
+(N, M) holds the weights of the modalities in each row, in the order of ``names``; None if the
+fusion has no weights. `FusedClassifier` adds a linear layer to a fusion; `BayesClassifier` combines
+classifiers of single modalities without joint training.
 
-`FusedClassifier` puts a linear layer behind a fusion; `BayesClassifier` needs no joint training.
+Examples:
+    >>> import torch
+    >>> features = {"image": torch.tensor([[1.0, 0.0]]), "speech": torch.tensor([[3.0, 2.0]])}
+    >>> average = AverageFusion(["image", "speech"], dim=2)
+    >>> average(features)
+    tensor([[2., 1.]])
+    >>> average({"image": features["image"]})  # without speech
+    tensor([[1., 0.]])
+    >>> bayes = ProductOfExperts(["image", "speech"], dim=2)  # two experts that agree
+    >>> bayes({name: torch.tensor([[0.8, 0.2]]).log() for name in bayes.names}).exp()
+    tensor([[0.9412, 0.0588]])
 """
 
 from simmim_lite.fusion._classifiers import (
@@ -28,7 +40,7 @@ from simmim_lite.fusion._classifiers import (
     FusedClassifier as FusedClassifier,
     fit_temperature as fit_temperature,
 )
-from simmim_lite.fusion._kinds import (
+from simmim_lite.fusion._fusions import (
     FUSIONS as FUSIONS,
     AttentionFusion as AttentionFusion,
     AverageFusion as AverageFusion,
@@ -38,5 +50,5 @@ from simmim_lite.fusion._kinds import (
     GatedFusion as GatedFusion,
     ProductOfExperts as ProductOfExperts,
     WeightedFusion as WeightedFusion,
+    drop_modalities as drop_modalities,
 )
-from simmim_lite.fusion._missing import drop_modalities as drop_modalities

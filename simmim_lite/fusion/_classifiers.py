@@ -1,7 +1,7 @@
-"""What modalities say together about a class: learned, or by Bayes' rule."""
+"""Classifiers of several modalities: with a learned fusion, or by Bayes' rule."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
 from scipy.optimize import minimize_scalar
@@ -10,15 +10,14 @@ from torch.nn.functional import cross_entropy
 
 from simmim_lite._arguments import check_choice, check_integer, check_number
 from simmim_lite._random import seeded
-from simmim_lite.fusion._kinds import Fusion, ProductOfExperts
-from simmim_lite.fusion._missing import drop_modalities
+from simmim_lite.fusion._fusions import Fusion, ProductOfExperts, drop_modalities
 
 
 class Classifier(nn.Module):
     """``classifier(batch, present=None) -> (N, classes)`` for a batch of some or all modalities."""
 
     def predict(self, batch: Mapping[str, Tensor], present: Tensor | None = None) -> Tensor:
-        """Log-probabilities (N, classes), in evaluation mode and without gradients."""
+        """Return log-probabilities (N, classes), in evaluation mode and without gradients."""
         was_training = self.training
         self.eval()
         try:
@@ -34,15 +33,12 @@ class Classifier(nn.Module):
 
 
 class FusedClassifier(Classifier):
-    """A linear layer behind a fusion: what the modalities say together about a class.
+    """Linear classifier of fused features.
 
     Args:
-        fusion: of the modalities.
-        classes: how many.
-        encoders: of some modalities, (N, ...) -> (N, dim), to be trained with the rest; those of
-            the others are vectors already.
-        drop: in training, probability of leaving each modality out (see `drop_modalities`).
-        seed: of the linear layer.
+        encoders: of some modalities, (N, ...) -> (N, dim), trained with the rest; the other
+            modalities are vectors already.
+        drop: probability of dropping each modality during training (see `drop_modalities`).
     """
 
     def __init__(
@@ -57,8 +53,7 @@ class FusedClassifier(Classifier):
         super().__init__()
         unknown = set(encoders or {}) - set(fusion.names)
         if unknown:
-            expected = ", ".join(fusion.names)
-            got = ", ".join(map(repr, sorted(unknown)))
+            expected, got = ", ".join(fusion.names), ", ".join(map(repr, sorted(unknown)))
             raise ValueError(f"encoders: expected some of {expected}, got {got}")
         self.fusion = fusion
         self.encoders = nn.ModuleDict(encoders or {})
@@ -67,79 +62,53 @@ class FusedClassifier(Classifier):
             self.head = nn.Linear(fusion.dim, check_integer("classes", classes, minimum=2))
 
     def forward(self, batch: Mapping[str, Tensor], present: Tensor | None = None) -> Tensor:
-        """Items or vectors of some or all modalities, N each -> logits (N, classes).
-
-        Other entries of the batch, labels say, are left alone.
-        """
+        """Return logits (N, classes); other entries of the batch, as labels, are ignored."""
         features = {name: batch[name] for name in self.fusion.names if name in batch}
         for name in features:
             if name in self.encoders:
                 features[name] = self.encoders[name](features[name])
         if self.training and self.drop and features:
-            N = len(next(iter(features.values())))
-            here = torch.tensor([name in features for name in self.fusion.names])
-            present = here.expand(N, -1) if present is None else present & here
-            present = drop_modalities(present, self.drop)
+            present = drop_modalities(self.fusion.presence(features, present), self.drop)
         return self.head(self.fusion(features, present))
 
     def augment(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
-        """The batch with items varied by their encoders' ``augment``, for training."""
-        varied = dict(batch)
+        """Return the batch with items augmented by their encoders' ``augment``, for training."""
+        augmented = dict(batch)
         for name, encoder in self.encoders.items():
-            if name in batch and hasattr(encoder, "augment"):
-                varied[name] = encoder.augment(batch[name], generator)
-        return varied
+            augment = getattr(encoder, "augment", None)
+            if augment and name in batch:
+                augmented[name] = augment(batch[name], generator)
+        return augmented
 
 
 class BayesClassifier(Classifier):
-    """Bayes' rule over classifiers that see one modality each: nothing is learned jointly.
+    """Bayes' rule for classifiers of one modality each, without joint training.
 
-    The best that there is, if the modalities are independent given the class and each classifier's
-    probabilities are right; for the latter see `calibrate`. With one modality missing it says what
-    the other classifier says, word for word.
-
-    Args:
-        classifiers: for each modality, ``classifier(batch) -> (N, classes)``, which looks for its
-            own entry of the batch.
-        classes: how many.
-        prior: (classes,) probabilities; None is uniform.
-
-    Attributes:
-        temperatures: (M,), by which the logits of each modality are divided.
+    Optimal if classes are equally frequent, modalities are independent given the class, and the
+    probabilities of each classifier are correct (see `calibrate`). Each of the ``classifiers``,
+    ``classifier(batch) -> (N, classes)``, reads the entry of its modality. With one modality of two
+    missing, the output is exactly that of the other classifier.
     """
 
-    def __init__(
-        self,
-        classifiers: Mapping[str, nn.Module],
-        classes: int,
-        *,
-        prior: Sequence[float] | None = None,
-    ):
+    temperatures: Tensor  # (M,), divisors of the logits of each modality
+
+    def __init__(self, classifiers: Mapping[str, nn.Module], classes: int):
         super().__init__()
-        self.fusion = ProductOfExperts(list(classifiers), classes, prior=prior)
+        self.fusion = ProductOfExperts(list(classifiers), classes)
         self.classifiers = nn.ModuleDict(classifiers)
         self.register_buffer("temperatures", torch.ones(len(classifiers)))
 
     def forward(self, batch: Mapping[str, Tensor], present: Tensor | None = None) -> Tensor:
-        """Vectors or items of some or all modalities, N each -> log-probabilities (N, classes)."""
-        opinions = {
+        """Return log-probabilities (N, classes)."""
+        logits = {
             name: self.classifiers[name]({name: batch[name]}) / temperature
             for name, temperature in zip(self.fusion.names, self.temperatures, strict=True)
             if name in batch
         }
-        return self.fusion(opinions, present)
+        return self.fusion(logits, present)
 
     def calibrate(self, name: str, values: Tensor, labels: Tensor) -> float:
-        """Set the temperature of a modality from rows that its classifier was not trained on.
-
-        Args:
-            name: of the modality.
-            values: (N, ...) as in a batch.
-            labels: (N,) int64.
-
-        Returns:
-            The temperature, see `fit_temperature`.
-        """
+        """Set and return the temperature of ``name`` by `fit_temperature`, from N new items."""
         check_choice("name", name, self.fusion.names)
         self.eval()
         with torch.no_grad():
@@ -149,25 +118,21 @@ class BayesClassifier(Classifier):
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:
-    """The number to divide logits by, so that their softmax can be believed.
+    """Return the temperature that calibrates softmax(logits / temperature).
 
-    Networks are too sure of what they were trained on, and Bayes' rule takes them at their word.
-    One temperature, of least cross-entropy on rows that the network was not trained on, mends much
-    of that and leaves the order of the classes as it is (Guo et al. 2017, arXiv 1706.04599).
+    Networks are overconfident, and Bayes' rule uses their probabilities as they are. One
+    temperature, with the smallest cross-entropy on items that the network was not trained on,
+    corrects much of that and keeps the order of the classes (Guo et al. 2017, arXiv 1706.04599).
 
-    Args:
-        logits: (N, classes), or log-probabilities.
-        labels: (N,) int64.
-
-    Returns:
-        The temperature, between 1/20 and 20; near 1/20 if no row is wrong.
+    ``logits`` (N, classes), or log-probabilities, and ``labels`` (N,) int64. The result is between
+    1/20 and 20: near 1/20 if all rows are classified correctly.
     """
     if logits.ndim != 2 or labels.shape != logits.shape[:1] or not len(logits):
         got = f"{tuple(logits.shape)} and {tuple(labels.shape)}"
         raise ValueError(f"logits, labels: expected (N, classes) and (N,), got {got}")
     logits = logits.detach().double()
 
-    def loss(log_temperature: float) -> float:  # convex in 1/T, so there is one minimum
+    def loss(log_temperature: float) -> float:  # convex in 1 / temperature: one minimum
         return cross_entropy(logits / math.exp(log_temperature), labels).item()
 
     ends = (-math.log(20), math.log(20))

@@ -1,4 +1,4 @@
-"""Sentences, word by word."""
+"""Caption decoder: sentences, word by word."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,65 +10,64 @@ from torch.nn.functional import cross_entropy, pad
 from simmim_lite._arguments import check_integer, check_number
 from simmim_lite._random import seeded
 from simmim_lite.encoders import Tokenizer
+from simmim_lite.generation._latents import FoundItems
 from simmim_lite.training import Batches, History, fit
 
-_END = 0  # the tokenizer's padding: it begins a sentence, ends it, and fills it up
+_END = 0  # padding of the tokenizer: starts a sentence, ends it and fills it up
+_EMBEDDING = 32  # columns of a word vector
 
 
 class CaptionDecoder(nn.Module):
-    """p(words | c) = product of p(word | words before, c), by a GRU.
+    """Generator of sentences: p(words | c) = product of p(word | earlier words, c), by a GRU.
 
     Args:
-        tokenizer: whose words it says.
-        condition_dim: columns of c, which starts the GRU and comes with each word.
-        embedding: size of a word vector.
-        hidden: size of the GRU.
+        tokenizer: vocabulary of the sentences.
+        condition_dim: columns of c, the initial state of the GRU and an input at each word.
+        hidden: units of the GRU.
     """
 
+    condition = "query"
+
     def __init__(
-        self,
-        tokenizer: Tokenizer,
-        condition_dim: int,
-        *,
-        embedding: int = 32,
-        hidden: int = 128,
-        seed: int = 0,
+        self, tokenizer: Tokenizer, condition_dim: int, *, hidden: int = 128, seed: int = 0
     ):
         super().__init__()
         self.tokenizer = tokenizer
-        self.condition_dim = check_integer("condition_dim", condition_dim, minimum=1)
+        condition_dim = check_integer("condition_dim", condition_dim, minimum=1)
         with seeded(seed):
-            self.embedding = nn.Embedding(len(tokenizer), embedding)
+            self.embedding = nn.Embedding(len(tokenizer), _EMBEDDING)
             self.start = nn.Linear(condition_dim, hidden)
-            self.gru = nn.GRU(embedding + condition_dim, hidden, batch_first=True)
+            self.gru = nn.GRU(_EMBEDDING + condition_dim, hidden, batch_first=True)
             self.head = nn.Linear(hidden, len(tokenizer))
 
     def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Of "x", word numbers (N, length), given "condition": -log p of each sentence, (N,)."""
+        """Return "nats" (N,), -log p of each sentence "x": word numbers, padded with 0."""
         words, condition = batch["x"], batch["condition"]
         before, after = pad(words, (1, 0), value=_END), pad(words, (0, 1), value=_END)
         logits, _ = self._step(before, condition, self.start(condition).tanh()[None])
         nats = cross_entropy(logits.transpose(1, 2), after, reduction="none")
-        ended = (after == _END).cumsum(dim=1) > 1  # what fills up after the end was not said
-        return {"nats": nats.masked_fill(ended, 0).sum(dim=1)}
+        padding = (after == _END).cumsum(dim=1) > 1  # after the end of the sentence
+        return {"nats": nats.masked_fill(padding, 0).sum(dim=1)}
 
     @torch.no_grad()
     def sample(
         self, condition: Tensor, *, temperature: float = 0.5, longest: int = 12, seed: int = 0
     ) -> list[str]:
-        """One sentence for each row of the condition.
+        """Draw one sentence for each row of the condition.
+
+        Words are drawn on the CPU, so that a seed gives the same sentences on all devices.
 
         Args:
-            temperature: 1 draws from p itself; less says likely words more often, which makes the
-                class right more often and changes style little; 0 says the likeliest.
-            longest: words at most.
+            temperature: 1 draws from p; a lower temperature prefers likely words, which raises the
+                accuracy of the class and hardly changes the style; 0 takes the likeliest word.
+            longest: largest number of words.
         """
         check_number("temperature", temperature, minimum=0.0)
         generator = torch.Generator().manual_seed(check_integer("seed", seed, minimum=0))
         condition = condition.to(self.start.weight.device)
         word = torch.full((len(condition), 1), _END)
         state = self.start(condition).tanh()[None]
-        said, going = [], torch.ones(len(condition), dtype=torch.bool)
+        words = []
         for _ in range(check_integer("longest", longest, minimum=1)):
             logits, state = self._step(word.to(condition.device), condition, state)
             logits = logits[:, 0].cpu()
@@ -77,30 +76,27 @@ class CaptionDecoder(nn.Module):
                 word = torch.multinomial(p, 1, generator=generator)
             else:
                 word = logits.argmax(dim=1, keepdim=True)
-            going = going & (word[:, 0] != _END)
-            word = word.where(going[:, None], torch.tensor(_END))
-            said.append(word)
-        return self.tokenizer.decode(torch.cat(said, dim=1))
+            words.append(word)
+        numbers = torch.cat(words, dim=1)
+        return self.tokenizer.decode(numbers * (numbers != _END).cumprod(dim=1))  # until the end
+
+    def around(self, found: FoundItems, *, generator: torch.Generator) -> tuple[list[str], Tensor]:
+        """Return one of the found captions for each row, drawn by weight, and its id (N, 1)."""
+        ids = found.at(torch.multinomial(found.weights, 1, generator=generator))
+        return found.memory.values(ids[:, 0], found.modality), ids
 
     def fit(
         self, batches: Batches, *, steps: int, learning_rate: float = 4e-3, **options: Any
     ) -> History:
-        """Minimize -log p in place, with `simmim_lite.training.fit`.
+        """Minimize -log p in place, with `simmim_lite.training.fit` and its ``options``.
 
-        Args:
-            batches: of "x", word numbers filled up with 0, and "condition".
+        Batches hold "x" as `forward` takes it, and "condition".
         """
-        return fit(
-            self,
-            lambda outputs, _: outputs["nats"].mean(),
-            batches,
-            steps=steps,
-            learning_rate=learning_rate,
-            **options,
-        )
+        options |= {"steps": steps, "learning_rate": learning_rate}
+        return fit(self, lambda outputs, _: outputs["nats"].mean(), batches, **options)
 
     def _step(self, words: Tensor, condition: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of the next words (N, length, vocabulary), and the GRU's state."""
+        """Logits (N, length, vocabulary) of the next words, and the state of the GRU."""
         context = condition[:, None].expand(-1, words.shape[1], -1)
         states, state = self.gru(torch.cat([self.embedding(words), context], dim=2), state)
         return self.head(states), state

@@ -1,26 +1,24 @@
-"""Conditional variational autoencoder, for anything that two networks can read and write."""
+"""Conditional variational autoencoder (VAE) for any pair of encoder and decoder networks."""
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import binary_cross_entropy_with_logits, pad
 
 from simmim_lite._arguments import check_choice, check_integer, check_number
 from simmim_lite._random import seeded
-from simmim_lite.generation._networks import ConvolutionalDecoder, ConvolutionalEncoder
 from simmim_lite.training import Batches, History, fit
 
-LIKELIHOODS = ("bernoulli", "normal")
-_ROWS = 512  # at a time, without gradients
+_ROWS = 512  # in a batch without gradients
+_HIDDEN = 256  # units between the two linear layers
+_MELS = 40  # rows of a spectrogram of `AudioEncoder`
 
 
-@dataclass(frozen=True)
-class Elbo:
-    """The two parts of the bound, nats of each sample (N,)."""
+class Elbo(NamedTuple):
+    """The two parts of the evidence lower bound (ELBO), in nats, each (N,)."""
 
     reconstruction: Tensor
     divergence: Tensor
@@ -32,21 +30,22 @@ class Elbo:
 
 
 class ConditionalVAE(nn.Module):
-    """z ~ N(0, I), x ~ p(x | z, c); learned by a bound on log p(x | c).
+    """Generative model z ~ N(0, I), x ~ p(x | z, c), trained by a lower bound on log p(x | c).
 
-    log p(x | c) >= E_q log p(x | z, c) - KL(q(z | x, c) || N(0, I)), q a normal distribution of
-    independent columns (Kingma & Welling 2014, arXiv 1312.6114, eq. 10; with a condition: Sohn,
-    Lee & Yan 2015, NeurIPS). Without a condition it is an autoencoder whose codes other generators
-    learn.
+    log p(x | c) >= E_q log p(x | z, c) - KL(q(z | x, c) || N(0, I)), where q is a normal
+    distribution with independent columns (Kingma & Welling 2014, arXiv 1312.6114, eq. 10; with a
+    condition: Sohn, Lee & Yan 2015, NeurIPS). Without a condition, the model is an autoencoder.
+    Samples and everything else without gradients are on the CPU.
 
     Args:
-        encoder: [x, c] -> (N, 2 latent_dim), mean and log variance; called ``encoder(x, c)``.
-        decoder: (N, latent_dim + condition_dim) -> x's shape, logits or means.
+        encoder: network called as ``encoder(x, c)``; returns (N, 2 latent_dim), the mean and the
+            log variance of q.
+        decoder: maps (N, latent_dim + condition_dim) to logits ("bernoulli") or means ("normal").
         latent_dim: columns of z.
-        condition_dim: columns of c; 0 is none.
-        likelihood: "bernoulli" of pixels in 0..1 (exact for 0 and 1 only; gray ones get a
-            pseudo-likelihood), or "normal" around the decoder's output.
-        scale: standard deviation of that normal distribution.
+        condition_dim: columns of c; 0 for no condition.
+        likelihood: "bernoulli", for pixels in 0..1 (exact for 0 and 1, a pseudo-likelihood for gray
+            values), or "normal", centered at the decoder's output.
+        scale: standard deviation of "normal".
     """
 
     def __init__(
@@ -60,16 +59,16 @@ class ConditionalVAE(nn.Module):
         scale: float = 1.0,
     ):
         super().__init__()
-        check_choice("likelihood", likelihood, LIKELIHOODS)
+        check_choice("likelihood", likelihood, ("bernoulli", "normal"))
         self.encoder, self.decoder = encoder, decoder
         self.latent_dim = check_integer("latent_dim", latent_dim, minimum=1)
         self.condition_dim = check_integer("condition_dim", condition_dim, minimum=0)
         self.likelihood = likelihood
         self.scale = check_number("scale", scale, minimum=1e-6)
-        self.eval()  # until it is fitted, and after
+        self.eval()  # outside `fit`
 
     def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Of a batch of "x" and, if there is one, "condition": the parts of the bound."""
+        """Return "reconstruction" and "divergence" of the bound in nats, each (N,)."""
         x, condition = batch["x"], batch.get("condition")
         mean, log_variance = self.posterior(x, condition)
         z = mean + (log_variance / 2).exp() * torch.randn_like(mean)
@@ -78,21 +77,18 @@ class ConditionalVAE(nn.Module):
         return {"reconstruction": self.log_likelihood(x, output), "divergence": divergence}
 
     def posterior(self, x: Tensor, condition: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Mean and log variance of q(z | x, c), each (N, latent_dim)."""
-        return self.encoder(x, self._checked(condition, len(x))).chunk(2, dim=1)
+        """Return mean and log variance of q(z | x, c), each (N, latent_dim)."""
+        mean, log_variance = self.encoder(x, self._checked(condition, len(x))).chunk(2, dim=1)
+        return mean, log_variance
 
     def decode(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Parameters of p(x | z, c): logits or means, of x's shape."""
+        """Return the parameters of p(x | z, c): logits or means, in the shape of x."""
         condition = self._checked(condition, len(z))
         return self.decoder(z if condition is None else torch.cat([z, condition], dim=1))
 
-    def expectation(self, output: Tensor) -> Tensor:
-        """Mean of p(x | z, c) from what `decode` returned."""
-        return output.sigmoid() if self.likelihood == "bernoulli" else output
-
     def log_likelihood(self, x: Tensor, output: Tensor) -> Tensor:
-        """log p(x | z, c) in nats (N,), a density for "normal"."""
-        if x.shape != output.shape:  # else a wrong shape would be broadcast, silently
+        """Return log p(x | z, c) in nats (N,); ``output`` is that of `decode`."""
+        if x.shape != output.shape:  # would be broadcast
             raise ValueError(f"x: expected shape {tuple(output.shape)}, got {tuple(x.shape)}")
         if self.likelihood == "bernoulli":
             nats = -binary_cross_entropy_with_logits(output, x, reduction="none")
@@ -103,57 +99,48 @@ class ConditionalVAE(nn.Module):
 
     @torch.no_grad()
     def elbo(self, x: Tensor, condition: Tensor | None = None, *, seed: int = 0) -> Elbo:
-        """The bound for each row, with one draw of z each."""
+        """Estimate the bound of each row with one draw of z."""
         with seeded(seed):
-            found = [self({"x": a, "condition": c}) for a, c in self._parts(x, condition)]
-        columns = ([f[name].cpu() for f in found] for name in ("reconstruction", "divergence"))
-        return Elbo(*map(torch.cat, columns))
+            parts = [self({"x": a, "condition": c}) for a, c in self._parts(x, condition)]
+        names = ("reconstruction", "divergence")
+        return Elbo(*(torch.cat([part[name].cpu() for part in parts]) for name in names))
 
     @torch.no_grad()
     def encode(self, x: Tensor, condition: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of the codes, each (N, latent_dim)."""
+        """Return mean and standard deviation of q(z | x, c), each (N, latent_dim)."""
         found = [torch.stack(self.posterior(a, c)).cpu() for a, c in self._parts(x, condition)]
         means, log_variances = torch.cat(found, dim=1)
         return means, (log_variances / 2).exp()
 
-    @torch.no_grad()
     def reconstruct(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        """x from the mean of its code. Good reconstructions say nothing about new samples."""
+        """Decode the mean latents of x. (The result says nothing about new samples.)"""
         return self.expand(self.encode(x, condition)[0], condition)
 
     @torch.no_grad()
     def expand(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Mean of p(x | z, c) for codes (N, latent_dim)."""
-        parts = self._parts(z, condition)
-        return torch.cat([self.expectation(self.decode(a, c)).cpu() for a, c in parts])
+        """Return the mean of p(x | z, c) for latents (N, latent_dim)."""
+        mean = torch.sigmoid if self.likelihood == "bernoulli" else nn.Identity()
+        return torch.cat([mean(self.decode(a, c)).cpu() for a, c in self._parts(z, condition)])
 
     def sample(
         self, condition: Tensor | None = None, *, n: int | None = None, seed: int = 0
     ) -> Tensor:
-        """One new x for each row of the condition, or ``n`` without one."""
+        """Draw one x for each row of the condition, or ``n`` without a condition."""
         rows = len(condition) if condition is not None else check_integer("n", n, minimum=1)
         generator = torch.Generator().manual_seed(check_integer("seed", seed, minimum=0))
         return self.expand(torch.randn(rows, self.latent_dim, generator=generator), condition)
 
-    def fit(
-        self,
-        batches: Batches,
-        *,
-        steps: int,
-        beta: float = 1.0,
-        learning_rate: float = 4e-3,
-        **options: Any,
-    ) -> History:
-        """Maximize the bound in place, with `simmim_lite.training.fit`.
+    def fit(self, batches: Batches, *, steps: int, beta: float = 1.0, **options: Any) -> History:
+        """Maximize the bound in place, with `simmim_lite.training.fit` and its ``options``.
 
         Args:
-            batches: of "x" and, if there is one, "condition".
-            beta: weight of the divergence (Higgins et al. 2017); the bound itself has 1. Less keeps
-                more in the code.
+            batches: batches of "x" and, for a conditional model, "condition".
+            beta: weight of the divergence (Higgins et al. 2017); the bound has weight 1. With a
+                smaller weight, the latents carry more information about x.
         """
         check_number("beta", beta, minimum=0.0)
 
-        def loss(outputs: dict[str, Tensor], _: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        def loss(outputs: dict[str, Tensor], _: Any) -> dict[str, Tensor]:
             reconstruction, divergence = outputs["reconstruction"], outputs["divergence"]
             return {
                 "loss": (beta * divergence - reconstruction).mean(),
@@ -161,18 +148,16 @@ class ConditionalVAE(nn.Module):
                 "divergence": divergence.mean(),
             }
 
-        options = {"schedule": "one_cycle", "warmup": max(2, steps // 7)} | options
-        return fit(self, loss, batches, steps=steps, learning_rate=learning_rate, **options)
+        plan: dict[str, Any] = {"learning_rate": 4e-3, "schedule": "one_cycle"}
+        plan |= {"warmup": max(2, steps // 7)} | options
+        return fit(self, loss, batches, steps=steps, **plan)
 
     def _parts(self, x: Tensor, condition: Tensor | None) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """Rows of both, some at a time, on the device of the weights."""
+        """Batches of x and the condition, on the device of the weights."""
         device = next(self.parameters()).device
         for start in range(0, len(x), _ROWS):
             rows = slice(start, start + _ROWS)
-            yield (
-                x[rows].to(device),
-                None if condition is None else condition[rows].to(device),
-            )
+            yield x[rows].to(device), None if condition is None else condition[rows].to(device)
 
     def _checked(self, condition: Tensor | None, rows: int) -> Tensor | None:
         shape = None if condition is None else tuple(condition.shape)
@@ -182,51 +167,107 @@ class ConditionalVAE(nn.Module):
         return condition
 
 
+class ConvolutionalEncoder(nn.Module):
+    """Encoder for images and spectrograms: two convolutions of stride 2, two linear layers.
+
+    Args:
+        shape: of one x, (height, width) or (1, height, width), both at least 4.
+        dim: columns of the output.
+        condition_dim: columns of the condition, an input of the linear layers.
+        width: channels of the first convolution.
+    """
+
+    def __init__(
+        self, shape: tuple[int, ...], dim: int, condition_dim: int = 0, *, width: int = 24
+    ):
+        super().__init__()
+        self.height, self.width = shape[-2:]
+        rows, columns = _quarters(shape)
+        width = check_integer("width", width, minimum=1)
+        self.convolutions = nn.Sequential(
+            nn.Conv2d(1, width, 4, stride=2, padding=1),
+            nn.SiLU(),
+            nn.Conv2d(width, 2 * width, 4, stride=2, padding=1),
+            nn.SiLU(),
+            nn.Flatten(),
+        )
+        self.head = nn.Sequential(
+            nn.Linear(2 * width * rows * columns + condition_dim, _HIDDEN),
+            nn.SiLU(),
+            nn.Linear(_HIDDEN, dim),
+        )
+
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        x = x.reshape(len(x), 1, self.height, self.width)
+        x = pad(x, [0, -self.width % 4, 0, -self.height % 4], mode="replicate")
+        features = self.convolutions(x)
+        parts = [features] if condition is None else [features, condition]
+        return self.head(torch.cat(parts, dim=1))
+
+
+class ConvolutionalDecoder(nn.Module):
+    """Decoder for images and spectrograms: two linear layers, then two upsampling convolutions.
+
+    Arguments are those of `ConvolutionalEncoder`; ``dim`` is the number of columns of the input.
+    """
+
+    def __init__(self, shape: tuple[int, ...], dim: int, *, width: int = 24):
+        super().__init__()
+        self.shape, (rows, columns) = tuple(shape), _quarters(shape)
+        width = check_integer("width", width, minimum=2)
+        self.network = nn.Sequential(
+            nn.Linear(dim, _HIDDEN),
+            nn.SiLU(),
+            nn.Linear(_HIDDEN, 2 * width * rows * columns),
+            nn.Unflatten(1, (2 * width, rows, columns)),
+            *_normalized(nn.Conv2d(2 * width, 2 * width, 3, padding=1), 2 * width),
+            *_normalized(nn.ConvTranspose2d(2 * width, width, 4, stride=2, padding=1), width),
+            *_normalized(nn.ConvTranspose2d(width, width // 2, 4, stride=2, padding=1), width // 2),
+            nn.Conv2d(width // 2, 1, 3, padding=1),
+        )
+
+    def forward(self, z: Tensor) -> Tensor:
+        height, width = self.shape[-2:]
+        return self.network(z)[..., :height, :width].reshape(len(z), *self.shape)
+
+
 def image_vae(
     latent_dim: int = 24, condition_dim: int = 0, *, width: int = 24, seed: int = 0
 ) -> ConditionalVAE:
-    """For gray images (N, 1, 28, 28) in 0..1."""
-    with seeded(seed):
-        encoder = ConvolutionalEncoder((1, 28, 28), 2 * latent_dim, condition_dim, width=width)
-        decoder = ConvolutionalDecoder((1, 28, 28), latent_dim + condition_dim, width=width)
-    return ConditionalVAE(encoder, decoder, latent_dim=latent_dim, condition_dim=condition_dim)
+    """Build a convolutional VAE for gray images (N, 1, 28, 28) in 0..1."""
+    return _convolutional_vae((1, 28, 28), latent_dim, condition_dim, width, seed)
 
 
 def speech_vae(
-    frames: int,
-    latent_dim: int = 32,
-    condition_dim: int = 0,
-    *,
-    mels: int = 40,
-    scale: float = 1.0,
-    width: int = 24,
-    seed: int = 0,
+    frames: int, latent_dim: int = 32, condition_dim: int = 0, *, width: int = 24, seed: int = 0
 ) -> ConditionalVAE:
-    """For log-mel spectrograms (N, mels, frames) in nats, as `AudioEncoder.prepare` gives them."""
-    shape = (mels, frames)
-    with seeded(seed):
-        encoder = ConvolutionalEncoder(shape, 2 * latent_dim, condition_dim, width=width)
-        decoder = ConvolutionalDecoder(shape, latent_dim + condition_dim, width=width)
-    return ConditionalVAE(
-        encoder,
-        decoder,
-        latent_dim=latent_dim,
-        condition_dim=condition_dim,
-        likelihood="normal",
-        scale=scale,
-    )
+    """Build a convolutional VAE for log-mel spectrograms (N, 40, frames) of `AudioEncoder`."""
+    shape = (_MELS, frames)
+    return _convolutional_vae(shape, latent_dim, condition_dim, width, seed, likelihood="normal")
 
 
-def bits_per_dimension(nats: Tensor, dimensions: int, *, step: float | None = None) -> Tensor:
-    """Bits that a code by this model spends on each of the numbers of a sample.
+def bits_per_dimension(nats: Tensor, dimensions: int) -> Tensor:
+    """Convert log-probabilities (N,) in nats to code lengths (N,) in bits per number of a sample.
 
-    Args:
-        nats: log-likelihood, or a bound, of each sample.
-        dimensions: numbers in a sample.
-        step: for a density, the distance of the levels that the data were rounded to, in the units
-            of the density: a level's probability is about density times step. None: the nats are
-            those of probabilities.
+    Lower bounds give upper bounds in bits; ``dimensions`` is the number of numbers in a sample.
     """
-    dimensions = check_integer("dimensions", dimensions, minimum=1)
-    bits = -nats / (dimensions * math.log(2))
-    return bits if step is None else bits - math.log2(check_number("step", step, minimum=0.0))
+    return -nats / (check_integer("dimensions", dimensions, minimum=1) * math.log(2))
+
+
+def _convolutional_vae(
+    shape: tuple[int, ...], latent: int, condition: int, width: int, seed: int, **options: Any
+) -> ConditionalVAE:
+    with seeded(seed):
+        encoder = ConvolutionalEncoder(shape, 2 * latent, condition, width=width)
+        decoder = ConvolutionalDecoder(shape, latent + condition, width=width)
+    return ConditionalVAE(encoder, decoder, latent_dim=latent, condition_dim=condition, **options)
+
+
+def _normalized(layer: nn.Module, channels: int) -> list[nn.Module]:
+    return [layer, nn.BatchNorm2d(channels), nn.SiLU()]
+
+
+def _quarters(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Height and width of the feature maps after two convolutions of stride 2."""
+    height, width = (check_integer("shape", size, minimum=4) for size in shape[-2:])
+    return -(-height // 4), -(-width // 4)

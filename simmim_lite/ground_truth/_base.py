@@ -1,4 +1,4 @@
-"""What every truth offers."""
+"""Base classes of the distributions."""
 
 import math
 from abc import ABC, abstractmethod
@@ -12,15 +12,27 @@ from simmim_lite._random import random_generator
 
 
 class GroundTruth(ABC):
-    """A joint distribution of X (``dim_x`` columns) and Y (``dim_y``) with known I(X;Y)."""
+    """Joint distribution of X (``dim_x`` columns) and Y (``dim_y`` columns) with known I(X;Y)."""
 
     dim_x: int = 1
     dim_y: int = 1
-    mutual_information: float
-    mutual_information_error: float = 0.0
+    _nats: float
+
+    @property
+    def mutual_information(self) -> float:
+        """I(X;Y) in nats."""
+        return self._information()[0]
+
+    @property
+    def mutual_information_error(self) -> float:
+        """Standard error of `mutual_information`, 0 if exact."""
+        return self._information()[1]
+
+    def _information(self) -> tuple[float, float]:
+        return self._nats, 0.0
 
     def sample(self, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        """``n`` independent pairs: x (n, dim_x), y (n, dim_y); the same for the same seed."""
+        """Return ``n`` independent pairs, x (n, dim_x) and y (n, dim_y), drawn from ``seed``."""
         check_integer("n", n, minimum=1)
         return self._draw(n, random_generator(seed, "ground truth"))
 
@@ -29,17 +41,15 @@ class GroundTruth(ABC):
 
 
 class MonteCarloTruth(GroundTruth):
-    """A truth without a formula: the mean of the exact log density ratio over draws of its own."""
+    """Distribution without a formula for I: the mean of the exact log density ratio over samples.
 
-    _draws, _parts = 50_000, 20  # in parts, to bound memory
+    The samples are independent of those of `sample`. The mean is computed at its first use.
+    """
 
-    @property
-    def mutual_information(self) -> float:
-        return self._monte_carlo[0]
+    _draws, _parts = 50_000, 20  # in parts, to limit memory
 
-    @property
-    def mutual_information_error(self) -> float:
-        return self._monte_carlo[1]
+    def _information(self) -> tuple[float, float]:
+        return self._monte_carlo
 
     @cached_property
     def _monte_carlo(self) -> tuple[float, float]:
@@ -50,11 +60,11 @@ class MonteCarloTruth(GroundTruth):
 
     @abstractmethod
     def log_density_ratio(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """log p(x, y) / (p(x) p(y)) in nats, exact, of shape (n,); its mean is I."""
+        """Return log p(x, y) / (p(x) p(y)) in nats, of shape (n,); its mean is I."""
 
 
 def finite(name: str, value: Any) -> np.ndarray:
-    """Real numbers of any shape as float64."""
+    """Return real numbers of any shape as float64; refuse others, nan and infinity."""
     array = as_array(name, value)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name}: expected real numbers, got dtype {array.dtype}")

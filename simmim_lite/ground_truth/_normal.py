@@ -1,4 +1,4 @@
-"""Normal variables and what is made of them: mixtures, Student's t."""
+"""Normal variables, mixtures of them, and Student's t."""
 
 import math
 from typing import Any
@@ -12,10 +12,10 @@ from simmim_lite.ground_truth._base import GroundTruth, MonteCarloTruth, finite
 
 
 class CorrelatedGaussian(GroundTruth):
-    """Standard normal X and Y of ``dim`` columns; column i of X and of Y have one correlation.
+    """Standard normal X and Y of ``dim`` columns; columns i of X and Y have one ``correlation``.
 
     I = -dim/2 log(1 - correlation^2). Give exactly one of ``nats`` (the total I, >= 0) and
-    ``correlation`` (in -1..1, ends excluded).
+    ``correlation`` (between -1 and 1, both excluded).
     """
 
     def __init__(
@@ -23,30 +23,28 @@ class CorrelatedGaussian(GroundTruth):
     ):
         self.dim_x = self.dim_y = check_integer("dim", dim, minimum=1)
         if (nats is None) == (correlation is None):
-            raise ValueError(
-                "nats, correlation: expected exactly one of them, "
-                f"got nats={nats}, correlation={correlation}"
-            )
+            got = f"nats={nats}, correlation={correlation}"
+            raise ValueError(f"nats, correlation: expected exactly one of them, got {got}")
         if nats is not None:
-            self.mutual_information = check_number("nats", nats, minimum=0)
+            self._nats = check_number("nats", nats, minimum=0)
             self.correlation = math.sqrt(-math.expm1(-2 * nats / dim))
-        else:
+        if correlation is not None:
             self.correlation = check_number("correlation", correlation, minimum=-1, maximum=1)
             if abs(correlation) == 1:
                 raise ValueError(f"correlation: expected -1 < correlation < 1, got {correlation}")
-            self.mutual_information = -dim / 2 * math.log1p(-(correlation**2))
+            self._nats = -dim / 2 * math.log1p(-(correlation**2))
 
     def _draw(self, n, generator):
         x, noise = generator.standard_normal((2, n, self.dim_x))
-        # sqrt(1 - correlation^2), exact for correlations that round to 1
-        share = math.exp(-self.mutual_information / self.dim_x)
-        return x, self.correlation * x + share * noise
+        # sqrt(1 - correlation^2), accurate also if the correlation rounds to 1
+        deviation = math.exp(-self.mutual_information / self.dim_x)
+        return x, self.correlation * x + deviation * noise
 
 
 class Independent(GroundTruth):
-    """Standard normal X and Y that share nothing: I = 0."""
+    """Independent standard normal X and Y: I = 0."""
 
-    mutual_information = 0.0
+    _nats = 0.0
 
     def __init__(self, dim_x: int = 1, dim_y: int = 1):
         self.dim_x = check_integer("dim_x", dim_x, minimum=1)
@@ -58,7 +56,7 @@ class Independent(GroundTruth):
 
 
 class Gaussian(GroundTruth):
-    """Normal X and Y of any joint ``covariance`` (d, d), the first ``dim_x`` columns being X.
+    """Normal X and Y with any joint ``covariance`` (d, d); the first ``dim_x`` columns are X.
 
     I = 1/2 log det(S_x) det(S_y) / det(S).
     """
@@ -67,22 +65,15 @@ class Gaussian(GroundTruth):
         self.covariance = finite("covariance", covariance)
         d = len(self.covariance) if self.covariance.ndim else 0
         if self.covariance.shape != (d, d) or d < 2:
-            raise ValueError(
-                f"covariance: expected shape (d, d), d >= 2, got {self.covariance.shape}"
-            )
+            got = self.covariance.shape
+            raise ValueError(f"covariance: expected shape (d, d), d >= 2, got {got}")
         check_covariance("covariance", self.covariance)
         self.dim_x = check_integer("dim_x", dim_x, minimum=1, maximum=d - 1)
         self.dim_y = d - self.dim_x
-        volumes = [
-            np.linalg.slogdet(part)[1]
-            for part in (
-                self.covariance[:dim_x, :dim_x],
-                self.covariance[dim_x:, dim_x:],
-                self.covariance,
-            )
-        ]
-        # At least 0 in exact arithmetic; rounding can leave -1e-17.
-        self.mutual_information = max(0.0, float(volumes[0] + volumes[1] - volumes[2]) / 2)
+        parts = self.covariance[:dim_x, :dim_x], self.covariance[dim_x:, dim_x:], self.covariance
+        volumes = [np.linalg.slogdet(part)[1] for part in parts]
+        # Non-negative in exact arithmetic; rounding can give -1e-17.
+        self._nats = max(0.0, float(volumes[0] + volumes[1] - volumes[2]) / 2)
 
     def _draw(self, n, generator):
         root = np.linalg.cholesky(self.covariance)
@@ -91,12 +82,12 @@ class Gaussian(GroundTruth):
 
 
 class StudentT(GroundTruth):
-    """A normal truth with each pair divided by one random scale: multivariate t, heavy tails.
+    """Multivariate t with heavy tails: each pair of a normal ``base`` times one random scale.
 
     ``base`` is `CorrelatedGaussian`, `Gaussian` or `Independent`; ``degrees`` of freedom > 0. The
-    common scale is information too. The entropy of d columns exceeds the normal one of the same
-    matrix by a term g(d) (Kotz & Nadarajah, *Multivariate t Distributions*, 2004, chapter 1), so
-    that I = I(base) + g(dim_x) + g(dim_y) - g(dim_x + dim_y).
+    common scale adds information. The entropy of d columns exceeds that of a normal variable with
+    the same matrix by a term g(d) (Kotz & Nadarajah, *Multivariate t Distributions*, 2004,
+    chapter 1): I = I(base) + g(dim_x) + g(dim_y) - g(dim_x + dim_y).
     """
 
     def __init__(self, base: GroundTruth, degrees: float):
@@ -104,13 +95,11 @@ class StudentT(GroundTruth):
             raise TypeError(f"base: expected normal variables, got {type(base).__name__}")
         self.base, self.degrees = base, check_number("degrees", degrees, minimum=1e-3)
         self.dim_x, self.dim_y = base.dim_x, base.dim_y
-        together = self._extra(self.dim_x) + self._extra(self.dim_y)
-        self.mutual_information = (
-            base.mutual_information + together - self._extra(self.dim_x + self.dim_y)
-        )
+        separate = self._excess(self.dim_x) + self._excess(self.dim_y)
+        self._nats = base.mutual_information + separate - self._excess(self.dim_x + self.dim_y)
 
-    def _extra(self, dim: int) -> float:
-        """Entropy of ``dim`` columns but for a part that is proportional to ``dim``."""
+    def _excess(self, dim: int) -> float:
+        """Return g(dim), without a part proportional to ``dim``, which cancels in I."""
         half, more = self.degrees / 2, (self.degrees + dim) / 2
         return float(gammaln(half) - gammaln(more) + more * (digamma(more) - digamma(half)))
 
@@ -121,11 +110,10 @@ class StudentT(GroundTruth):
 
 
 class GaussianMixture(MonteCarloTruth):
-    """Mixture of K normal distributions over the joined columns (X, Y).
+    """Mixture of K normal distributions of the concatenated columns (X, Y).
 
     ``weights`` (K,), ``means`` (K, d), ``covariances`` (K, d, d); the first ``dim_x`` columns are
-    X, the others Y. No formula is known for I: it is the mean of log p(x, y) / (p(x) p(y)), with
-    exact densities, over a million draws of its own, computed once when first asked for.
+    X, the others Y. No formula for I is known: `MonteCarloTruth`, from a million samples.
     """
 
     def __init__(self, weights: Any, means: Any, covariances: Any, dim_x: int):
@@ -139,25 +127,22 @@ class GaussianMixture(MonteCarloTruth):
             raise ValueError(f"means: expected shape ({K}, d) with d >= 2, got {self.means.shape}")
         d = self.means.shape[1]
         if self.covariances.shape != (K, d, d):
-            raise ValueError(
-                f"covariances: expected shape {(K, d, d)}, got {self.covariances.shape}"
-            )
+            got = self.covariances.shape
+            raise ValueError(f"covariances: expected shape {(K, d, d)}, got {got}")
         for k, covariance in enumerate(self.covariances):
             check_covariance("covariances", covariance, f" at index {k}")
         self.dim_x = check_integer("dim_x", dim_x, minimum=1, maximum=d - 1)
         self.dim_y = d - self.dim_x
 
     def log_density_ratio(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """log p(x, y) / (p(x) p(y)) in nats, exact, of shape (n,); its mean is I."""
         X, Y = slice(None, self.dim_x), slice(self.dim_x, None)
         joint = self._log_density(np.hstack([x, y]), slice(None))
         return joint - self._log_density(x, X) - self._log_density(y, Y)
 
     def _log_density(self, points: np.ndarray, columns: slice) -> np.ndarray:
         terms = []
-        for weight, mean, covariance in zip(
-            self.weights, self.means, self.covariances, strict=True
-        ):
+        components = zip(self.weights, self.means, self.covariances, strict=True)
+        for weight, mean, covariance in components:
             root = np.linalg.cholesky(covariance[columns, columns])
             z = solve_triangular(root, (points - mean[columns]).T, lower=True)
             log_volume = np.log(np.diag(root)).sum() + len(root) / 2 * math.log(2 * math.pi)
@@ -174,7 +159,7 @@ class GaussianMixture(MonteCarloTruth):
 
 
 def check_covariance(name: str, matrix: np.ndarray, where: str = "") -> None:
-    """``matrix`` is symmetric and positive definite."""
+    """Raise ValueError unless ``matrix`` is symmetric and positive definite."""
     if not np.allclose(matrix, matrix.T) or np.linalg.eigvalsh(matrix).min() <= 0:
         raise ValueError(
             f"{name}: expected symmetric positive definite matrices, got {matrix.tolist()}{where}"

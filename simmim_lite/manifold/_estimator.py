@@ -1,8 +1,7 @@
-"""`ManifoldInfoMax`: clusters that keep most information along the data manifold."""
+"""`ManifoldInfoMax`: a scikit-learn clusterer that maximizes information along the manifold."""
 
 import math
 import time
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,17 +21,21 @@ from torch import Tensor, nn
 from simmim_lite._arguments import check_choice, check_integer, check_number
 from simmim_lite._random import seeded
 from simmim_lite.augment import RandomWarp
-from simmim_lite.manifold._codes import cluster_information, graph_clusters
-from simmim_lite.manifold._distortion import image_neighbors
-from simmim_lite.manifold._moves import Augment, Moves
-from simmim_lite.manifold._neighbors import affinity_graph, nearest_neighbors, principal_components
+from simmim_lite.manifold._clusters import cluster_information, graph_clusters
+from simmim_lite.manifold._neighbors import (
+    affinity_graph,
+    image_neighbors,
+    nearest_neighbors,
+    principal_components,
+)
 from simmim_lite.manifold._networks import (
     ANNEALED,
-    image_network,
-    learn_codes,
-    learn_objective,
+    Augment,
+    TransformedBatches,
     logits_of,
-    table_network,
+    small_network,
+    train,
+    transform,
 )
 from simmim_lite.manifold._objectives import (
     CLUSTERING_OBJECTIVES,
@@ -40,71 +43,71 @@ from simmim_lite.manifold._objectives import (
     virtual_adversarial_step,
 )
 
-_STEPS = 4  # along the graph, which carry codes from point to point
-_COPIES = 3  # warped copies of an image that a network gives its opinion on, besides it
+_RADIUS = 0.25  # of an adversarial step, in distances to the last neighbor (Hu et al. 2017)
+_STEPS = 4  # of the random walk that smooths the assignments of the graph
+_COPIES = 3  # warped copies of an image that a prediction is averaged over, besides the image
 _MILD = 0.6  # strength of their warps
 _BLOCK = 500  # images at a time
-_SCORED = 10_000  # rows that the bound is reported on while fitting
+_SCORED = 10_000  # rows that `bound_` is computed on
 
 
 class Stage(NamedTuple):
-    """What was known after a stage of `ManifoldInfoMax.fit`.
+    """Result of one stage of `ManifoldInfoMax.fit`.
 
     Attributes:
-        name: "graph", "first network", "vote" and "second network"; with an objective, "network".
-        nats: I(C; C') of its codes along the graph; those of one run may be compared.
-        seconds: processor time since the beginning.
-        codes: (N,) int.
+        name: "graph", "first network", "average" and "second network"; "network" if an objective
+            is given.
+        nats: I(C; C') of the labels along the graph; values of the same fit can be compared.
+        seconds: processor time since the start of the fit.
+        labels: (N,) int.
     """
 
     name: str
     nats: float
     seconds: float
-    codes: np.ndarray
+    labels: np.ndarray
 
 
 class ManifoldInfoMax(
     ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator
 ):
-    """Clusters by information: even codes that a move along the data manifold leaves as they are.
+    """Clusters of equal size that small steps along the data manifold rarely leave.
 
-    1. A graph of neighbors stands for the manifold, and the codes of its points are those that
-       keep most information along an edge (`neighbor_graph`, `graph_clusters`). Images are compared
-       by their `image_distortion`. Some steps along the graph turn the codes into probabilities
+    1. A graph of nearest neighbors stands for the manifold. The labels of its points maximize the
+       information that neighbors share (`affinity_graph`, `graph_clusters`). Images are compared by
+       `image_distortion`. A short random walk along the graph turns the labels into probabilities
        p(y | x), which are uncertain where clusters meet.
-    2. A small network learns to tell Y from X', where x has moved to: with p(y | x) fixed, its
-       cross-entropy is the bound I(Y; X') >= H(Y) + E log q(y | x') in q. The new p(y | x) is what
-       it and the neighbors say together.
-    3. A larger network learns these in the same way. It predicts.
+    2. A small network learns to predict Y from X', a random transform of x. With p(y | x) fixed,
+       minimizing its cross-entropy maximizes the bound I(Y; X') >= H(Y) + E log q(y | x') over q.
+       The new p(y | x) is the average of the predictions for the row and for its neighbors.
+    3. A larger network learns the new p(y | x) in the same way. This network predicts.
 
-    No label is used. The distances are Euclidean, so columns want comparable scales
-    (``make_pipeline(StandardScaler(), ManifoldInfoMax(3))``). Time grows with the square of N, felt
-    from about 100,000 rows.
+    Distances are Euclidean, so columns should have comparable scales
+    (``make_pipeline(StandardScaler(), ManifoldInfoMax(3))``). Time grows with the square of N,
+    which matters from about 100,000 rows. Networks are trained on the GPU if there is one.
 
     Args:
-        n_clusters: K. The bound cannot exceed ln K.
-        augment: what moves a point along its manifold, wherever a network learns: None, to one of
-            its neighbors in the graph; "image", rows being flattened square gray images
-            (height x width, zero the background), a random affine and elastic `RandomWarp`;
-            "adversarial", the `virtual_adversarial_step`; or ``augment(x, generator) -> x'`` for
-            rows x (n, columns), float32 tensors, drawing from the `torch.Generator`.
-        objective: None for these steps. "bound", "rim", "imsat" or "iic": no graph codes and one
-            network only, which maximizes that of the `CLUSTERING_OBJECTIVES`, from random weights.
-        n_neighbors: of the graph; None takes 10, and of images the 5 that are least distorted.
-        radius: length of an adversarial step, in distances to the last of these neighbors.
-        max_iter: steps of the network that predicts; the first has half as many.
-        batch_size: rows of a step, N at most.
-        learning_rate: of AdamW, at the start of a cosine.
-        random_state: seed, generator or None, as in scikit-learn.
-        verbose: print each stage, its nats and its seconds.
+        n_clusters: K. The bound is at most ln K.
+        augment: how a network gets x' from x. None: one of the neighbors of x in the graph.
+            "image": a random affine and elastic `RandomWarp`; rows are flattened square gray images
+            (height x width, background zero). "adversarial": the `virtual_adversarial_step`, a
+            quarter of the distance to the last neighbor long. Or a function
+            ``augment(x, generator) -> x'`` of rows x (n, columns), float32 tensors, which draws
+            from the `torch.Generator`; both are on the device of the training.
+        objective: None for the three stages above. "bound", "rim", "imsat" or "iic": a single
+            network with random initial weights maximizes this one of `CLUSTERING_OBJECTIVES`.
+        n_neighbors: of the graph; None takes 10, and for images 5.
+        max_iter: training steps of the network that predicts; the first network has half as many.
+        batch_size: rows of a step, at most N.
+        learning_rate: of AdamW, at the start of a cosine schedule.
+        verbose: print nats and seconds of each stage.
 
     Attributes:
-        labels_: (N,) int, codes of the training rows as `predict` gives them.
-        bound_: the bound in nats on (up to 10,000 of) the training rows.
-        stages_: list of `Stage`: what was known when.
-        network_: the `torch.nn.Module`.
-        n_iter_: steps taken by the network that predicts, ``max_iter``.
-        n_features_in_, feature_names_in_: as in scikit-learn.
+        labels_: (N,) int, clusters of the training rows as `predict` returns them.
+        bound_: the bound in nats on the training rows (the first 10,000).
+        stages_: list of `Stage`.
+        network_: the `torch.nn.Module`, on the CPU.
+        n_iter_: ``max_iter``.
     """
 
     def __init__(
@@ -114,7 +117,6 @@ class ManifoldInfoMax(
         augment: str | Augment | None = None,
         objective: str | None = None,
         n_neighbors: int | None = None,
-        radius: float = 0.25,
         max_iter: int = 2000,
         batch_size: int = 256,
         learning_rate: float = 2e-3,
@@ -125,7 +127,6 @@ class ManifoldInfoMax(
         self.augment = augment
         self.objective = objective
         self.n_neighbors = n_neighbors
-        self.radius = radius
         self.max_iter = max_iter
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -133,78 +134,82 @@ class ManifoldInfoMax(
         self.verbose = verbose
 
     def fit(self, X: ArrayLike, y: Any = None) -> "ManifoldInfoMax":
-        """Learn from rows X (N, columns); ``y`` is ignored.
+        """Find clusters of dense rows X (N, columns), K or more of them distinct.
 
-        Raises:
-            ValueError: NaN or infinite numbers, fewer (distinct) rows than clusters, rows that are
-                no square images with ``augment="image"``, parameters out of range.
-            TypeError: sparse X, parameters of another type.
+        ``y`` is ignored. Parameters are checked here, as in scikit-learn.
         """
-        X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
-        self._check(X)
+        rows = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
+        # The nearest neighbors of a repeated row would be its copies, without edges to other rows.
+        distinct, self._copy_of = _distinct(rows)
+        self._check(len(distinct), rows.shape[1])
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 2))
-        self._scale = float(np.abs(X).max()) or 1.0
-        self.stages_, self._start = [], time.process_time()
-        # Copies of a row would be its only neighbors, and the graph fall apart.
-        distinct, self._copy_of = _distinct(X)
-        x = self._prepare(X[distinct]).float()
+        self._scale = float(np.abs(rows).max()) or 1.0
+        self.stages_: list[Stage] = []
+        self._start = time.process_time()
+        x = self._prepare(rows[distinct]).float()
         distance, index = self._neighbors(x)
         graph = affinity_graph(distance, index)
-        moves = Moves(self.augment, x, torch.from_numpy(index))
-        network = self._network(x, width=2, seed=self._seed + 1)
-        options = self._options(self.max_iter, seed=self._seed + 1)
+        data = {"x": x}
+        if self.augment is None:
+            data["neighbors"] = torch.from_numpy(index)
+        elif self.augment == "adversarial":
+            data["radius"] = _RADIUS * torch.from_numpy(distance[:, -1])
         if self.objective is None:
-            p = self._second_opinion(x, graph, moves)
-            learn_codes(network, x, _targets(p), moves, anneal=True, **options)
+            # Strong transforms keep a network from memorizing wrong assignments; weak transforms
+            # suit the rows that the network will predict.
+            data["p"] = _sharpened(self._assignments(data, graph))
+            network = self._trained(2, data, (1.0, ANNEALED), None)
         else:
             objective = CLUSTERING_OBJECTIVES[self.objective]
-            radius = self.radius * torch.from_numpy(distance[:, -1])
-            learn_objective(network, x, objective, moves, radius=radius, **options)
-        # Tables cost little, and in double precision no row depends on those beside it.
-        self.network_ = network if self.augment == "image" else network.double()
-        codes = self._codes(self.network_, self._prepare(X[distinct]))
+            network = self._trained(2, data, (ANNEALED, ANNEALED), objective)
+        # Double precision is cheap for tables, and predictions do not depend on rows beside them.
+        self.network_ = network.cpu() if self.augment == "image" else network.cpu().double()
+        labels = logits_of(self.network_, self._prepare(rows[distinct])).argmax(dim=1).numpy()
         self.n_iter_ = self.max_iter
-        self._reached("second network" if self.objective is None else "network", codes, graph)
-        self.labels_ = codes[self._copy_of]
-        self.bound_ = self.score(X[:_SCORED])
+        self._record("second network" if self.objective is None else "network", labels, graph)
+        self.labels_ = labels[self._copy_of]
+        self.bound_ = self.score(rows[:_SCORED])
         return self
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Codes (N,) in 0..n_clusters-1 of rows (N, columns), seen before or not."""
+        """Return clusters (N,) in 0..n_clusters-1 of old or new rows (N, columns)."""
         return self.predict_proba(X).argmax(axis=1)
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
-        """p(y | x) (N, n_clusters)."""
+        """Return p(y | x) (N, n_clusters)."""
         x = self._checked(X)
         return logits_of(self.network_, x).softmax(dim=1).numpy()
 
     def transform(self, X: ArrayLike) -> np.ndarray:
-        """The code of each row as probabilities (N, n_clusters), as `predict_proba`."""
+        """Return cluster probabilities (N, n_clusters), as `predict_proba`."""
         return self.predict_proba(X)
 
     def score(self, X: ArrayLike, y: Any = None) -> float:
-        """`information_bound` in nats on rows X and where they move to, at most ln n_clusters.
+        """Return `information_bound` in nats on rows X and their transforms, at most ln n_clusters.
 
-        Without ``augment`` they move to their neighbors within X; else as in training, with
-        random numbers that are the same at every call.
+        Without ``augment`` the transforms are the neighbors within X. Otherwise they are those of
+        the training, with the same random numbers in each call.
         """
         x = self._checked(X)
         logits = logits_of(self.network_, x)
         if self.augment is None:
-            if len(x) == 1:
-                return float(information_bound(logits, logits))
-            _, index = self._neighbors(x)
-            moved = [logits[near] for near in torch.from_numpy(index).T]
+            index = self._neighbors(x)[1] if len(x) > 1 else np.zeros((1, 1), int)
+            neighbors = torch.from_numpy(index).T
+            return np.mean([information_bound(logits, logits[i]).item() for i in neighbors]).item()
+        if self.augment == "adversarial":
+            radius = _RADIUS * torch.from_numpy(self._neighbors(x)[0][:, -1])
+            with seeded(self._seed):
+                moved = virtual_adversarial_step(self.network_, x, radius)
         else:
-            moved = [logits_of(self.network_, self._moved(x))]
-        bounds = [float(information_bound(logits, other)) for other in moved]
-        return float(np.mean(bounds))
+            generator = torch.Generator().manual_seed(self._seed)
+            moved = transform(x, self.augment, generator, ANNEALED)
+        return information_bound(logits, logits_of(self.network_, moved)).item()
 
     @property
     def _n_features_out(self) -> int:
         return self.n_clusters
 
-    def _check(self, X: np.ndarray) -> None:
+    def _check(self, distinct: int, columns: int) -> None:
         K = check_integer("n_clusters", self.n_clusters, minimum=1)
         if not callable(self.augment):
             check_choice("augment", self.augment, (None, "image", "adversarial"))
@@ -213,113 +218,87 @@ class ManifoldInfoMax(
         if self.n_neighbors is not None:
             check_integer("n_neighbors", self.n_neighbors, minimum=1)
         check_integer("batch_size", self.batch_size, minimum=2)
-        for name in ("radius", "learning_rate"):
-            check_number(name, getattr(self, name), minimum=0)
-        if len(X) < K:
-            raise ValueError(f"n_samples={len(X)} should be >= n_clusters={K}")
-        distinct = len(_distinct(X)[0])
+        check_number("learning_rate", self.learning_rate, minimum=0)
         if distinct < max(K, 2):
             raise ValueError(
                 f"X: expected at least {max(K, 2)} distinct rows, as n_clusters={K}, got {distinct}"
             )
-        if self.augment == "image" and math.isqrt(X.shape[1]) ** 2 != X.shape[1]:
+        if self.augment == "image" and math.isqrt(columns) ** 2 != columns:
             raise ValueError(
-                f'augment: expected flattened square images for "image", got {X.shape[1]} columns'
+                f'augment: expected flattened square images for "image", got {columns} columns'
             )
 
     def _checked(self, X: ArrayLike) -> Tensor:
         check_is_fitted(self)
         return self._prepare(validate_data(self, X, dtype=[np.float64, np.float32], reset=False))
 
-    def _prepare(self, X: np.ndarray) -> Tensor:
-        """Rows as the network takes them."""
+    def _prepare(self, rows: np.ndarray) -> Tensor:
+        """Rows as input of the network."""
         if self.augment != "image":
-            return torch.tensor(X, dtype=torch.float64)
-        side = math.isqrt(X.shape[1])
-        return torch.from_numpy(X / self._scale).float().reshape(-1, 1, side, side)
+            return torch.tensor(rows, dtype=torch.float64)
+        side = math.isqrt(rows.shape[1])
+        return torch.from_numpy(rows / self._scale).float().reshape(-1, 1, side, side)
 
     def _neighbors(self, x: Tensor) -> tuple[np.ndarray, np.ndarray]:
         """Distances and indices (N, k) of the nearest rows."""
-        # At most half of a cluster of average size, or edges would lead out of it.
+        # At most half of a cluster of average size, or edges would lead out of the cluster.
         wanted = self.n_neighbors or (5 if self.augment == "image" else 10)
         k = min(wanted, max(1, len(x) // (2 * self.n_clusters)), len(x) - 1)
         if self.augment == "image":
             return image_neighbors(x, k, seed=self._seed)
         return nearest_neighbors(principal_components(x.numpy(), seed=self._seed), k)
 
-    def _copies(self, x: Tensor) -> Iterator[Tensor]:
-        """Warped copies of images, of other rows none."""
-        generator = torch.Generator().manual_seed(self._seed)
-        for _ in range(_COPIES if self.augment == "image" else 0):
-            yield torch.cat([RandomWarp()(block, generator, _MILD) for block in x.split(_BLOCK)])
-
-    def _second_opinion(self, x: Tensor, graph: sparse.csr_array, moves: Moves) -> np.ndarray:
-        """Codes as probabilities (N, K): the mean of a network's and of what its neighbors get."""
-        codes = graph_clusters(graph, self.n_clusters, seed=self._seed)
-        self._reached("graph", codes, graph)
+    def _assignments(self, data: dict[str, Tensor], graph: sparse.csr_array) -> np.ndarray:
+        """Cluster assignments p(y | x) (N, K) by graph, first network and neighbors."""
+        x = data["x"]
+        labels = graph_clusters(graph, self.n_clusters, seed=self._seed)
+        self._record("graph", labels, graph)
         walk = _random_walk(graph)
-        p = np.eye(self.n_clusters)[codes]
+        p = np.eye(self.n_clusters)[labels]
         for _ in range(_STEPS):
             p = walk @ p
-        network = self._network(x, width=1, seed=self._seed)
-        options = self._options(max(1, self.max_iter // 2), seed=self._seed)
-        learn_codes(network, x, _targets(p), moves, **options)
-        views = [x, *self._copies(x)]
+        network = self._trained(1, data | {"p": _sharpened(p)}, (1.0, 1.0), None)
+        views, generator = [x], torch.Generator().manual_seed(self._seed)
+        for _ in range(_COPIES if self.augment == "image" else 0):
+            copies = [RandomWarp()(block, generator, _MILD) for block in x.split(_BLOCK)]
+            views.append(torch.cat(copies))
         p = np.mean([logits_of(network, view).softmax(dim=1).numpy() for view in views], axis=0)
-        self._reached("first network", p.argmax(axis=1), graph)
+        self._record("first network", p.argmax(axis=1), graph)
         p = (p + walk @ p) / 2
-        self._reached("vote", p.argmax(axis=1), graph)
+        self._record("average", p.argmax(axis=1), graph)
         return p
 
-    def _network(self, x: Tensor, *, width: int, seed: int) -> nn.Module:
-        if self.augment == "image":
-            return image_network(x.shape[-1], self.n_clusters, width=16 * width, seed=seed)
-        return table_network(x.shape[1], self.n_clusters, width=64 * width, seed=seed)
+    def _trained(
+        self, number: int, data: dict[str, Tensor], strengths: tuple[float, float], objective: Any
+    ) -> nn.Module:
+        """The first or second network; the second is twice as wide and trained twice as long."""
+        steps, seed = max(1, number * self.max_iter // 2), self._seed + number - 1
+        batches = TransformedBatches(data, self.batch_size, self.augment, strengths, steps, seed)
+        network = small_network(data["x"], self.n_clusters, width=number, seed=seed)
+        train(network, batches, objective, self.learning_rate, verbose=self.verbose)
+        return network
 
-    def _options(self, steps: int, *, seed: int) -> dict[str, Any]:
-        return {
-            "steps": steps,
-            "learning_rate": self.learning_rate,
-            "batch_size": self.batch_size,
-            "seed": seed,
-            "progress": None if self.verbose else False,
-        }
-
-    def _codes(self, network: nn.Module, x: Tensor) -> np.ndarray:
-        return logits_of(network, x).argmax(dim=1).numpy()
-
-    def _reached(self, name: str, codes: np.ndarray, graph: sparse.csr_array) -> None:
+    def _record(self, name: str, labels: np.ndarray, graph: sparse.csr_array) -> None:
         seconds = time.process_time() - self._start
-        nats = cluster_information(codes, graph)
-        self.stages_.append(Stage(name, nats, seconds, codes[self._copy_of]))
+        nats = cluster_information(labels, graph)
+        self.stages_.append(Stage(name, nats, seconds, labels[self._copy_of]))
         if self.verbose:
-            print(f"{name}: {self.stages_[-1].nats:.4f} nats after {seconds:.0f} s")
-
-    def _moved(self, x: Tensor) -> Tensor:
-        """Where rows move to in `score`."""
-        generator = torch.Generator().manual_seed(self._seed)
-        if self.augment != "adversarial":
-            moves = Moves(self.augment, x)
-            return moves({"x": x}, generator, ANNEALED)["moved"]
-        distance, _ = self._neighbors(x)
-        with seeded(self._seed):
-            radius = self.radius * torch.from_numpy(distance[:, -1])
-            return virtual_adversarial_step(self.network_, x, radius)
+            print(f"{name}: {nats:.4f} nats after {seconds:.0f} s")
 
 
 def _distinct(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the rows that have not occurred before, and for all rows which of these it is."""
+    """Indices of the first copy of each distinct row, and for each row the number of its copy."""
     first: dict[bytes, int] = {}
     copy_of = np.array([first.setdefault((row + 0.0).tobytes(), len(first)) for row in X])
     return np.unique(copy_of, return_index=True)[1], copy_of
 
 
 def _random_walk(graph: sparse.csr_array) -> sparse.csr_array:
-    """Probabilities (N, N) of a step from each point; one without a neighbor stays."""
+    """Transition probabilities (N, N) of a random walk; a point without neighbors stays."""
     graph = graph + 1e-9 * sparse.eye_array(graph.shape[0])
     return sparse.diags_array(1 / graph.sum(axis=1)) @ graph
 
 
-def _targets(p: np.ndarray) -> Tensor:
-    """What to learn (N, K): codes as probabilities p, made more certain."""
+def _sharpened(p: np.ndarray) -> Tensor:
+    """Targets (N, K): probabilities p, made more certain."""
     return torch.from_numpy(p**2 / (p**2).sum(axis=1, keepdims=True)).float()

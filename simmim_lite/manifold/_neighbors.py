@@ -1,35 +1,45 @@
-"""The data manifold as a graph: who is near whom, and how strongly."""
+"""The data manifold as a graph: nearest rows, nearest images, affinities, intrinsic dimension."""
 
+import math
 from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from scipy import sparse
 from sklearn.decomposition import PCA
+from torch import Tensor
 
-from simmim_lite._arguments import as_samples, check_integer
+from simmim_lite._arguments import as_samples, check_choice, check_integer
 
-_BLOCK = 1 << 25  # distances held at a time, 128 MB
-_DIM = 50
-_PCA_ROWS = 10_000  # that they are computed from
+_DISTANCES = 1 << 25  # distances in memory at a time, 128 MB
+_DIM = 50  # principal components
+_PCA_ROWS = 10_000  # rows that the components are computed from
 _SCALE = 7  # the neighbor whose distance is the local unit of length (Zelnik-Manor & Perona)
+
+_DIRECTIONS = 8  # of gradients
+_CELL, _STEP = 5 / 28, 3 / 28  # side of a cell, and from one cell to the next, parts of the width
+
+_SIDE = 20  # pixels: larger images are reduced to this size, where a displacement is wide enough
+_REACH = 1  # largest displacement of a pixel in each direction
+_CANDIDATES = 60  # images that an image is compared with, at least as many as neighbors
+_PAIRS = 128  # pairs of images at a time, which stay in the cache of a CPU
+_BLOCK = 500  # images at a time
+_MAX_SLANT = 1.0  # 45 degrees: a larger value comes from a horizontal stroke, not from a slant
 
 
 def nearest_neighbors(x: Any, n_neighbors: int = 10) -> tuple[np.ndarray, np.ndarray]:
-    """Exact Euclidean neighbors among the rows of ``x``, none its own.
+    """Return distances (N, k), ascending, and indices (N, k) of the k rows nearest to each row.
 
-    Args:
-        x: (N, d) real numbers, N > ``n_neighbors``.
-        n_neighbors: k, from 1 to N - 1.
-
-    Returns:
-        Distances (N, k), rising, and indices (N, k).
+    The Euclidean neighbors of each row of ``x`` (N, d) among all other rows are exact;
+    k = ``n_neighbors`` is at most N - 1.
     """
     samples = as_samples("x", x)
     k = check_integer("n_neighbors", n_neighbors, minimum=1, maximum=len(samples) - 1)
-    # Centered first: the short formula below loses what is far smaller than the norms.
+    # scikit-learn needs 0.7 of this CPU time (70,000 x 50), but resolves near ties differently.
+    # Centered, because the short formula below loses digits where norms exceed distances.
     rows = torch.from_numpy(samples - samples.mean(axis=0)).float()
-    height = max(1, _BLOCK // len(rows))
+    height = max(1, _DISTANCES // len(rows))
     half = rows.square().sum(dim=1) / 2
     found = []
     for start in range(0, len(rows), height):
@@ -39,7 +49,7 @@ def nearest_neighbors(x: Any, n_neighbors: int = 10) -> tuple[np.ndarray, np.nda
         closeness[each, start + each] = -torch.inf
         found.append(closeness.topk(k).indices)
     index = torch.cat(found)
-    # Once more without cancellation, since neighbors may lie very near.
+    # Again without cancellation, for neighbors that are very close.
     chunks = zip(rows.split(4096), index.split(4096), strict=True)
     exact = [(part[:, None] - rows[near]).norm(dim=2) for part, near in chunks]
     distance, order = torch.cat(exact).sort(dim=1)
@@ -47,27 +57,20 @@ def nearest_neighbors(x: Any, n_neighbors: int = 10) -> tuple[np.ndarray, np.nda
 
 
 def principal_components(rows: np.ndarray, *, seed: int = 0) -> np.ndarray:
-    """The first 50 components (N, 50) of rows (N, columns); rows of fewer are returned as such."""
+    """Return the first 50 components (N, 50) of rows (N, columns), or narrower rows unchanged."""
     if min(rows.shape) <= _DIM:
         return rows
     pca = PCA(_DIM, svd_solver="randomized", random_state=seed).fit(rows[:_PCA_ROWS])
     return pca.transform(rows)
 
 
-def neighbor_graph(x: Any, n_neighbors: int = 10) -> sparse.csr_array:
-    """Symmetric weights (N, N) in [0, 1] between neighbors, see `affinity_graph`.
-
-    Arguments as of `nearest_neighbors`.
-    """
-    return affinity_graph(*nearest_neighbors(x, n_neighbors))
-
-
 def affinity_graph(distance: np.ndarray, index: np.ndarray) -> sparse.csr_array:
-    """The graph (N, N) of neighbors ``index`` (N, k) at ``distance`` (N, k); symmetric.
+    """Return the symmetric weights (N, N) in [0, 1] of edges to nearest neighbors.
 
-    w_ij = exp(-d_ij^2 / (s_i s_j)), s_i the distance of i to its seventh neighbor (or to the last,
-    if there are fewer): what is near is told by the neighborhood (Zelnik-Manor & Perona 2004). No
-    point is its own neighbor; of two weights the larger counts.
+    ``distance`` and ``index`` (N, k) come from `nearest_neighbors` or `image_neighbors`.
+    w_ij = exp(-d_ij^2 / (s_i s_j)), where s_i is the distance from i to its seventh neighbor (or to
+    the last of fewer neighbors), so that the local density sets the scale (Zelnik-Manor & Perona
+    2004). No point is its own neighbor. If w_ij and w_ji differ, both become the larger.
     """
     N, k = distance.shape
     unit = distance[:, min(_SCALE, k) - 1].astype(np.float64)
@@ -77,3 +80,135 @@ def affinity_graph(distance: np.ndarray, index: np.ndarray) -> sparse.csr_array:
     starts = np.arange(0, N * k + 1, k)
     graph = sparse.csr_array((weights.ravel(), index.ravel(), starts), shape=(N, N))
     return graph.maximum(graph.T).tocsr()
+
+
+def intrinsic_dimension(x: Any, method: str = "two_nn", *, n_neighbors: int = 10) -> float:
+    """Estimate the dimension of the manifold on which the rows of ``x`` lie, from distances alone.
+
+    In a small ball, the number of points grows like the radius to the power of the dimension.
+
+    Args:
+        x: (N, d) real numbers. Repeated rows count once, because a distance of 0 is no evidence.
+        method: "two_nn" (Facco et al. 2017, doi:10.1038/s41598-017-11873-y): maximum likelihood,
+            where the ratio of the distances to the second and to the first neighbor has density
+            dim / ratio^(dim + 1). "levina_bickel" (Levina & Bickel 2004): maximum likelihood from
+            ``n_neighbors`` distances at each point; the inverses are averaged (MacKay & Ghahramani
+            2005), because the mean of the dimensions is too large.
+        n_neighbors: k of "levina_bickel", from 3; more than k rows must be distinct. The manifold
+            should be flat within k points.
+    """
+    check_choice("method", method, ("two_nn", "levina_bickel"))
+    samples = np.unique(as_samples("x", x), axis=0)
+    k = 2 if method == "two_nn" else check_integer("n_neighbors", n_neighbors, minimum=3)
+    if len(samples) <= k:
+        raise ValueError(f"x: expected more than {k} distinct rows, got {len(samples)}")
+    distance = np.log(nearest_neighbors(samples, k)[0].astype(np.float64))
+    if method == "two_nn":  # N - 1 instead of N makes the estimate unbiased
+        return float((len(samples) - 1) / (distance[:, 1] - distance[:, 0]).sum())
+    inverse = (distance[:, -1:] - distance[:, :-1]).mean(axis=1)
+    return float(1 / inverse.mean())
+
+
+def oriented_gradients(images: Tensor) -> Tensor:
+    """Return gradient features (N, features) of unit length, of gray images (N, 1, height, width).
+
+    The strength of edges in eight directions, averaged over overlapping cells, as in histograms of
+    oriented gradients (Dalal & Triggs 2005, doi:10.1109/CVPR.2005.177). Two strokes that lie a
+    pixel apart have close features, although their pixels differ.
+    """
+    images = F.avg_pool2d(images, 3, 1, 1)
+    dx = F.pad(images[..., 2:] - images[..., :-2], (1, 1))
+    dy = F.pad(images[..., 2:, :] - images[..., :-2, :], (0, 0, 1, 1))
+    angle = torch.arange(_DIRECTIONS, device=images.device) * (2 * math.pi / _DIRECTIONS)
+    along = dx * angle.cos()[:, None, None] + dy * angle.sin()[:, None, None]
+    # The strength times the squared cosine, so that each edge counts in two or three directions.
+    strength = (dx.square() + dy.square()).sqrt().clamp(min=1e-3)
+    edges = along.clamp(min=0).square() / strength
+    cell = max(2, round(_CELL * images.shape[-1]))
+    step = max(1, round(_STEP * images.shape[-1]))
+    return F.normalize(F.avg_pool2d(edges, cell, step, (cell - 1) // 4).flatten(1))
+
+
+def deskew(images: Tensor) -> Tensor:
+    """Shear images (N, 1, height, width) along their rows until they are upright; zeros fill up.
+
+    The slant of an image is the slope of the regression line from the row of the ink to its column.
+    """
+    device, (height, width) = images.device, images.shape[2:]
+    ink = images[:, 0].clamp(min=0)
+    total = ink.sum(dim=(1, 2)).clamp(min=1e-6)
+    down = torch.arange(height, device=device).float()
+    right = torch.arange(width, device=device).float()
+    rows, columns = ink.sum(dim=2), ink.sum(dim=1)
+    down = down - ((rows @ down) / total)[:, None]  # (N, height), from the center of the ink
+    right = right - ((columns @ right) / total)[:, None]
+    covariance = torch.einsum("nyx,ny,nx->n", ink, down, right)
+    variance = (rows * down.square()).sum(dim=1)
+    slant = (covariance / variance.clamp(min=1e-6)).clamp(-_MAX_SLANT, _MAX_SLANT)
+    x = torch.arange(width, device=device) + slant[:, None, None] * down[:, :, None]
+    y = torch.arange(height, device=device).float()[:, None].expand_as(x)
+    grid = torch.stack([(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], dim=-1)
+    return F.grid_sample(images, grid, align_corners=False)
+
+
+def image_distortion(first: Tensor, second: Tensor, reach: int = _REACH) -> Tensor:
+    """Squared image distortion (pairs,) between images (pairs, 1, height, width).
+
+    Image distortion model (Keysers, Deselaers, Gollan & Ney 2007, IEEE TPAMI 29(8), 1422-1435):
+    distance between two images when each pixel may match within a small neighborhood, so that small
+    displacements of parts of an image cost nothing. Each pixel of ``first`` is compared with the
+    pixels of ``second`` at most ``reach`` away in each direction, by the squared difference between
+    the Sobel gradients of the 3 x 3 pixels around both. The result is the sum over the pixels of
+    ``first`` of the smallest difference; it is not symmetric.
+    """
+    return _cost(_sobel(first, 1), _sobel(second, 1 + reach), reach)
+
+
+def _sobel(images: Tensor, margin: int) -> Tensor:
+    """Sobel gradients (N, 2, height, width), with a margin of zeros."""
+    across = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]], device=images.device) / 4
+    gradients = F.conv2d(images, torch.stack([across, across.T])[:, None], padding=1)
+    return F.pad(gradients, (margin,) * 4)
+
+
+def _cost(first: Tensor, second: Tensor, reach: int) -> Tensor:
+    """Squared image distortion (pairs,) from Sobel gradients with margins of 1 and 1 + reach."""
+    # Pairs come last, so that each displaced slice is contiguous.
+    first, second = (g.permute(1, 2, 3, 0).contiguous() for g in (first, second))
+    _, height, width, pairs = first.shape
+    least = torch.full((height - 2, width - 2, pairs), torch.inf, device=first.device)
+    for down in range(2 * reach + 1):
+        for right in range(2 * reach + 1):
+            other = second[:, down : down + height, right : right + width]
+            x, y = first[0] - other[0], first[1] - other[1]
+            error = x.square_().addcmul_(y, y)
+            error = (error[:-2] + error[1:-1]).add_(error[2:])
+            error = (error[:, :-2] + error[:, 1:-1]).add_(error[:, 2:])
+            torch.minimum(least, error, out=least)
+    return least.sum(dim=(0, 1))
+
+
+def image_neighbors(
+    images: Tensor, n_neighbors: int = 5, *, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return distances and indices as `nearest_neighbors`, of images by `image_distortion`.
+
+    The images (N, 1, height, width) are gray, floating point, with a background of zero. Each image
+    is deskewed, reduced to 20 x 20 pixels if larger, and compared with the 60 images nearest by
+    `oriented_gradients`, whose principal components need the ``seed``.
+    """
+    check_integer("n_neighbors", n_neighbors, minimum=1, maximum=len(images) - 1)
+    candidates = min(max(_CANDIDATES, n_neighbors), len(images) - 1)
+    upright = torch.cat([deskew(block) for block in images.split(_BLOCK)])
+    gradients = torch.cat([oriented_gradients(block) for block in upright.split(_BLOCK)])
+    rows = principal_components(gradients.cpu().numpy(), seed=seed)
+    index = torch.from_numpy(nearest_neighbors(rows, candidates)[1]).to(images.device)
+    size = [min(_SIDE, side) for side in images.shape[2:]]
+    upright = F.interpolate(upright, size, mode="bilinear", antialias=True)
+    first, second = _sobel(upright, 1), _sobel(upright, 1 + _REACH)
+    queries = torch.arange(len(images), device=images.device).repeat_interleave(index.shape[1])
+    pairs = zip(queries.split(_PAIRS), index.flatten().split(_PAIRS), strict=True)
+    costs = [_cost(first[i], second[j], _REACH) for i, j in pairs]
+    distance = torch.cat(costs).reshape(index.shape).sqrt()
+    distance, order = distance.topk(n_neighbors, largest=False, sorted=True)
+    return distance.cpu().numpy(), index.gather(1, order).cpu().numpy()

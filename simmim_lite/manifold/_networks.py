@@ -1,6 +1,5 @@
-"""The networks that give a code to any point, and how they learn it."""
+"""Networks that predict a cluster, the transforms that they learn to ignore, and how they learn."""
 
-import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -10,145 +9,145 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from simmim_lite._random import seeded
-from simmim_lite.manifold._moves import Moves
+from simmim_lite.augment import RandomWarp
+from simmim_lite.encoders._base import normalized_layer
 from simmim_lite.manifold._objectives import virtual_adversarial_step
-from simmim_lite.training import Batches, History, fit
+from simmim_lite.training import Batches, fit
 
 _HIDDEN = 128
-_BLOCK = 1024  # rows at a time where nothing is learned
-ANNEALED = 0.4  # strength of moves in the end, and when the bound is learned
+_BLOCK = 1024  # rows of a forward pass without gradient
+ANNEALED = 0.4  # strength of the transform at the end of training, and when the bound is learned
+
+Augment = Callable[[Tensor, torch.Generator], Tensor]
 
 
-def table_network(columns: int, n_clusters: int, *, width: int = 64, seed: int = 0) -> nn.Module:
-    """(N, columns) -> logits (N, n_clusters): two hidden layers on standardized columns."""
-    with seeded(seed):
-        return nn.Sequential(
-            nn.BatchNorm1d(columns, affine=False),
-            *_layer(nn.Linear(columns, 2 * width, bias=False)),
-            *_layer(nn.Linear(2 * width, 2 * width, bias=False)),
-            nn.Linear(2 * width, n_clusters),
-        )
+def small_network(x: Tensor, n_clusters: int, *, width: int, seed: int) -> nn.Module:
+    """Return a network -> logits (N, n_clusters), for rows like ``x``: tables or square images.
 
-
-def image_network(side: int, n_clusters: int, *, width: int = 16, seed: int = 0) -> nn.Module:
-    """(N, 1, side, side) -> logits (N, n_clusters): three convolutions, each of half the size.
-
-    With strides in place of pooling it costs a third of `ImageEncoder`, and that is what sets how
-    much can be learned in a minute.
+    Tables are standardized and pass two hidden layers, images pass three convolutions. Each
+    convolution halves the side; strides instead of pooling make a step three times as fast as a
+    step of `ImageEncoder`, and speed limits how much the network learns in a minute.
     """
-    cells = math.ceil(math.ceil(math.ceil(side / 2) / 2) / 2) ** 2
+    columns, hidden, maps = x.shape[1], 128 * width, 16 * width
+    cells = math.ceil(x.shape[-1] / 8) ** 2
     with seeded(seed):
+        if x.ndim == 2:
+            return nn.Sequential(
+                nn.BatchNorm1d(columns, affine=False),
+                *normalized_layer(nn.Linear(columns, hidden, bias=False)),
+                *normalized_layer(nn.Linear(hidden, hidden, bias=False)),
+                nn.Linear(hidden, n_clusters),
+            )
         return nn.Sequential(
-            *_layer(nn.Conv2d(1, width, 5, stride=2, padding=2, bias=False)),
-            *_layer(nn.Conv2d(width, 2 * width, 3, stride=2, padding=1, bias=False)),
-            *_layer(nn.Conv2d(2 * width, 4 * width, 3, stride=2, padding=1, bias=False)),
+            *normalized_layer(nn.Conv2d(1, maps, 5, stride=2, padding=2, bias=False)),
+            *normalized_layer(nn.Conv2d(maps, 2 * maps, 3, stride=2, padding=1, bias=False)),
+            *normalized_layer(nn.Conv2d(2 * maps, 4 * maps, 3, stride=2, padding=1, bias=False)),
             nn.Flatten(),
-            *_layer(nn.Linear(4 * width * cells, _HIDDEN, bias=False)),
+            *normalized_layer(nn.Linear(4 * maps * cells, _HIDDEN, bias=False)),
             nn.Linear(_HIDDEN, n_clusters),
         )
 
 
-def _layer(layer: nn.Conv2d | nn.Linear) -> list[nn.Module]:
-    if isinstance(layer, nn.Linear):
-        return [layer, nn.BatchNorm1d(layer.out_features), nn.ReLU()]
-    return [layer, nn.BatchNorm2d(layer.out_channels), nn.ReLU()]
+def transform(
+    x: Tensor, augment: str | Augment, generator: torch.Generator, strength: float
+) -> Tensor:
+    """Return x' by ``augment``: a function, or "image", a `RandomWarp` with this ``strength``."""
+    if isinstance(augment, str):
+        return RandomWarp()(x, generator, strength)
+    moved = torch.as_tensor(augment(x, generator), dtype=x.dtype, device=x.device)
+    if moved.shape != x.shape:
+        raise ValueError(
+            f"augment: expected rows of shape {tuple(x.shape)} back, got {tuple(moved.shape)}"
+        )
+    return moved
 
 
-def learn_codes(
-    network: nn.Module,
-    x: Tensor,
-    p: Tensor,
-    moves: Moves,
-    *,
-    steps: int,
-    anneal: bool = False,
-    **options: Any,
-) -> History:
-    """Learn to tell the codes p(y|x) (N, K) from where x moves to: cross-entropy.
+class TransformedBatches(Batches):
+    """Batches {"x": (n, ...), ...} with "moved" (n, ...): a point x' close to x on the manifold.
 
-    ``anneal``: the moves become smaller, to ``ANNEALED`` times their strength. Strong ones keep
-    wrong codes from being learned by heart, small ones suit what will be predicted.
+    ``augment=None`` takes one of the "neighbors" (N, k) of the data, row indices. "adversarial"
+    adds nothing, because x' depends on the network. Otherwise x' is the `transform` of x, whose
+    strength goes linearly from ``strengths[0]`` at batch 0 to ``strengths[1]`` at batch ``steps``.
     """
-    taken = itertools.count()
 
-    def augment(batch: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
-        progress = next(taken) / steps if anneal else 0.0
-        return moves(batch, generator, 1 + (ANNEALED - 1) * progress)
+    def __init__(
+        self,
+        data: dict[str, Tensor],
+        batch_size: int,
+        augment: str | Augment | None,
+        strengths: tuple[float, float],
+        steps: int,
+        seed: int,
+    ):
+        super().__init__(data, min(batch_size, len(data["x"])), seed=seed)
+        self.augment, self.strengths, self.steps = augment, strengths, steps
 
-    def loss(logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
-        return F.cross_entropy(logits, batch["p"])
+    def transformed(
+        self, batch: dict[str, Tensor], i: int, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        if self.augment is None:
+            n, k = batch["neighbors"].shape
+            chosen = torch.randint(k, (n, 1), generator=generator, device=generator.device)
+            moved = self.data["x"][batch["neighbors"].gather(1, chosen)[:, 0]]
+        elif self.augment == "adversarial":
+            return batch
+        else:
+            first, last = self.strengths
+            strength = first + (last - first) * (i / self.steps)
+            moved = transform(batch["x"], self.augment, generator, strength)
+        return batch | {"moved": moved}
 
-    data = {"x": x, "row": torch.arange(len(x)), "p": p}
-    return _fit(_Moved(network), loss, data, augment, steps=steps, **options)
 
-
-def learn_objective(
+def train(
     network: nn.Module,
-    x: Tensor,
-    objective: Callable[[Tensor, Tensor], Tensor],
-    moves: Moves,
+    batches: TransformedBatches,
+    objective: Callable[[Tensor, Tensor], Tensor] | None,
+    learning_rate: float,
     *,
-    steps: int,
-    radius: Tensor | None = None,
-    **options: Any,
-) -> History:
-    """Maximize the ``objective`` over pairs of a row and where it moves to."""
+    verbose: bool,
+) -> None:
+    """Train ``network`` in place, x -> logits (N, K).
 
-    def augment(batch: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
-        return moves(batch, generator, ANNEALED)
+    ``objective(logits, moved_logits)`` is maximized. None minimizes the cross-entropy of
+    assignments "p" (N, K) in the data, predicted from x'. "radius" (N,) is for adversarial steps.
+    """
 
-    def loss(logits: tuple[Tensor, Tensor], batch: dict[str, Tensor]) -> Tensor:
-        return -objective(*logits)
+    def loss(logits: Any, batch: dict[str, Tensor]) -> Tensor:
+        return F.cross_entropy(logits, batch["p"]) if objective is None else -objective(*logits)
 
-    data = {"x": x, "row": torch.arange(len(x))}
-    return _fit(_Pairs(network, radius), loss, data, augment, steps=steps, **options)
-
-
-def _fit(model, loss, data, augment, *, steps, batch_size, learning_rate, seed, progress):
-    batches = Batches(data, min(batch_size, len(data["x"])), seed=seed, transform=augment)
-    return fit(
-        model,
+    fit(
+        _Transformed(network, pairs=objective is not None),
         loss,
         batches,
-        steps=steps,
+        steps=batches.steps,
+        warmup=batches.steps // 50,
         learning_rate=learning_rate,
-        warmup=steps // 50,
-        device="cpu",
-        seed=seed,
-        progress=progress,
+        seed=batches.seed,
+        autocast=None,  # half precision would blur the small steps of adversarial transforms
+        progress=None if verbose else False,
     )
 
 
-class _Moved(nn.Module):
-    """Logits of where a batch moved to; for adversarial moves, of the batch itself."""
+class _Transformed(nn.Module):
+    """Logits of x' (of x if x' is adversarial), or with ``pairs`` of both x and x'."""
 
-    def __init__(self, network: nn.Module):
+    def __init__(self, network: nn.Module, *, pairs: bool):
         super().__init__()
-        self.network = network
+        self.network, self.pairs = network, pairs
 
-    def forward(self, batch: dict[str, Tensor]) -> Tensor:
-        return self.network(batch.get("moved", batch["x"]))
-
-
-class _Pairs(nn.Module):
-    """Logits of a batch and of where it moved to."""
-
-    def __init__(self, network: nn.Module, radius: Tensor | None):
-        super().__init__()
-        self.network, self.radius = network, radius
-
-    def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    def forward(self, batch: dict[str, Tensor]) -> Tensor | tuple[Tensor, ...]:
         x = batch["x"]
-        if "moved" in batch:
-            # In one pass, so that both are normalized alike.
-            first, second = self.network(torch.cat([x, batch["moved"]])).chunk(2)
-            return first, second
-        moved = virtual_adversarial_step(self.network, x, self.radius[batch["row"]])
+        if not self.pairs:
+            return self.network(batch.get("moved", x))
+        if "moved" in batch:  # one pass, so that batch normalization treats both alike
+            return self.network(torch.cat([x, batch["moved"]])).chunk(2)
+        moved = virtual_adversarial_step(self.network, x, batch["radius"])
         return self.network(x), self.network(moved)
 
 
 @torch.no_grad()
 def logits_of(network: nn.Module, x: Tensor) -> Tensor:
-    """(N, K), in evaluation mode, a block at a time."""
+    """Return logits (N, K) on the CPU, computed in evaluation mode where the network is."""
     network.eval()
-    return torch.cat([network(block) for block in x.split(_BLOCK)])
+    device = next(network.parameters()).device
+    return torch.cat([network(block.to(device)).cpu() for block in x.split(_BLOCK)])

@@ -1,41 +1,54 @@
-"""A memory of slots: writes pairs of things, finds them by either, forgets, and keeps.
+"""A memory of slots: write items, find them by any of their modalities, forget, save.
 
-    memory = SimulatedMemory(64)
-    ids = memory.write({"image": z["image"], "speech": z["speech"]}, {"image": images})
-    recall = memory.read(z_heard, "speech", k=8)      # search by ear ...
-    pictures = recall.values("image")                 # ... and cross to what belongs to it
-
-| where items are kept | |
+| where items are stored | |
 |---|---|
 | `Ram` (default) | in this process; `SimulatedMemory.save` writes one file |
-| `SQLite` | in a database file: what is acknowledged survives a crash; several processes |
-| `Milvus` | in a vector database: a local file, or a server or cluster by its address |
+| `SQLite` | in a database file: written items survive a crash; several processes may share it |
+| `Milvus` | in a vector database: a local file, or a server or cluster at an address |
 
-| how `Ram` and `SQLite` search | |
-|---|---|
-| `Exact` (default) | every key, on a CPU or GPU |
-| `Faiss` | inverted lists, graphs or hashing, for millions of keys |
+`Ram` and `SQLite` search with `Exact`, which compares every key, on a CPU or GPU, or with `Faiss`:
+inverted lists, graphs or hashing, for millions of keys. Wrong shapes, numbers out of range and
+unknown ids, modalities or encoders raise ValueError.
 
-`SumMemory`, `OuterProductMemory` and `HopfieldMemory` are memories of a fixed size, to compare; how
-much each should hold say `familiarity_auroc`, `sign_accuracy`, `slot_accuracy`, `attention_weight`.
+`SumMemory`, `OuterProductMemory` and `HopfieldMemory` are memories of a fixed size, for comparison.
+`familiarity_auroc`, `sign_accuracy`, `slot_accuracy` and `attention_weight` predict how well each
+memory works.
+
+Examples:
+    >>> import torch
+    >>> from simmim_lite.memory import SimulatedMemory
+    >>> seen, heard = torch.randn(2, 3, 8, generator=torch.Generator().manual_seed(0))
+    >>> memory = SimulatedMemory(8)
+    >>> memory.write({"image": seen, "speech": heard}, {"image": ["cat.png", "dog.png", "owl.png"]})
+    tensor([0, 1, 2])
+
+    A sound finds its image: the query searches the keys of speech, and the item has the image.
+
+    >>> result = memory.read(heard[1:] + 0.1, "speech")
+    >>> result.ids
+    tensor([[1],
+            [2]])
+    >>> result.values("image")
+    [['dog.png'], ['owl.png']]
+    >>> memory.read(heard, "speech", k=3, mode="attend", beta=4.0).key.shape
+    torch.Size([3, 8])
+    >>> memory.forget([1]), len(memory)
+    (1, 2)
 """
 
 from simmim_lite.memory._associative import (
     HopfieldMemory as HopfieldMemory,
     OuterProductMemory as OuterProductMemory,
     SumMemory as SumMemory,
-)
-from simmim_lite.memory._backend import Backend as Backend, Ram as Ram
-from simmim_lite.memory._faiss import Faiss as Faiss
-from simmim_lite.memory._fingerprint import fingerprint as fingerprint
-from simmim_lite.memory._index import Exact as Exact, Index as Index
-from simmim_lite.memory._memory import SimulatedMemory as SimulatedMemory
-from simmim_lite.memory._milvus import Milvus as Milvus
-from simmim_lite.memory._recall import ReadResult as ReadResult
-from simmim_lite.memory._sqlite import SQLite as SQLite
-from simmim_lite.memory._theory import (
     attention_weight as attention_weight,
     familiarity_auroc as familiarity_auroc,
     sign_accuracy as sign_accuracy,
     slot_accuracy as slot_accuracy,
 )
+from simmim_lite.memory._backend import Backend as Backend, Ram as Ram
+from simmim_lite.memory._items import fingerprint as fingerprint
+from simmim_lite.memory._memory import SimulatedMemory as SimulatedMemory
+from simmim_lite.memory._milvus import Milvus as Milvus
+from simmim_lite.memory._recall import ReadResult as ReadResult
+from simmim_lite.memory._search import Exact as Exact, Faiss as Faiss, Index as Index
+from simmim_lite.memory._sqlite import SQLite as SQLite

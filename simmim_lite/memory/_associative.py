@@ -1,19 +1,25 @@
-"""Memories of a fixed size, to be compared with slots."""
+"""Memories of a fixed size, to compare with slots, and the capacity that theory predicts.
 
+The formulas are for N items whose keys are unit vectors in uniformly random directions of ``dim``
+dimensions; N may be an array.
+"""
+
+import numpy as np
 import torch
+from numpy.typing import ArrayLike
+from scipy.stats import beta as beta_distribution, norm
 from torch import Tensor
 
 from simmim_lite._arguments import check_integer
-from simmim_lite.memory._batch import as_keys
+from simmim_lite.memory._items import as_keys
+
+_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(80)  # of a standard normal variable
 
 
 class SumMemory:
-    """The running sum of all vectors that were written, dim numbers in all.
+    """The running sum of all written vectors: ``dim`` numbers.
 
-    It has no content to give back but the sum. What it can do is to say how familiar a vector is:
-    of N unit vectors in random directions, those that were written score 1 more than others on
-    average, with a variance of about N / dim, so that (in a Gaussian approximation) a written one
-    beats another with probability Phi(sqrt(dim / (2 N - 1))).
+    The sum gives back no single vector, but tells how familiar a vector is: `familiarity_auroc`.
     """
 
     def __init__(self, dim: int):
@@ -21,23 +27,22 @@ class SumMemory:
 
     def write(self, vectors: Tensor) -> None:
         """Add vectors (N, dim)."""
-        self.sum += as_keys("vectors", vectors, len(self.sum), "dot").sum(dim=0)
+        self.sum += as_keys("vectors", vectors, len(self.sum)).sum(dim=0)
 
     def read(self, queries: Tensor) -> Tensor:
-        """The sum, whatever the query, (M, dim)."""
+        """Return the sum for every query, (M, dim)."""
         return self.sum.expand(len(queries), -1)
 
     def familiarity(self, queries: Tensor) -> Tensor:
-        """Inner products with the sum, (M,)."""
-        return as_keys("queries", queries, len(self.sum), "dot") @ self.sum
+        """Return the inner products of queries (M, dim) with the sum, (M,)."""
+        return as_keys("queries", queries, len(self.sum)) @ self.sum
 
 
 class OuterProductMemory:
-    """The sum of the outer products of values and keys, value_dim x key_dim numbers in all.
+    """The sum of the outer products of values and keys: value_dim x key_dim numbers.
 
-    A linear associative memory (Kohonen 1972; Anderson 1972), and linear attention. Reading with a
-    unit key gives its value plus noise: of N bipolar values under keys in random directions a
-    component comes back with the right sign with probability Phi(sqrt(key_dim / (N - 1))).
+    This is a linear associative memory (Kohonen 1972; Anderson 1972), and linear attention. Reading
+    with a unit key returns its value plus noise: `sign_accuracy`.
     """
 
     def __init__(self, key_dim: int, value_dim: int):
@@ -46,23 +51,23 @@ class OuterProductMemory:
 
     def write(self, keys: Tensor, values: Tensor) -> None:
         """Add pairs of keys (N, key_dim) and values (N, value_dim)."""
-        keys = as_keys("keys", keys, self.matrix.shape[1], "dot")
-        values = as_keys("values", values, self.matrix.shape[0], "dot")
+        keys = as_keys("keys", keys, self.matrix.shape[1])
+        values = as_keys("values", values, self.matrix.shape[0])
         if len(keys) != len(values):
-            raise ValueError(f"values: expected {len(keys)}, one a key, got {len(values)}")
+            raise ValueError(f"values: expected {len(keys)}, one for each key, got {len(values)}")
         self.matrix += values.T @ keys
 
     def read(self, queries: Tensor) -> Tensor:
-        """(M, key_dim) -> (M, value_dim)."""
-        return as_keys("queries", queries, self.matrix.shape[1], "dot") @ self.matrix.T
+        """Return values (M, value_dim) for queries (M, key_dim)."""
+        return as_keys("queries", queries, self.matrix.shape[1]) @ self.matrix.T
 
 
 class HopfieldMemory:
-    """Patterns of +1 and -1, stored in dim x dim weights (Hopfield 1982), found by completion.
+    """Patterns of +1 and -1, stored in dim x dim weights and completed (Hopfield 1982).
 
-    Random patterns are stable up to about 0.138 dim of them (Amit, Gutfreund and Sompolinsky
-    1985); beyond, all are lost at once. What replaced it is `SimulatedMemory.read` with
-    ``mode="attend"``: a modern Hopfield network, one update of which is softmax attention.
+    Up to about 0.138 dim random patterns are stable (Amit, Gutfreund and Sompolinsky 1985); beyond,
+    all patterns are lost at once. The modern Hopfield network is `SimulatedMemory.read` with
+    ``mode="attend"``: one update of that network is softmax attention.
     """
 
     def __init__(self, dim: int):
@@ -76,19 +81,60 @@ class HopfieldMemory:
         self.weights.fill_diagonal_(0)
 
     def read(self, states: Tensor, *, steps: int = 20) -> Tensor:
-        """States (M, dim) of +1 and -1 after at most so many updates of all units at once."""
+        """Return states (M, dim) after ``steps`` updates of all units, or when no state changes."""
         states = self._bipolar("states", states)
         for _ in range(check_integer("steps", steps, minimum=1)):
             fields = states @ self.weights
-            following = torch.where(fields == 0, states, fields.sign())
-            if following.equal(states):
+            updated = torch.where(fields == 0, states, fields.sign())
+            if updated.equal(states):
                 break
-            states = following
+            states = updated
         return states
 
     def _bipolar(self, name: str, values: Tensor) -> Tensor:
-        values = as_keys(name, values, self.dim, "dot")
+        values = as_keys(name, values, self.dim)
         if not (values.abs() == 1).all():
             row = int((values.abs() != 1).any(dim=1).nonzero()[0])
             raise ValueError(f"{name}: expected +1 and -1, got other numbers in row {row}")
         return values
+
+
+def familiarity_auroc(N: ArrayLike, dim: int) -> np.ndarray:
+    """Probability that a vector in a `SumMemory` scores above a vector that was not written.
+
+    Phi(sqrt(dim / (2 N - 1))), in a Gaussian approximation: the mean scores differ by 1, and the
+    difference has the variance (N - 1) / dim + N / dim.
+    """
+    return norm.cdf(np.sqrt(dim / (2 * np.asarray(N) - 1)))
+
+
+def sign_accuracy(N: ArrayLike, dim: int) -> np.ndarray:
+    """Probability that an `OuterProductMemory` of bipolar values returns a sign correctly, N >= 2.
+
+    Phi(sqrt(dim / (N - 1))): each other item adds noise of variance 1 / dim to a value of 1 or -1;
+    ``dim`` is that of the keys.
+    """
+    return norm.cdf(np.sqrt(dim / (np.asarray(N) - 1)))
+
+
+def slot_accuracy(N: ArrayLike, dim: int, noise: float) -> np.ndarray:
+    """Probability that a noisy key is nearest to its own slot, by cosine.
+
+    The mean of F(c)^(N - 1). Here c is the cosine between the query and its own key, and F is the
+    distribution of the cosine of two random directions: (1 + cosine) / 2 is beta-distributed. The
+    ``noise`` is the standard deviation of each component, times sqrt(dim).
+    """
+    along = noise * _NODES / np.sqrt(dim)  # the noise in the direction of the key
+    length = np.sqrt(np.maximum(1 + 2 * along + noise**2, 1e-9))
+    below = beta_distribution.cdf((1 + (1 + along) / length) / 2, (dim - 1) / 2, (dim - 1) / 2)
+    powers = below ** (np.asarray(N, dtype=float)[..., None] - 1)
+    return powers @ _WEIGHTS / _WEIGHTS.sum()
+
+
+def attention_weight(N: ArrayLike, dim: int, beta: float) -> np.ndarray:
+    """Weight that softmax attention gives to the slot of a query without noise.
+
+    1 / (1 + (N - 1) exp(beta^2 / (2 dim) - beta)): for each other slot E exp(beta c) is about
+    exp(beta^2 / (2 dim)), and the sum is near its mean while beta^2 / dim is below ln N.
+    """
+    return 1 / (1 + (np.asarray(N) - 1) * np.exp(beta**2 / (2 * dim) - beta))

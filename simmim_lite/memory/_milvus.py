@@ -1,4 +1,4 @@
-"""Items in a Milvus vector database: a local file, or a server or cluster by its address."""
+"""Items in a Milvus vector database: a local file, a server or a cluster."""
 
 import base64
 import json
@@ -11,141 +11,117 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from simmim_lite.memory._backend import Contents, check_all_there
-from simmim_lite.memory._batch import Batch, metric_of
-from simmim_lite.memory._optional import require
+from simmim_lite.memory._backend import Backend, check_all_there, check_header
+from simmim_lite.memory._items import Batch, table_metric
+from simmim_lite.memory._ledger import Ledger
+from simmim_lite.memory._search import require
 
-_AT_ONCE = 8192  # rows in an answer: Milvus gives 16,384 at most
-_CELLS = 100  # items in a question for content: an answer has 64 MB at most
-_INSERTED = 1000  # rows in a message with content
-_TEXT = 60_000  # characters in a cell: Milvus allows 65,535 bytes
-_NOTHING = [0.0, 0.0]  # Milvus wants a vector in every row
+_AT_ONCE = 8192  # rows in one answer: Milvus allows 16,384
+_CELLS = 100  # items in one query for values: Milvus allows an answer of 64 MB
+_INSERTED = 1000  # rows in one message
+_TEXT = 60_000  # characters in one cell: Milvus allows 65,535 bytes
+_NOTHING = [0.0, 0.0]  # Milvus needs a vector in every row
 
 
-class Milvus:
-    """Items in Milvus (Wang et al. 2021), which searches the keys itself, be they billions.
+class Milvus(Backend):
+    """Items in Milvus (Wang et al. 2021): the database searches the keys, up to billions of them.
 
-    The same code runs on one machine, ``Milvus("memory_milvus.db")`` (by milvus-lite), and with a
-    server or a cluster, ``Milvus("http://address:19530", token="user:password")``. Milvus has no
-    transactions: a batch counts as written when the last of its rows, those that say that it is
-    there, are written; what a crash left of another one is removed when the memory is opened.
-    One process writes at a time.
+    The same code runs on one machine, ``Milvus("memory_milvus.db")`` (with pymilvus, milvus-lite),
+    and with a server or a cluster, ``Milvus("http://address:19530", token="user:password")``.
+    Milvus has no transactions. Each batch ends with its rows in the list of items, and the batch
+    counts as written when these are stored; opening a memory removes the rows of unfinished
+    batches. Only one process at a time may write.
 
     Args:
-        uri: a path that ends in .db (of a folder that milvus-lite makes), or the address of a
-                server.
-        name: of the memory, for a server holds many: letters, digits and _.
-        index: how Milvus searches: "FLAT" looks at every key, "HNSW" and "IVF_FLAT" don't.
-        parameters: of that index, as Milvus calls them, such as ``{"M": 16}``.
-        token: of a server, "user:password" or a key.
+        uri: path that ends in .db (milvus-lite creates a folder there), or address of a server.
+        name: name of the memory on the server: letters, digits and _.
+        index: index of Milvus, such as ``{"index_type": "HNSW", "params": {"M": 16}}``, to compare
+            a part of the keys; None compares every key.
+        token: "user:password" or an API key of the server.
     """
 
     def __init__(
-        self,
-        uri: str | Path,
-        *,
-        name: str = "memory",
-        index: str = "FLAT",
-        parameters: Mapping[str, Any] | None = None,
-        token: str = "",
+        self, uri: str | Path, *, name: str = "memory", index: dict | None = None, token: str = ""
     ):
         self._pymilvus = require("pymilvus", "pymilvus milvus-lite")
         if not (name.isidentifier() and name.isascii()):
             raise ValueError(f"name: expected letters, digits and _, got {name!r}")
-        if "://" not in str(uri) and Path(uri).suffix != ".db":
-            raise ValueError(f"uri: expected an address or a path that ends in .db, got {uri}")
         self.uri, self.name, self._token = str(uri), name, token
-        self._index = {"index_type": index, "params": dict(parameters or {})}
-        self._owners: dict[str, Tensor] = {}
+        self._local = "://" not in self.uri
+        if self._local and Path(uri).suffix != ".db":
+            raise ValueError(f"uri: expected an address or a path that ends in .db, got {uri}")
+        self._index = index or {"index_type": "FLAT"}
+        self._key_ids: dict[str, Tensor] = {}
+        self._lock = FileLock(f"{self.uri}.lock")
         self._client: Any = None
-        self._lock: FileLock | None = None
 
-    def open(self, header: Mapping[str, Any]) -> Contents:
-        if "://" not in self.uri:
-            self._lock = FileLock(f"{self.uri}.lock")
-            try:
-                self._lock.acquire(timeout=0)
-            except Timeout:
-                raise ValueError(f"uri: another process uses {Path(self.uri).name}") from None
+    def open(self, header: Mapping[str, Any]) -> Ledger:
         try:
+            if self._local:
+                self._lock.acquire(timeout=0)
             self._client = self._pymilvus.MilvusClient(uri=self.uri, token=self._token)
             return self._begin(header)
+        except Timeout:
+            expected = "a file that no other process uses"
+            raise ValueError(f"uri: expected {expected}, got {self.uri}") from None
         except BaseException:
             self.close()
             raise
 
     def add(self, batch: Batch) -> Tensor:
-        if self._read_state()["following"] != self._state["following"]:
-            raise ValueError(f"{self.name}: another process writes to it; open it anew")
-        first = self.following()
-        ids = list(range(first, first + len(batch)))
-        for kind, keys in batch.keys.items():
-            self._state["kinds"].setdefault(kind, keys.shape[1])
-            self._make_keys(kind)
+        if self._read_state()["next_id"] != self._state["next_id"]:
+            raise ValueError(f"name: another process has written to {self.name!r}; open it again")
+        found = torch.arange(self.next_id(), self.next_id() + len(batch))
+        ids = found.tolist()
+        for table, keys in batch.keys.items():
+            self._state["key_dims"].setdefault(table, keys.shape[1])
+            self._make_keys(table)
         self._state["modalities"] = sorted({*self._state["modalities"], *batch.values})
-        self._state["following"] = first + len(batch)
-        self._write_state()  # before the rows, so that no crash can make an id be given twice
+        self._state["next_id"] += len(batch)
+        self._write_state()  # before the rows, so that no id is used twice after a crash
         for modality, column in batch.values.items():
             self._insert("contents", _cells(modality, ids, column))
-        for kind, keys in batch.keys.items():
-            rows = keys.detach().cpu().numpy()
-            self._insert(
-                self._table(kind), ({"id": i, "vector": r} for i, r in zip(ids, rows, strict=True))
-            )
-        sizes, groups = batch.sizes().tolist(), batch.groups.tolist()
-        self._client.insert(
-            self._full("items"),
-            [
-                {"id": i, "part": group, "size": size, "vector": _NOTHING}
-                for i, group, size in zip(ids, groups, sizes, strict=True)
-            ],
-        )
-        found = torch.tensor(ids)
-        for kind in batch.keys:
-            self._owners[kind] = torch.cat([self._owners[kind], found])
+        for table, keys in batch.keys.items():
+            rows = zip(ids, keys.detach().cpu().numpy(), strict=True)
+            self._insert(self._collection(table), ({"id": i, "vector": row} for i, row in rows))
+        items = zip(ids, batch.groups.tolist(), strict=True)
+        listed = [{"id": i, "item_group": group, "vector": _NOTHING} for i, group in items]
+        self._client.insert(self._full("items"), listed)
+        for table in batch.keys:
+            self._key_ids[table] = torch.cat([self._key_ids[table], found])
         return found
 
     def remove(self, ids: Tensor) -> None:
-        for table in ("items", *map(self._table, self.kinds()), "contents"):
+        for collection in ("items", *map(self._collection, self._key_ids), "contents"):
             for part in ids.split(_AT_ONCE):
-                self._client.delete(self._full(table), filter=f"id in {part.tolist()}")
-        for kind, owners in self._owners.items():
-            self._owners[kind] = owners[~torch.isin(owners, ids)]
+                self._client.delete(self._full(collection), filter=f"id in {part.tolist()}")
+        for table, stored in self._key_ids.items():
+            self._key_ids[table] = stored[~torch.isin(stored, ids)]
 
-    def refresh(self) -> None:
-        return None
+    def shapes(self) -> dict[str, tuple[int, int]]:
+        dims = self._state["key_dims"]
+        return {table: (len(ids), dims[table]) for table, ids in self._key_ids.items()}
 
-    def kinds(self) -> dict[str, int]:
-        return dict(self._state["kinds"])
-
-    def count(self, kind: str) -> int:
-        return len(self._owners.get(kind, ()))
-
-    def search(self, kind: str, queries: Tensor, k: int) -> tuple[Tensor, Tensor]:
-        k = min(k, self.count(kind))
-        hits = self._client.search(
-            self._full(self._table(kind)), data=list(queries.cpu().numpy()), limit=k
-        )
+    def search(self, table: str, queries: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        collection, data = self._full(self._collection(table)), list(queries.cpu().numpy())
+        hits = self._client.search(collection, data=data, limit=min(k, len(self._key_ids[table])))
         ids = torch.tensor([[hit["id"] for hit in row] for row in hits])
         scores = torch.tensor([[hit["distance"] for hit in row] for row in hits])
-        cosine = metric_of(kind, self._state["metric"]) == "cosine"
+        cosine = table_metric(table, self._state["metric"]) == "cosine"
         return (scores if cosine else -scores / 2), ids
 
-    def keys(self, kind: str, ids: Tensor | None) -> Tensor:
-        ids = self._owners[kind] if ids is None else ids
-        distinct, places = ids.unique(return_inverse=True)
-        found = {
-            row["id"]: row["vector"] for row in self._rows(self._table(kind), distinct, "vector")
-        }
-        there = torch.tensor([item in found for item in distinct.tolist()], dtype=torch.bool)
-        check_all_there(kind, distinct, there)
-        return torch.tensor([found[item] for item in distinct.tolist()])[places]
+    def keys(self, table: str, ids: Tensor | None) -> Tensor:
+        ids = self._key_ids[table] if ids is None else ids
+        check_all_there(table, ids, torch.isin(ids, self._key_ids[table]))
+        rows = self._rows(self._collection(table), ids.unique(), "vector")
+        found = {row["id"]: row["vector"] for row in rows}
+        return torch.tensor([found[item] for item in ids.tolist()])
 
-    def owners(self, kind: str) -> Tensor:
-        return self._owners[kind]
+    def key_ids(self, table: str) -> Tensor:
+        return self._key_ids[table]
 
-    def following(self) -> int:
-        return self._state["following"]
+    def next_id(self) -> int:
+        return self._state["next_id"]
 
     def modalities(self) -> set[str]:
         return set(self._state["modalities"])
@@ -161,98 +137,83 @@ class Milvus:
     def close(self) -> None:
         if self._client is not None:
             self._client.close()
-        if "://" not in self.uri:  # the server of a local file runs in this process
+        if self._local:  # the server of a local file runs in this process
             manager = require("milvus_lite.server_manager", "milvus-lite")
             manager.server_manager_instance.release_server(self.uri)
-        if self._lock is not None:
             self._lock.release()
 
-    def _begin(self, header: Mapping[str, Any]) -> Contents:
+    def _begin(self, header: Mapping[str, Any]) -> Ledger:
+        """Make or load the collections, and remove the rows of a batch that a crash interrupted."""
         type_ = self._pymilvus.DataType
         number, text = {"datatype": type_.INT64}, {"datatype": type_.VARCHAR, "max_length": 65_535}
         name = {"datatype": type_.VARCHAR, "max_length": 512, "is_primary": True}
-        item = number | {"is_primary": True}
-        self._make("state", {"name": name, "text": text}, 2)
-        self._make("items", {"id": item, "part": number, "size": number}, 2)
+        self._make("state", {"name": name, "text": text})
+        self._make("items", {"id": number | {"is_primary": True}, "item_group": number})
         fields = {"name": name, "id": number, "modality": text, "part": number, "text": text}
-        self._make("contents", fields, 2)
-        fresh = {**header, "following": 0, "kinds": {}, "modalities": []}
+        self._make("contents", fields)
+        fresh = {**header, "next_id": 0, "key_dims": {}, "modalities": []}
         self._state = self._read_state() or fresh
-        for field, expected in header.items():
-            if self._state[field] != expected:
-                there = self._state[field]
-                raise ValueError(
-                    f"{field}: {self.name} is a memory with {there!r}, got {expected!r}"
-                )
+        check_header(self.name, self._state, header)
         self._write_state()
-        rows = self._every_row("items", "part", "size")
-        found = [[row["id"], row["part"], row["size"]] for row in rows]
-        contents = torch.tensor(sorted(found), dtype=torch.int64).reshape(-1, 3).T.contiguous()
-        for kind in self.kinds():
-            self._make_keys(kind)
-            owners = torch.tensor([row["id"] for row in self._every_row(self._table(kind))])
-            self._owners[kind] = owners.long().sort().values
-        written = {row["id"] for row in self._every_row("contents")}
-        written = {*written, *(i for owners in self._owners.values() for i in owners.tolist())}
-        if left := written - set(contents[0].tolist()):  # of a batch that a crash cut off
+        every = torch.arange(self.next_id())
+        rows = self._rows("items", every, "item_group")
+        items = Ledger(sorted([row["id"], row["item_group"]] for row in rows))
+        written = {row["id"] for row in self._rows("contents", every)}
+        for table in self._state["key_dims"]:
+            self._make_keys(table)
+            ids = sorted(row["id"] for row in self._rows(self._collection(table), every))
+            self._key_ids[table] = torch.tensor(ids, dtype=torch.int64)
+            written.update(ids)
+        if left := written - set(items.ids.tolist()):
             self.remove(torch.tensor(sorted(left)))
-        return Contents(*contents)
+        return items
 
-    def _full(self, table: str) -> str:
-        return f"{self.name}_{table}"
+    def _full(self, collection: str) -> str:
+        return f"{self.name}_{collection}"
 
-    def _table(self, kind: str) -> str:
-        """Of keys: names in Milvus are letters, digits and _."""
-        return f"keys_{list(self._state['kinds']).index(kind)}"
+    def _collection(self, table: str) -> str:
+        """Collection of a key table: names in Milvus are letters, digits and _."""
+        return f"keys_{list(self._state['key_dims']).index(table)}"
 
-    def _make_keys(self, kind: str) -> None:
-        metric = "IP" if metric_of(kind, self._state["metric"]) == "cosine" else "L2"
+    def _make_keys(self, table: str) -> None:
+        metric = "IP" if table_metric(table, self._state["metric"]) == "cosine" else "L2"
         item = {"datatype": self._pymilvus.DataType.INT64, "is_primary": True}
-        self._make(self._table(kind), {"id": item}, self._state["kinds"][kind], metric)
-        self._owners.setdefault(kind, torch.empty(0, dtype=torch.int64))
+        index = self._index | {"metric_type": metric}
+        self._make(self._collection(table), {"id": item}, self._state["key_dims"][table], index)
+        self._key_ids.setdefault(table, torch.empty(0, dtype=torch.int64))
 
-    def _make(self, table: str, fields: dict[str, dict], dim: int, metric: str = "") -> None:
-        if self._client.has_collection(self._full(table)):
-            self._client.load_collection(self._full(table))
+    def _make(
+        self, collection: str, fields: dict[str, dict], dim: int = 2, index: dict | None = None
+    ) -> None:
+        """Load a collection, or create it with a vector field."""
+        full = self._full(collection)
+        if self._client.has_collection(full):
+            self._client.load_collection(full)
             return
-        client, vector = self._pymilvus.MilvusClient, self._pymilvus.DataType.FLOAT_VECTOR
-        schema = client.create_schema(auto_id=False, enable_dynamic_field=False)
+        schema = self._client.create_schema(auto_id=False, enable_dynamic_field=False)
         for field, options in fields.items():
             schema.add_field(field, **options)
-        schema.add_field("vector", vector, dim=dim)
-        how = (
-            self._index | {"metric_type": metric}
-            if metric
-            else {"index_type": "FLAT", "metric_type": "L2"}
-        )
-        indexes = client.prepare_index_params()
-        indexes.add_index("vector", **how)
+        schema.add_field("vector", self._pymilvus.DataType.FLOAT_VECTOR, dim=dim)
+        indexes = self._client.prepare_index_params()
+        indexes.add_index("vector", **(index or {"index_type": "FLAT", "metric_type": "L2"}))
         self._client.create_collection(
-            self._full(table), schema=schema, index_params=indexes, consistency_level="Strong"
+            full, schema=schema, index_params=indexes, consistency_level="Strong"
         )
 
-    def _insert(self, table: str, rows: Iterator[dict]) -> None:
+    def _insert(self, collection: str, rows: Iterator[dict]) -> None:
         while part := list(islice(rows, _INSERTED)):
-            self._client.insert(self._full(table), part)
+            self._client.insert(self._full(collection), part)
 
-    def _rows(self, table: str, ids: Tensor, *fields: str, where: str = "") -> Iterator[dict]:
-        """Rows of some items."""
-        for part in ids.split(_CELLS if where else _AT_ONCE):
-            yield from self._query(table, f"id in {part.tolist()}{where}", *fields)
+    def _rows(self, collection: str, ids: Tensor, *fields: str, where: str = "") -> Iterator[dict]:
+        for part in ids.split(_CELLS if where else _AT_ONCE) if len(ids) else ():
+            yield from self._query(collection, f"id in {part.tolist()}{where}", "id", *fields)
 
-    def _every_row(self, table: str, *fields: str) -> Iterator[dict]:
-        for start in range(0, self.following(), _AT_ONCE):
-            yield from self._query(table, f"id >= {start} and id < {start + _AT_ONCE}", *fields)
-
-    def _query(self, table: str, condition: str, *fields: str) -> list[dict]:
-        return self._client.query(
-            self._full(table), filter=condition, output_fields=["id", *fields]
-        )
+    def _query(self, collection: str, condition: str, *fields: str) -> list[dict]:
+        full = self._full(collection)
+        return self._client.query(full, filter=condition, output_fields=list(fields))
 
     def _read_state(self) -> dict[str, Any]:
-        rows = self._client.query(
-            self._full("state"), filter='name == "state"', output_fields=["text"]
-        )
+        rows = self._query("state", 'name == "state"', "text")
         return json.loads(rows[0]["text"]) if rows else {}
 
     def _write_state(self) -> None:
@@ -261,15 +222,9 @@ class Milvus:
 
 
 def _cells(modality: str, ids: list[int], column: list[bytes]) -> Iterator[dict]:
-    """Values as rows of text, long ones in several."""
+    """Values as rows of text in base64, a long value in several rows."""
     for i, content in zip(ids, column, strict=True):
         text = base64.b64encode(content).decode()
         for part in range(0, len(text), _TEXT):
-            yield {
-                "name": f"{i}/{part}/{modality}",
-                "id": i,
-                "modality": modality,
-                "part": part,
-                "text": text[part : part + _TEXT],
-                "vector": _NOTHING,
-            }
+            cell = {"name": f"{i}/{part}/{modality}", "id": i, "modality": modality, "part": part}
+            yield cell | {"text": text[part : part + _TEXT], "vector": _NOTHING}

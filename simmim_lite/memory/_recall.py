@@ -1,74 +1,76 @@
-"""What a memory gave back, and attention over keys."""
+"""Reading: the result of a read, and attention; and how evenly keys are spread."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
+import numpy as np
 import torch
+from scipy.stats import skew
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-if TYPE_CHECKING:
-    from simmim_lite.memory._memory import SimulatedMemory
+_NEIGHBORS = 10
 
 
 @dataclass(frozen=True, eq=False)
 class ReadResult:
-    """For each of M queries, k items of a memory.
+    """For each of M queries, k items of a memory, on the CPU.
 
     Attributes:
         ids: (M, k) int64.
-        scores: (M, k), the best first (samples as they were drawn): cosine, or minus half the
+        scores: (M, k), best first (samples in the order of the draw): the cosine, or minus half the
             squared distance.
-        weights: (M, k), each row of sum one: those of the attention, else 1 / k.
-        key: (M, dim) weighted mean of the keys, differentiable in the query; None unless read with
-            ``mode="attend"``.
+        weights: (M, k), each row sums to one: attention weights, otherwise 1 / k.
+        lookup: function (ids (n,), modality) -> n values, used by `values`.
+        key: (M, dim) weighted mean of the keys, on the device of the query and differentiable in
+            the query; None unless read with ``mode="attend"``.
     """
 
     ids: Tensor
     scores: Tensor
     weights: Tensor
-    memory: "SimulatedMemory"
+    lookup: Callable[[Tensor, str], list[Any]]
     key: Tensor | None = None
 
     def __repr__(self) -> str:
         return f"ReadResult({self.ids.shape[0]} queries, {self.ids.shape[1]} items each)"
 
-    def values(self, modality: str) -> list[list]:
-        """M lists of k values, None for an item without one of this modality."""
-        flat = iter(self.memory.values(self.ids.flatten(), modality))
+    def values(self, modality: str) -> list[list[Any]]:
+        """M lists of k values; None for an item without a value of this modality."""
+        flat = iter(self.lookup(self.ids.flatten(), modality))
         return [[next(flat) for _ in row] for row in self.ids]
-
-    @property
-    def entropy(self) -> Tensor:
-        """Of the weights, in nats, (M,): 0 for one item, ln k for k equal ones."""
-        return torch.special.entr(self.weights).sum(dim=1)
-
-
-def score(queries: Tensor, keys: Tensor, metric: str) -> Tensor:
-    """Scores (M, k) of queries (M, dim) with keys (M, k, dim) of their own, differentiable."""
-    if metric == "cosine":
-        return torch.einsum("md,mkd->mk", queries, keys)
-    return -(queries[:, None] - keys).square().sum(dim=2) / 2
 
 
 def attend_to_all(queries: Tensor, keys: Tensor, beta: float, metric: str) -> Tensor:
-    """softmax(beta * scores) @ keys, (M, dim), without the table of M x N scores.
+    """softmax(beta * scores) @ keys, (M, dim), without the matrix of M x N scores.
 
-    One update of a modern Hopfield network (Ramsauer et al. 2021, arXiv 2008.02217, equation 3),
-    which is the attention of a transformer with keys for values.
+    One update of a modern Hopfield network (Ramsauer et al. 2021, arXiv 2008.02217, equation 3).
     """
-    if metric == "euclidean":  # -|q - k|^2 / 2 = q k - |k|^2 / 2 and a part that softmax ignores
+    if metric == "euclidean":  # -|q - k|^2 / 2 = q k - |k|^2 / 2 - |q|^2 / 2, the last cancels
         queries = torch.cat([queries, torch.ones_like(queries[:, :1])], dim=1)
         keys = torch.cat([keys, -keys.square().sum(dim=1, keepdim=True) / 2], dim=1)
-    stacked = queries[None, None], keys[None, None], keys[None, None]
-    attended = scaled_dot_product_attention(*stacked, scale=beta)[0, 0]
+    query, key = queries[None, None], keys[None, None]
+    attended = scaled_dot_product_attention(query, key, key, scale=beta)[0, 0]
     return attended[:, :-1] if metric == "euclidean" else attended
 
 
-def draw(logits: Tensor, k: int, generator: torch.Generator | None) -> Tensor:
-    """k columns of each row, without replacement, with probabilities softmax(logits): (M, k).
+def describe_keys(keys: Tensor, metric: str) -> dict[str, float]:
+    """Effective rank and hubness of keys (n, dim).
 
-    Gumbel top-k (Vieira 2014; Kool et al. 2019, arXiv 1903.06059).
+    - ``effective_rank``: exp of the entropy of the normalized singular values, without centering
+      (Roy and Vetterli 2007): dim for keys that are spread evenly, 1 for keys on a line.
+    - ``hubness`` of more than 10 keys: skewness of the number of times that a key is among the 10
+      nearest neighbors of others (Radovanovic et al. 2010): near 0 if all keys are found equally
+      often, large if a few keys are found in place of many.
     """
-    noise = torch.rand(logits.shape, generator=generator, dtype=torch.float64)
-    return (logits.double() - (-noise.log()).log()).topk(k).indices
+    keys = keys.double()
+    weights = torch.linalg.svdvals(keys)
+    weights = weights / weights.sum().clamp(min=torch.finfo(weights.dtype).tiny)
+    found = {"effective_rank": float(torch.special.entr(weights).sum().exp())}
+    if len(keys) > _NEIGHBORS:
+        scores = keys @ keys.T if metric == "cosine" else -torch.cdist(keys, keys)
+        nearest = scores.fill_diagonal_(-torch.inf).topk(_NEIGHBORS).indices
+        times = np.bincount(nearest.flatten().cpu().numpy(), minlength=len(keys))
+        found["hubness"] = float(skew(times)) if times.std() else 0.0
+    return found

@@ -11,10 +11,10 @@ from torch.nn.functional import normalize
 
 from simmim_lite._arguments import check_choice, check_integer, check_number
 from simmim_lite._random import seeded
+from simmim_lite.bounds import exact_bound
+from simmim_lite.datasets import Pairing
 from simmim_lite.fusion import Fusion, drop_modalities
 from simmim_lite.multimodal._objective import InformationObjective, Objective
-from simmim_lite.multimodal._pairing import Pairing
-from simmim_lite.multimodal._population import exact_bound
 from simmim_lite.storage import CheckpointError, pack, unpack, write_atomically
 from simmim_lite.training import Batches, History, fit
 
@@ -24,28 +24,26 @@ _ROWS = 1024  # embedded at a time
 
 
 class MultimodalInfoMax(nn.Module):
-    """Maximizes a lower bound on the information between each two modalities.
+    """Encoders that maximize a lower bound on the information between each two modalities.
 
-    Each modality has an encoder (N, ...) -> (N, its dim), a linear projection to ``dim`` columns,
-    and the unit sphere; each pair of modalities a temperature of its own, learned. The loss is
-    minus the sum over pairs of the bound (van den Oord et al. 2018, arXiv 1807.03748; several
-    views: Tian et al. 2020, arXiv 1906.05849, "full graph"; symmetric with a learned temperature:
-    Radford et al. 2021, arXiv 2103.00020). No label enters it, but what belongs together is said
-    by whoever made the pairs.
+    Each modality has an encoder (N, ...) -> (N, its dim), a linear projection to ``dim`` columns
+    and a normalization to unit length; each pair of modalities has its own learned temperature. The
+    loss is the negative sum of the bound over the pairs (van den Oord et al. 2018, arXiv
+    1807.03748; several views: Tian et al. 2020, arXiv 1906.05849, "full graph"; symmetric with a
+    learned temperature: Radford et al. 2021, arXiv 2103.00020). The loss uses no label, but a
+    `Pairing` can use labels to form the positives.
 
-    With ``fusion`` there are more terms: of each modality with the fusion of all others. They see
-    what pairs cannot, synergy: a third modality may tell nothing about the first nor the second,
-    and all about both together.
+    With ``fusion`` the loss has one more term for each modality: the bound for this modality and
+    the fusion of all others. These terms measure synergy, which pairs cannot: a third modality can
+    share nothing with the first and nothing with the second, but much with both together.
 
     Args:
-        encoders: by the name of the modality; `simmim_lite.encoders.Encoder`, or any module with
+        encoders: by name of the modality; a `simmim_lite.encoders.Encoder`, or any module with
             ``dim`` that maps (N, ...) to (N, dim).
         dim: of the shared space.
-        fusion: for three modalities or more, whose encoders have the same ``dim``.
-        drop: in training, probability that a fusion does without one of its modalities.
-        objective: the bound, one of `OBJECTIVES`, or a function of scores (K, K).
-        temperature: where those of the pairs begin.
-        seed: of the projections.
+        fusion: for three or more modalities, whose encoders all have the ``dim`` of the fusion.
+        drop: in training, probability that a fusion drops a modality.
+        objective, temperature: as for `InformationObjective`.
     """
 
     def __init__(
@@ -62,8 +60,11 @@ class MultimodalInfoMax(nn.Module):
         super().__init__()
         if len(encoders) < 2:
             raise ValueError(f"encoders: expected at least two, got {list(encoders)}")
-        for name, encoder in encoders.items():
-            if not isinstance(getattr(encoder, "dim", None), int):
+        dims: dict[str, Any] = {
+            name: getattr(encoder, "dim", None) for name, encoder in encoders.items()
+        }
+        for name, columns in dims.items():
+            if not isinstance(columns, int):
                 raise TypeError(f"encoders: expected a module with a number dim for {name!r}")
         self.dim = check_integer("dim", dim, minimum=1)
         self.drop = check_number("drop", drop, minimum=0.0, maximum=1.0)
@@ -71,14 +72,11 @@ class MultimodalInfoMax(nn.Module):
         self.encoders = nn.ModuleDict(encoders)
         pairs = list(combinations(self.names, 2))
         if fusion is not None:
-            _check_fusion(fusion, encoders)
+            _check_fusion(fusion, dims)
             pairs += [(name, _others(name)) for name in self.names]
         with seeded(seed):
             self.projections = nn.ModuleDict(
-                {
-                    name: nn.Linear(encoder.dim, dim, bias=False)
-                    for name, encoder in encoders.items()
-                }
+                {name: nn.Linear(columns, dim, bias=False) for name, columns in dims.items()}
             )
             self.fusion = fusion
             if fusion is not None:
@@ -86,12 +84,16 @@ class MultimodalInfoMax(nn.Module):
         self.information = InformationObjective(pairs, objective, temperature)
 
     def forward(self, batch: Mapping[str, Any]) -> dict[str, Tensor]:
-        """Unit vectors (N, dim) of each modality and, with fusion, of all but each."""
+        """Unit vectors (N, dim) of each modality and, with fusion, of all but each modality."""
         encoded = {name: self.encoders[name](items) for name, items in batch.items()}
         outputs = {name: self._unit(name, values) for name, values in encoded.items()}
         if self.fusion is not None:
             for left_out in self.names:
-                outputs[_others(left_out)] = self._joint(encoded, self._rest(encoded, left_out))
+                others = torch.tensor([name != left_out for name in self.fusion.names])
+                present = others.expand(len(encoded[left_out]), -1)
+                if self.training and self.drop:
+                    present = drop_modalities(present, self.drop)
+                outputs[_others(left_out)] = self._joint(self.fusion(encoded, present))
         return outputs
 
     def fit(
@@ -110,11 +112,10 @@ class MultimodalInfoMax(nn.Module):
         """Train in place, with `simmim_lite.training.fit`.
 
         Args:
-            pairs: a `Pairing`, or items that belong together row by row.
-            augment: vary the items by their encoders' ``augment``, or by functions of your own,
+            pairs: a `Pairing`, or items whose rows are positive pairs.
+            augment: augment the items by their encoders' ``augment``, or by functions of your own,
                 ``function(prepared batch, generator) -> batch`` for each modality that has one.
-            options: further ones of `simmim_lite.training.fit`; unless ``warmup`` is given, it is a
-                twentieth of the steps.
+            options: of `simmim_lite.training.fit`; by default ``warmup`` is a 20th of the steps.
 
         Returns:
             The history, with the nats of each pair by its name ("image-speech").
@@ -125,8 +126,8 @@ class MultimodalInfoMax(nn.Module):
             raise ValueError(f"pairs: expected the modalities {', '.join(self.names)}, got {got}")
         if not isinstance(augment, Mapping):
             own = {name: getattr(self.encoders[name], "augment", None) for name in self.names}
-            augment = {name: vary for name, vary in own.items() if augment and vary}
-        draw = _Draw(pairs, dict(self.encoders), augment)
+            augment = {name: function for name, function in own.items() if augment and function}
+        draw = _DrawPositives(pairs, dict(self.encoders), augment)
         batches = Batches(torch.arange(len(pairs)), batch_size, seed=seed, transform=draw)
         length = steps if epochs is None else epochs * len(batches)
         options = {"warmup": (length or 0) // 20} | options
@@ -143,25 +144,23 @@ class MultimodalInfoMax(nn.Module):
         )
 
     def encode(self, items: Mapping[str, Any]) -> dict[str, Tensor]:
-        """What the encoders make of some or all modalities: (N, their dim), on the CPU.
+        """Outputs of the encoders for some or all modalities: (N, their dim), on the CPU.
 
         The number of items may differ between modalities.
         """
-        return self._in_parts(items, lambda name, batch: self.encoders[name](batch))
+        return self._in_parts(items, lambda name, x: self.encoders[name](x))
 
     def project(self, items: Mapping[str, Any]) -> dict[str, Tensor]:
         """Unit vectors in the shared space: (N, dim) for each modality, on the CPU."""
-        return self._in_parts(
-            items, lambda name, batch: self._unit(name, self.encoders[name](batch))
-        )
+        return self._in_parts(items, lambda name, x: self._unit(name, self.encoders[name](x)))
 
     def fuse(self, items: Mapping[str, Any], present: Tensor | None = None) -> Tensor:
-        """Unit vectors (N, dim) of the present modalities together, on the CPU.
+        """Unit vectors (N, dim) of the fused modalities, on the CPU; ValueError without a fusion.
 
         Args:
-            items: some or all modalities, N items each; what stands in a missing place does not
-                matter, but for its shape.
-            present: (N, modalities) bool; None is all that are given.
+            items: some or all modalities, N items each. Missing items need the right shape; their
+                values have no effect.
+            present: (N, modalities) bool; None: all modalities that ``items`` holds.
         """
         if self.fusion is None:
             raise ValueError("fuse: expected a model that was made with a fusion, got none")
@@ -169,29 +168,28 @@ class MultimodalInfoMax(nn.Module):
         with torch.no_grad():
             device = self.joint_projection.weight.device
             encoded = {name: values.to(device) for name, values in encoded.items()}
-            return self._joint(encoded, present).cpu()
+            return self._joint(self.fusion(encoded, present)).cpu()
 
     def scores(self, projected: Mapping[str, Tensor], first: str, second: str) -> Tensor:
-        """What the critic of two modalities says of all pairs: (N, M).
+        """Scores (N, M) of the critic of two modalities, for all pairs of items.
 
-        Args:
-            projected: from `project`, with N and M rows.
+        ``projected`` is from `project`, and the modalities are in the order of the encoders.
         """
         names = f"{first}-{second}"
-        check_choice("first, second", names, tuple(self.information.critics))
+        check_choice("first, second", names, tuple(self.information.pairs))
         with torch.no_grad():
-            critic = self.information.critics[names]
-            device = critic.log_temperature.device
+            critic = self.information.critic(names)
+            device = next(critic.parameters()).device
             return critic(projected[first].to(device), projected[second].to(device)).cpu()
 
     def exact_information(
         self, pairs: Pairing, bound: str = "info_nce", **options: Any
     ) -> dict[tuple[str, str], float]:
-        """Nats that the critics show of a whole population, as `exact_bound` counts them.
+        """Expectation of a bound over the whole population of pairs, in nats, for each critic.
 
         Args:
-            pairs: best of a test split, to be compared with their ``mutual_information``.
-            bound, options: as for `exact_bound`.
+            pairs: preferably of a test split; compare with their ``mutual_information``.
+            bound, options: as for `simmim_lite.bounds.exact_bound`.
         """
         projected = self.project(pairs.items)
         found = {}
@@ -204,43 +202,37 @@ class MultimodalInfoMax(nn.Module):
         return found
 
     def save(self, path: str | Path) -> None:
-        """Write the weights to a file: whole or not at all, with a checksum, without code."""
+        """Write the weights to a file, complete or not at all, with a checksum, without code."""
         state = {"model": str(self), "weights": dict(self.state_dict())}
         write_atomically(Path(path), pack(state))
 
     def load(self, path: str | Path) -> "MultimodalInfoMax":
-        """Read weights that a model made in the same way has saved; returns the model.
+        """Read weights that a model of the same arguments has saved; return the model.
 
         Raises:
-            CheckpointError: a damaged file, or one of another model.
+            CheckpointError: a damaged file, or a file of another model.
         """
         path = Path(path)
         state = unpack(path.read_bytes(), path.name)
         if not isinstance(state, dict) or set(state) != {"model", "weights"}:
-            raise CheckpointError(f"{path.name}: expected what MultimodalInfoMax.save wrote")
+            raise CheckpointError(f"{path.name}: expected a file of MultimodalInfoMax.save")
         for there, here in zip(state["model"].splitlines(), str(self).splitlines(), strict=False):
             if there != here:
-                raise CheckpointError(
-                    f"{path.name}: of another model: {there.strip()} there, {here.strip()} here"
-                )
+                difference = f"{there.strip()} there, {here.strip()} here"
+                raise CheckpointError(f"{path.name}: of another model: {difference}")
         self.load_state_dict(state["weights"])
         return self
 
     def _unit(self, name: str, encoded: Tensor) -> Tensor:
         return normalize(self.projections[name](encoded), dim=1)
 
-    def _joint(self, encoded: Mapping[str, Tensor], present: Tensor | None = None) -> Tensor:
-        return normalize(self.joint_projection(self.fusion(encoded, present)), dim=1)
+    def _joint(self, fused: Tensor) -> Tensor:
+        return normalize(self.joint_projection(fused), dim=1)
 
-    def _rest(self, encoded: Mapping[str, Tensor], left_out: str) -> Tensor:
-        """Which modalities are fused: not this one, and in training some others neither."""
-        here = torch.tensor([name != left_out for name in self.fusion.names])
-        present = here.expand(len(encoded[left_out]), -1)
-        return drop_modalities(present, self.drop) if self.training and self.drop else present
-
-    def _in_parts(self, items: Mapping[str, Any], embed: Any) -> dict[str, Tensor]:
-        unknown = set(items) - set(self.names)
-        if unknown:
+    def _in_parts(
+        self, items: Mapping[str, Any], embed: Callable[[str, Tensor], Tensor]
+    ) -> dict[str, Tensor]:
+        if not set(items) <= set(self.names):
             expected = ", ".join(self.names)
             raise ValueError(f"items: expected some of {expected}, got {', '.join(items)}")
         device = next(self.projections.parameters()).device
@@ -260,8 +252,8 @@ class MultimodalInfoMax(nn.Module):
             self.train(was_training)
 
 
-class _Draw:
-    """From row numbers (B,) to a batch: partners drawn, items varied; labels stay out of it."""
+class _DrawPositives:
+    """Transform of row numbers (B,) into a batch of augmented positives, without labels."""
 
     def __init__(
         self, pairs: Pairing, encoders: Mapping[str, nn.Module], augment: Mapping[str, Augment]
@@ -280,22 +272,19 @@ class _Draw:
 
 
 def _prepare(encoder: nn.Module, items: Any) -> Tensor:
-    return encoder.prepare(items) if hasattr(encoder, "prepare") else torch.as_tensor(items)
+    prepare = getattr(encoder, "prepare", torch.as_tensor)
+    return prepare(items)
 
 
 def _others(name: str) -> str:
     return f"all but {name}"
 
 
-def _check_fusion(fusion: Fusion, encoders: Mapping[str, nn.Module]) -> None:
-    dims = {name: encoder.dim for name, encoder in encoders.items()}
-    if len(encoders) < 3:
-        raise ValueError(
-            "fusion: expected three modalities or more, of which two are fused to meet the third, "
-            f"got {len(encoders)}"
-        )
-    if set(fusion.names) != set(encoders) or set(dims.values()) != {fusion.dim}:
-        raise ValueError(
-            f"fusion: expected one of the encoders' names and dims, {dims}, got "
-            f"{list(fusion.names)} of {fusion.dim}"
-        )
+def _check_fusion(fusion: Fusion, dims: Mapping[str, int]) -> None:
+    if len(dims) < 3:
+        expected = "three or more modalities, so that each has two others to fuse"
+        raise ValueError(f"fusion: expected {expected}, got {len(dims)}")
+    if set(fusion.names) != set(dims) or set(dims.values()) != {fusion.dim}:
+        expected = f"the names and dims of the encoders, {dict(dims)}"
+        got = f"{list(fusion.names)} of {fusion.dim}"
+        raise ValueError(f"fusion: expected {expected}, got {got}")

@@ -1,19 +1,28 @@
-"""Mutual information from samples: one door, `estimate`, and the estimators behind it.
+"""Mutual information from samples: `estimate`, and the estimators that it chooses from.
 
-Bad input (not finite, unequal lengths, too few samples, an unknown option) raises ValueError or
-TypeError, naming the argument and what came. No estimate is clipped at 0: estimates of nothing
-scatter around 0, and to cut off their lower half would make their mean too large. So values below
-0 are normal; never take their log.
+Invalid input (not finite, unequal lengths, too few samples, an unknown option) raises ValueError or
+TypeError with the name of the argument. No estimate is clipped at 0: estimates for independent
+variables scatter around 0, and clipping would make their mean too large. So negative values are
+normal.
 
-| method | for | its limit |
+| method | for | limits |
 |---|---|---|
 | plug_in, miller_madow, jackknife | symbols x symbols | too large unless N >> Kx Ky |
 | chao_shen, shuffle_corrected | symbols x symbols, large alphabets | rough: compare the two |
-| ross | symbols x numbers | few samples a symbol, many columns |
-| gaussian, rank_gaussian | numbers x numbers, many columns, high values | sees correlation only |
-| ksg | numbers x numbers, any shape of dependence | too small beyond about 3 + 3 columns |
+| ross | symbols x numbers | few samples of a symbol, many columns |
+| gaussian, rank_gaussian | numbers x numbers, many columns, high values | correlation only |
+| ksg | numbers x numbers, any dependence | too small beyond about 3 + 3 columns |
 | learned | numbers x numbers, symbols x numbers | seconds instead of milliseconds |
-| auto | anything | chooses among shuffle_corrected, ross and learned |
+| auto | all | chooses among shuffle_corrected, ross and learned |
+
+Examples:
+    >>> from simmim_lite.ground_truth import ClassAndFeature, CorrelatedGaussian
+    >>> symbols, numbers = ClassAndFeature(K=4).sample(2000)  # truth: 0.866 nats
+    >>> print(estimate(symbols, numbers))
+    0.854 ± 0.014 nats (ross)
+    >>> x, y = CorrelatedGaussian(nats=1.0).sample(2000)
+    >>> print(estimate(x, y, "ksg", n_neighbors=5))
+    1.038 ± 0.026 nats (ksg)
 """
 
 import inspect
@@ -36,29 +45,19 @@ from simmim_lite.mutual_information._gaussian import (
 )
 from simmim_lite.mutual_information._neighbors import ksg as ksg, ross as ross
 
-ESTIMATORS: dict[str, Callable[..., Estimate]] = {
-    function.__name__: function
-    for function in (
-        plug_in,
-        miller_madow,
-        chao_shen,
-        jackknife,
-        shuffle_corrected,
-        ross,
-        gaussian,
-        rank_gaussian,
-        ksg,
-        learned,
-    )
-}
+_FUNCTIONS: list[Callable[..., Estimate]] = [plug_in, miller_madow, chao_shen, jackknife]
+_FUNCTIONS += [shuffle_corrected, ross, gaussian, rank_gaussian, ksg, learned]
+ESTIMATORS = {function.__name__: function for function in _FUNCTIONS}
 
 
 def estimate(x: Any, y: Any, method: str = "auto", *, seed: int = 0, **options: Any) -> Estimate:
-    """I(X;Y) from N pairs: x (N,) or (N, dim_x), y (N,) or (N, dim_y), arrays or tensors.
+    """Estimate I(X;Y) in nats from N pairs of samples.
 
-    ``method`` is "auto", or one of `ESTIMATORS`; both are functions of this module, and
-    ``options`` are theirs.
-    ``seed`` is for what the method draws at random, if anything.
+    Args:
+        x, y: (N,) or (N, dim_x), and (N,) or (N, dim_y), arrays or tensors.
+        method: "auto" or a name in `ESTIMATORS`, a function of this module.
+        seed: of the random draws of the method, if it draws any.
+        options: keyword arguments of that function.
     """
     check_choice("method", method, ["auto", *ESTIMATORS])
     function = auto if method == "auto" else ESTIMATORS[method]

@@ -1,27 +1,19 @@
-"""The default: which estimator suits the data, and the preparation of what is learned."""
+"""The default estimator: choice of a method, and preparation of samples for `learned`."""
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from simmim_lite._arguments import (
-    as_array,
-    as_labels,
-    as_samples,
-    check_choice,
-    check_number,
-    check_same_length,
-)
+from simmim_lite._arguments import as_array, check_choice, check_number
 from simmim_lite._random import random_generator
 from simmim_lite.mutual_information._discrete import chao_shen, jackknife, shuffle_corrected
-from simmim_lite.mutual_information._estimate import Estimate, normal_scores
+from simmim_lite.mutual_information._estimate import Estimate, normal_scores, paired_samples
 from simmim_lite.mutual_information._neighbors import looks_like_function, ross
 
-_MOST_SAMPLES = 100_000  # that networks are trained on; the Gaussian part takes all
+_MOST_SAMPLES = 100_000  # for the networks; the Gaussian part uses all
 _MOST_COLUMNS = 256
 
 
@@ -35,43 +27,38 @@ def auto(
     device: Any = None,
     seed: int = 0,
 ) -> Estimate:
-    """`shuffle_corrected` for symbols, `ross` for symbols and one or two columns, else `learned`.
+    """Choose an estimator that suits the data, and apply it.
 
-    ``discrete`` says which variables are symbols: "x", "y", "both" or "neither". Without it they
-    are those of strings or booleans, whole numbers (by dtype) with at most N / 10 distinct rows,
-    and single columns of floating point numbers with at most N / 50 distinct values. The
-    ``reason`` of the estimate says what was found. A variable of one value gives 0.
+    `shuffle_corrected` for two variables with symbols, `ross` for symbols and one or two columns of
+    numbers, `learned` otherwise. A constant variable gives 0. The ``reason`` of the estimate
+    explains the choice.
 
-    The other options are those of `learned`.
+    Args:
+        discrete: the variables with symbols: "x", "y", "both" or "neither". None: strings,
+            booleans, whole numbers (by dtype) with at most N / 10 distinct rows, and single columns
+            of floating point numbers with at most N / 50 distinct values.
+        seconds, progress, device, seed: see `learned`.
     """
     check_choice("discrete", discrete, (None, "x", "y", "both", "neither"))
-    symbols = {}
-    for name, value in (("x", x), ("y", y)):
-        if discrete is None:
-            symbols[name] = _looks_discrete(name, value)
-        else:
-            symbols[name] = discrete in (name, "both")
-    prepare = {
-        name: (as_labels if symbols[name] else as_samples)(name, value)
-        for name, value in (("x", x), ("y", y))
-    }
-    check_same_length(**prepare)
-    for name, values in prepare.items():
+    if discrete is None:
+        symbols = [name for name, value in (("x", x), ("y", y)) if _looks_discrete(name, value)]
+    else:
+        symbols = {"both": ["x", "y"], "neither": []}.get(discrete, [discrete])
+    of_x, of_y = paired_samples(x, y, symbols)
+    for name, values in (("x", of_x), ("y", of_y)):
         if (values == values[0]).all():
-            return Estimate(0.0, 0.0, "constant", f"{name} has one value only")
-    if all(symbols.values()):
-        return _symbols(prepare["x"], prepare["y"], seed)
-    options = {"seconds": seconds, "progress": progress, "device": device, "seed": seed}
-    if not any(symbols.values()):
-        return learned(x, y, discrete="neither", **options)
-    labels, numbers = prepare.values() if symbols["x"] else reversed(prepare.values())
+            return Estimate(0.0, 0.0, "constant", f"{name} is constant")
+    if len(symbols) == 2:
+        return _symbols(of_x, of_y, seed)
+    learn = partial(learned, x, y, seconds=seconds, progress=progress, device=device, seed=seed)
+    if not symbols:
+        return learn()
+    labels, numbers = (of_x, of_y) if symbols == ["x"] else (of_y, of_x)
     sizes = np.bincount(labels)
     if numbers.shape[1] <= 2 and sizes.min() > 3:
-        found = ross(labels, numbers, discrete="x", seed=seed)
-        return replace(
-            found, reason=f"{len(sizes)} symbols x {numbers.shape[1]} columns of numbers"
-        )
-    return learned(x, y, discrete="x" if symbols["x"] else "y", **options)
+        reason = f"{len(sizes)} symbols x {numbers.shape[1]} columns of numbers"
+        return replace(ross(labels, numbers, discrete="x", seed=seed), reason=reason)
+    return learn(discrete=symbols[0])
 
 
 def learned(
@@ -84,83 +71,75 @@ def learned(
     device: Any = None,
     seed: int = 0,
 ) -> Estimate:
-    """What networks find: conditional densities beyond `rank_gaussian`, or a classifier.
+    """Estimate I with networks: conditional densities beyond `rank_gaussian`, or a classifier.
 
-    x (N, dim_x), y (N, dim_y), at least 50 samples; ``discrete="x"`` or ``"y"`` for one variable
-    that is symbols, which are then predicted from the numbers. Else the columns of one variable are
-    predicted from the other and from each other; which one, a trial on a fifth of the samples says.
-    No bound: it differs from the truth in either direction. Its standard error joins the sampling
-    error with half the distance between the scores of samples held out and of samples seen, within
-    which the truth is expected. It is infinite, and the estimate a lower bound, where a column
-    seems to be a function of one or two columns of the other variable (told from 500 samples
-    on): I is infinite then.
+    With symbols in one variable, a classifier predicts them from the numbers. Otherwise the columns
+    of one variable are predicted from the other variable and from each other; a trial on a fifth of
+    the samples chooses which variable. The estimate is no bound: its error has either sign. The
+    standard error combines the sampling error with half the difference between the scores of
+    held-out and of training samples, a range that should contain the truth.
 
-    On 39 truths written for the purpose (N = 10,000, five seeds; bench_mutual_information.py under
-    ``reproduction/peers``, ``--tasks held-out``) `auto` had a mean absolute error of 0.015
-    nats, at worst 0.116, and two standard errors held the truth in 96 % of runs. Sharp edges in
-    several columns cost most, 0.04 to 0.09.
+    I is infinite if a column is a function of one or two columns of the other variable. This is
+    tested with 500 samples or more; then the standard error is infinite and the estimate is a lower
+    bound. Between numbers, more than 256 columns, or N / 20, are reduced to as many principal
+    components. Then the estimate is a lower bound, possibly a very low one. Networks are trained on
+    at most 100,000 samples, and for at most the 10 columns that correlation explains worst.
 
-    Between numbers, more than 256 columns, or N / 20, are reduced to as many principal components;
-    the estimate is then said to be a lower bound, and it may be a very low one. Networks are
-    trained on at most 100,000 samples, and for at most the 10 columns that correlation explains
-    worst.
+    On 39 distributions (N = 10,000, five seeds; bench_mutual_information.py under
+    ``reproduction/peers``, ``--tasks held-out``), written to test it, `auto` had a mean absolute
+    error of 0.015 nats, at most 0.116, and two standard errors covered the truth in 96 % of runs.
+    Sharp edges in several columns caused the largest errors, 0.04 to 0.09.
 
     Args:
-        seconds: stop to learn after so long; the estimate is then too close to `rank_gaussian`,
-            or to 0.
-        progress: show a bar.
-        device: of PyTorch, for the networks; the processor if None.
+        x, y: (N, dim_x) and (N, dim_y), N >= 50.
+        discrete: "x" or "y", the variable with symbols, or "neither".
+        seconds: time limit for training; a short one leaves the estimate too close to
+            `rank_gaussian`, or to 0.
+        device: of the networks, as in PyTorch; None: the CPU.
         seed: for ties, folds, shuffling and initial weights.
     """
-    from simmim_lite.mutual_information import _classifier, _densities  # torch takes seconds
+    from tqdm.auto import tqdm
+
+    from simmim_lite.mutual_information import _densities, _learned  # imports torch
 
     check_choice("discrete", discrete, ("x", "y", "neither"))
     if seconds is not None:
         seconds = check_number("seconds", seconds, minimum=0)
-    x, y = (
-        as_labels(name, value, minimum=50)[:, None]
-        if discrete == name
-        else as_samples(name, value, minimum=50)
-        for name, value in (("x", x), ("y", y))
-    )
-    check_same_length(x=x, y=y)
+    x, y = paired_samples(x, y, [discrete], minimum=50)
+    x, y = x.reshape(len(x), -1), y.reshape(len(y), -1)
     generator = random_generator(seed, "learned")
     folds, distinct = _folds(np.hstack([x, y]), generator)
     order = generator.permutation(len(x))[:_MOST_SAMPLES]
-    notes = []
-    x, y = (
-        values if discrete == name else _distinct(name, values, notes)
-        for name, values in (("x", x), ("y", y))
-    )
+    notes: list[str] = []
+    x = x if discrete == "x" else _distinct("x", x, notes)
+    y = y if discrete == "y" else _distinct("y", y, notes)
     if min(x.shape[1], y.shape[1]) == 0:
         return Estimate(0.0, 0.0, "learned", "; ".join(notes))
     limit = math.inf if seconds is None else seconds
-    with _bar(progress) as tick:
-        options = {"limit": limit, "seed": seed, "device": device or "cpu", "tick": tick}
+    with tqdm(disable=not progress, desc="learning", unit=" epochs") as bar:
+        options: dict[str, Any] = {"limit": limit, "seed": seed, "tick": bar.update}
+        options["device"] = "cpu" if device is None else device
         if discrete != "neither":
             numbers, labels = (y, x) if discrete == "x" else (x, y)
             if labels.max() >= len(labels) / 2:
+                got = f"{int(labels.max()) + 1} symbols in {len(labels)} samples"
                 raise ValueError(
-                    f"{discrete}: expected symbols that are seen several times, got "
-                    f"{int(labels.max()) + 1} symbols in {len(labels)} samples; if they are "
-                    'numbers, say so by discrete="neither"'
+                    f"{discrete}: expected symbols that occur several times, got {got}; "
+                    'for numbers, pass discrete="neither"'
                 )
-            found = _classifier.by_classifier(
-                numbers[order], labels[order, 0], folds[order], **options
-            )
             kind = f"{int(labels.max()) + 1} symbols x {numbers.shape[1]} columns of numbers"
+            samples = numbers[order], labels[order, 0], folds[order]
+            found = _learned.by_classifier(*samples, **options)
         else:
-            x, y = (
-                normal_scores(_reduced(name, values, notes), generator)
-                for name, values in (("x", x), ("y", y))
-            )
+            x = normal_scores(_reduced("x", x, notes), generator)
+            y = normal_scores(_reduced("y", y, notes), generator)
             found = _densities.by_densities(x, y, order, folds, **options)
             kind = "numbers x numbers"
             for name, given, value in (("y", x, y), ("x", y, x)):
                 if looks_like_function(given[distinct], value[distinct]):
-                    notes.append(f"{name} seems a function of the other: I would be infinite")
+                    notes.append(f"{name} seems a function of the other variable: infinite I")
                     found = replace(found, standard_error=math.inf)
-    copies = len(x) / len(distinct)  # that tell nothing new
+    copies = len(x) / len(distinct)  # copies add no information
     return replace(
         found,
         standard_error=found.standard_error * math.sqrt(copies),
@@ -169,25 +148,16 @@ def learned(
     )
 
 
-@contextmanager
-def _bar(progress: bool) -> Iterator[Callable[[], object]]:
-    """A function to call after each epoch."""
-    from tqdm.auto import tqdm
-
-    with tqdm(disable=not progress, desc="learning", unit=" epochs") as bar:
-        yield bar.update
-
-
 def _symbols(x: np.ndarray, y: np.ndarray, seed: int) -> Estimate:
-    """Jackknife minus chance, which did best on the development tasks, beside Chao & Shen."""
+    """Return jackknife minus chance, best on the development tasks, compared with Chao & Shen."""
     found = shuffle_corrected(x, y, entropy="jackknife", seed=seed)
     chance = jackknife(x, y).nats - found.nats
     other = chao_shen(x, y)
-    error = math.hypot(found.standard_error, chance / 4)  # the correction is not exact either
+    error = math.hypot(found.standard_error, chance / 4)  # error of the correction
     cells, N = (int(x.max()) + 1) * (int(y.max()) + 1), len(x)
     reason = f"symbols x symbols, {cells} cells"
     if cells > N / 5 and abs(found.nats - other.nats) > found.standard_error:
-        reason += f"; too few samples to tell: chao_shen gives {other.nats:.3f}"
+        reason += f"; too few samples: chao_shen gives {other.nats:.3f}"
     return replace(found, standard_error=error, reason=reason)
 
 
@@ -204,38 +174,38 @@ def _looks_discrete(name: str, value: Any) -> bool:
 
 
 def _folds(rows: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """0..4 for each row, and one row of each distinct kind.
+    """Return the fold 0..4 of each row, and the indices of distinct rows.
 
-    Copies are in the same fold: else networks would be tested on what they saw.
+    Copies of a row share a fold; otherwise networks would be tested on training samples.
     """
     if any(len(np.unique(column)) == len(rows) for column in rows.T):
-        distinct = group = np.arange(len(rows))  # no copies, which is quickly seen
+        distinct = group = np.arange(len(rows))  # fast proof that no row is a copy
     else:
         distinct, group = np.unique(rows, axis=0, return_index=True, return_inverse=True)[1:]
         group = group.reshape(-1)
     if len(distinct) < 50:
         raise ValueError(
-            f"x and y: expected at least 50 distinct pairs, got {len(distinct)}; if the values "
-            'are symbols, say so by discrete="both"'
+            f"x and y: expected at least 50 distinct pairs, got {len(distinct)}; for symbols, "
+            'pass discrete="both"'
         )
     return (generator.permutation(len(distinct)) % 5)[group], distinct
 
 
 def _distinct(name: str, values: np.ndarray, notes: list[str]) -> np.ndarray:
-    """The columns that vary and are no copies of others."""
+    """Drop constant columns and copies of columns."""
     varies = (values != values[0]).any(axis=0)
     if not varies.all():
-        notes.append(f"{int((~varies).sum())} constant columns of {name} left out")
+        notes.append(f"{int((~varies).sum())} constant columns of {name} dropped")
     values = values[:, varies]
     first = np.sort(np.unique(values, axis=1, return_index=True)[1])
     if len(first) < values.shape[1]:
-        notes.append(f"{values.shape[1] - len(first)} copies of columns of {name} left out")
+        notes.append(f"{values.shape[1] - len(first)} copied columns of {name} dropped")
         values = values[:, first]
     return values
 
 
 def _reduced(name: str, values: np.ndarray, notes: list[str]) -> np.ndarray:
-    """Principal components, if the columns are too many."""
+    """Reduce too many columns to principal components."""
     most = max(1, min(_MOST_COLUMNS, len(values) // 20))
     if values.shape[1] <= most:
         return values

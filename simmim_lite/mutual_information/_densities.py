@@ -1,21 +1,23 @@
-"""What a learned conditional density adds to the Gaussian estimate.
+"""Learned conditional densities: their gain over the Gaussian estimate.
 
 By the chain rule I(X;Y) = sum_i E log p(y_i | x, y_1..i-1) - E log p(y_i | y_1..i-1). Each
-conditional density is a linear regression whose residual has, in place of one normal distribution,
-a mixture with parameters from a small network (Bishop 1994, mixture density networks), of normal
-components and of boxes with soft edges: it begins near the Gaussian estimate, and learns what that
-misses. A difference of two learned entropies, as by McAllester & Stratos (2020), has none of the
-variance e^I of a bound over shuffled pairs. Three devices take most of its bias away: what
-`_cross_fit` says of scores held out and seen, and
+conditional density is a linear regression whose residual has a mixture density instead of a normal
+one: normal components and boxes with soft edges, with parameters from a small network (mixture
+density networks, Bishop 1994). The initial density is close to the Gaussian one. As a difference of
+two learned entropies (McAllester & Stratos 2020) the estimate does not have the variance e^I of a
+bound over shuffled pairs. Three devices remove most of the bias: the mean of held-out and training
+scores (see `_learned`), and
 
-- the second term is learned with x shuffled, by the same networks, so that what is lost to
-  overfitting is lost in both and what is no dependence comes out as 0;
-- inputs that show no association with the target, by a chi-square test, are scaled down if others
-  do. So columns that matter only together, beside others that matter alone, are found in part.
+- the second term is learned by the same networks with x shuffled, so that overfitting lowers both
+  terms equally and independent variables give 0;
+- inputs without association with the target (chi-square test) are scaled down if other inputs have
+  some. So columns that matter only in combination, next to columns that matter alone, are found
+  only in part.
 """
 
 import math
 import time
+from functools import partial
 
 import numpy as np
 import torch
@@ -25,15 +27,15 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid, silu
 
 from simmim_lite._random import random_generator
-from simmim_lite.mutual_information._cross_fit import FOLDS, Gain, cross_fit
 from simmim_lite.mutual_information._estimate import Estimate
 from simmim_lite.mutual_information._gaussian import gaussian_estimate
+from simmim_lite.mutual_information._learned import FOLDS, Gain, cross_fit
 
 _MOST_TARGETS = 10
-_TRIAL = 0.3  # share of the time for finding out which variable to predict
-_MOST_OWN = 1.0  # nats that the columns of the predicted variable may tell of each other
+_TRIAL = 0.3  # share of the time for choosing the variable to predict
+_MOST_OWN = 1.0  # nats between the columns of the predicted variable, at most
 _HIDDEN = 64
-_COMPONENTS = 4  # normal ones, and as many boxes
+_COMPONENTS = 4  # normal components, and as many boxes
 
 
 def by_densities(
@@ -46,9 +48,9 @@ def by_densities(
     seed: int,
     **options,
 ) -> Estimate:
-    """Of normal scores x (N, dim_x) and y (N, dim_y); networks are trained on the rows ``order``.
+    """Estimate I from normal scores x (N, dim_x) and y (N, dim_y); learn from the rows ``order``.
 
-    ``limit`` in seconds; ``folds`` (N,) and the rest are those of `cross_fit`.
+    ``limit`` is in seconds; ``folds`` (N,) and ``options`` are those of `cross_fit`.
     """
     gaussian = gaussian_estimate(x, y, "learned")
     x, y, folds = x[order], y[order], folds[order]
@@ -58,9 +60,9 @@ def by_densities(
     def gain(
         x: np.ndarray, y: np.ndarray, begin: float, end: float, **effort
     ) -> tuple[Gain, float]:
-        """Of y conditioned on x, and of y on its own columns alone, both beyond regression.
+        """Return the gain of y given x minus that of y given shuffled x, and the latter in nats.
 
-        It may take the time from one share of the limit to another.
+        Both gains are relative to linear regression. ``begin`` and ``end`` are shares of the limit.
         """
         targets = np.arange(y.shape[1])
         if len(targets) > _MOST_TARGETS:
@@ -69,20 +71,9 @@ def by_densities(
             targets = np.sort(np.argsort(-need)[:_MOST_TARGETS])
         if x.shape[1] > 1:
             x = np.hstack([x, _canonical(x, y)])
-        gains = [
-            _learn(
-                given,
-                y,
-                targets,
-                folds,
-                seed=seed,
-                deadline=start + limit * share,
-                **effort,
-                **options,
-            )
-            for given, share in ((x, (begin + end) / 2), (x[shuffled], end))
-        ]
-        with_x, without = gains
+        learn = partial(_learn, y=y, targets=targets, folds=folds, seed=seed, **effort, **options)
+        with_x = learn(x=x, deadline=start + limit * (begin + end) / 2)
+        without = learn(x=x[shuffled], deadline=start + limit * end)
         difference = Gain(
             with_x.samples - without.samples,
             with_x.held_out - without.held_out,
@@ -93,15 +84,14 @@ def by_densities(
 
     pairs = sorted([(x, y), (y, x)], key=lambda pair: pair[1].shape[1])
     if min(x.shape[1], y.shape[1]) > 1 and max(x.shape[1], y.shape[1]) <= 8:
-        # Columns that nearly determine each other have a density with spikes, of which networks
-        # learn more if x helps them: the difference is too large. So they are the last choice.
-        worth = []
+        # Columns that nearly determine each other have a density with spikes. Networks learn these
+        # better with the help of x, and the difference becomes too large: the second choice.
+        scores = []
         for i, pair in enumerate(pairs):
-            found, own = gain(
-                *pair, i * _TRIAL / 2, (i + 1) * _TRIAL / 2, trained=range(1), epochs=12
-            )
-            worth.append(found.held_out if own < _MOST_OWN else -own)
-        if worth[1] > worth[0]:
+            share = i * _TRIAL / 2, (i + 1) * _TRIAL / 2
+            found, own = gain(*pair, *share, trained=range(1), epochs=12)
+            scores.append(found.held_out if own < _MOST_OWN else -own)
+        if scores[1] > scores[0]:
             pairs.reverse()
     found, _ = gain(*pairs[0], _TRIAL, 1)
     learned = (found.held_out + found.seen) / 2
@@ -129,37 +119,30 @@ def _learn(
     seed: int,
     **options,
 ) -> Gain:
-    """Gain over linear regression for y[:, targets], given x (N, D) and the columns of y before.
-
-    ``folds`` (N,) and the rest are those of `cross_fit`.
-    """
+    """Return the gain over linear regression for y[:, targets] given x and earlier columns of y."""
     inputs, first = _inputs(x, y)
     residuals = np.stack([_residuals(x, y, folds != fold)[:, targets] for fold in trained])
-    usable = first <= targets[:, None]  # (T, D): columns of y come one after the other
-    nets = _Mixtures(
-        len(trained),
-        _scales(inputs, residuals[0].astype(np.float32), y[:, targets], usable),
-        torch.Generator().manual_seed(seed),
-    )
+    usable = first <= targets[:, None]  # (T, D): only earlier columns of y
+    scales = _scales(inputs, residuals[0].astype(np.float32), y[:, targets], usable)
+    nets = _Mixtures(len(trained), scales, torch.Generator().manual_seed(seed))
     base = -(residuals**2 + math.log(2 * math.pi)) / 2
     return cross_fit(nets, inputs, residuals, base, folds, trained=trained, seed=seed, **options)
 
 
 class _Mixtures(nn.Module):
-    """One network a fold and target: two hidden layers, then the parameters of the mixture.
+    """One network for each fold and target: two hidden layers, then the mixture parameters.
 
-    These are log-weights, means and log-scales of the normal components, then log-weights, middles,
+    These are log-weights, means and log-scales of the normal components, then log-weights, centers,
     log-widths and log-softness of the boxes.
     """
+
+    scale: Tensor
 
     def __init__(self, F: int, scales: np.ndarray, generator: torch.Generator):
         super().__init__()
         T, D = scales.shape
         H, K, groups = _HIDDEN, _COMPONENTS, F * T
-
-        def normal(*shape: int) -> Tensor:
-            return torch.randn(*shape, generator=generator)
-
+        normal = partial(torch.randn, generator=generator)
         scale = torch.tensor(scales.T, dtype=torch.float32).repeat_interleave(H, dim=1)
         self.register_buffer("scale", scale)
         fan = (scale**2).sum(0).clamp(min=1)
@@ -173,28 +156,28 @@ class _Mixtures(nn.Module):
         self.last_bias = nn.Parameter(start.reshape(1, 1, 7 * K).repeat(groups, 1, 1))
 
     def forward(self, inputs: Tensor, residuals: Tensor) -> Tensor:
-        """inputs (folds, B, D), residuals (folds, B, T) -> log densities (folds, B, T)."""
+        """Return log densities (F, B, T) of residuals (F, B, T), given inputs (F, B, D)."""
         F, B, T = residuals.shape
         hidden = silu(torch.baddbmm(self.first_bias, inputs, self.first * self.scale))
         hidden = hidden.reshape(F, B, T, _HIDDEN).transpose(1, 2).reshape(F * T, B, _HIDDEN)
         hidden = silu(torch.baddbmm(self.second_bias, hidden, self.second))
         output = torch.baddbmm(self.last_bias, hidden, self.last)
         parameters = output.reshape(F, T, B, 7, _COMPONENTS).unbind(3)
-        weight, mean, log_scale, box_weight, middle, log_width, log_softness = parameters
+        weight, mean, log_scale, box_weight, center, log_width, log_softness = parameters
         residuals = residuals.transpose(1, 2)[..., None]
         log_scale = log_scale.clamp(-7, 3)
         z = (residuals - mean) * torch.exp(-log_scale)
         normal = -log_scale - z**2 / 2 - math.log(2 * math.pi) / 2
-        box = _log_box(residuals - middle, log_width.clamp(-5, 2), log_softness.clamp(-6, 2))
+        box = _log_box(residuals - center, log_width.clamp(-5, 2), log_softness.clamp(-6, 2))
         log_weights = torch.log_softmax(torch.cat([weight, box_weight], dim=-1), dim=-1)
         return (log_weights + torch.cat([normal, box], dim=-1)).logsumexp(dim=-1).transpose(1, 2)
 
 
 def _log_box(z: Tensor, log_width: Tensor, log_softness: Tensor) -> Tensor:
-    """Log density at z of a uniform variable in (-width, width) plus a logistic one.
+    """Return the log density at z of a uniform variable in (-width, width) plus a logistic one.
 
-    (sigmoid(a) - sigmoid(-b)) / 2 width, with a = (width + z) / softness, b = (width - z) /
-    softness, is sigmoid(a) sigmoid(b) (1 - exp(-a - b)) / 2 width: nothing cancels.
+    (sigmoid(a) - sigmoid(-b)) / 2 width, with a = (width + z) / softness and b = (width - z) /
+    softness, equals sigmoid(a) sigmoid(b) (1 - exp(-a - b)) / 2 width, without cancellation.
     """
     width, sharpness = log_width.exp(), torch.exp(-log_softness)
     a, b = (width + z) * sharpness, (width - z) * sharpness
@@ -203,27 +186,27 @@ def _log_box(z: Tensor, log_width: Tensor, log_softness: Tensor) -> Tensor:
 
 
 def _inputs(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Columns for the networks, and for each the first column of y whose target may see it."""
+    """Return input columns (N, D), and (D,) the first column of y that may depend on each."""
     columns = [x, y]
     first = [np.zeros(x.shape[1]), np.arange(1, y.shape[1] + 1)]
-    if x.shape[1] <= 4:  # cosines: fine structure, which networks are slow to see
+    if x.shape[1] <= 4:  # cosines: fine structure, which networks learn slowly
         turns = np.pi * ndtr(x)[:, :, None] * np.arange(1, 17)
         columns.append(math.sqrt(2) * np.cos(turns).reshape(len(x), -1))
         first.append(np.zeros(16 * x.shape[1]))
-    if x.shape[1] > 1:  # radii: what the columns of heavy-tailed variables have in common
+    if x.shape[1] > 1:  # radii: the common scale of heavy-tailed columns
         columns.append(np.log1p((x**2).sum(1, keepdims=True)) - 1)
         first.append(np.zeros(1))
     if y.shape[1] > 1:
         columns.append(np.log1p(np.cumsum(y**2, axis=1)[:, 1:]) - 1)
         first.append(np.arange(2, y.shape[1] + 1))
-    if y.shape[1] > 1 and x.shape[1] * y.shape[1] <= 64:  # products: which sign goes with which
+    if y.shape[1] > 1 and x.shape[1] * y.shape[1] <= 64:  # products: combinations of signs
         columns.append((x[:, :, None] * y[:, None, :-1]).reshape(len(x), -1))
         first.append(np.tile(np.arange(1, y.shape[1]), x.shape[1]))
     return np.hstack(columns), np.concatenate(first)
 
 
 def _residuals(x: np.ndarray, y: np.ndarray, training: np.ndarray) -> np.ndarray:
-    """Residuals (N, dim_y) of the regressions of y_i on x and y_1..i-1, deviation 1 in training."""
+    """Return residuals (N, dim_y) of y_i regressed on x and y_1..i-1, with training deviation 1."""
     columns = np.hstack([np.ones((len(x), 1)), x, y])
     gram = columns[training].T @ columns[training] / training.sum()
     root = np.linalg.cholesky(gram + 1e-8 * np.eye(len(gram)))
@@ -233,16 +216,17 @@ def _residuals(x: np.ndarray, y: np.ndarray, training: np.ndarray) -> np.ndarray
 def _scales(
     inputs: np.ndarray, residuals: np.ndarray, targets: np.ndarray, usable: np.ndarray
 ) -> np.ndarray:
-    """How strongly each network sees each input (T, D): from 0.02 to 1; all alike if in doubt."""
+    """Return scales (T, D) of the inputs of each network: 0.02 to 1, or all 1 without evidence."""
     z = np.maximum(association(inputs, residuals), association(inputs, targets)).T
     z = np.where(usable, z, -math.inf)
-    share = np.clip((z - 6) / 10, 0, 1)
-    doubt = share.max(axis=1, keepdims=True) == 0
-    return usable * np.where(doubt, 1.0, 0.02 + 0.98 * share)
+    evidence = np.clip((z - 6) / 10, 0, 1)
+    none = evidence.max(axis=1, keepdims=True) == 0
+    return usable * np.where(none, 1.0, 0.02 + 0.98 * evidence)
 
 
-def association(a: np.ndarray, b: np.ndarray, *, bins: int = 8) -> np.ndarray:
-    """Chi-square statistics (columns of a, columns of b) of 8 x 8 rank tables, standardized."""
+def association(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return standardized chi-square statistics (columns of a, columns of b) of rank tables."""
+    bins = 8
     N = min(len(a), 20_000)  # the rows are in random order
 
     def cells(columns: np.ndarray) -> np.ndarray:
@@ -257,6 +241,6 @@ def association(a: np.ndarray, b: np.ndarray, *, bins: int = 8) -> np.ndarray:
 
 
 def _canonical(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """x rotated to canonical variates, of deviation 1: what x shares with y comes first."""
+    """Rotate x to canonical variates of deviation 1, in decreasing order of correlation with y."""
     q_x, q_y = (np.linalg.qr(values - values.mean(axis=0))[0] for values in (x, y))
     return math.sqrt(len(x)) * (q_x @ np.linalg.svd(q_x.T @ q_y)[0])

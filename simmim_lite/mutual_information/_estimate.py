@@ -1,22 +1,28 @@
-"""What every estimator returns, and the preparation of samples that they share."""
+"""The result of an estimator, and the common preparation of samples."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.special import ndtri
 
-from simmim_lite._arguments import as_samples, check_choice, check_same_length
+from simmim_lite._arguments import as_labels, as_samples, check_choice, check_same_length
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Mutual information in nats, with the deviation that other samples of this size would show.
+    """Estimated mutual information.
 
-    ``standard_error`` says nothing of bias, which is often larger: test an estimator on
-    `ground_truth` first. (That of "learned" allows for its bias.) ``reason``: why "auto" took
-    this method, and what to beware of. ``is_lower_bound``: the truth is likely to be higher, since
-    columns had to be left out. ``history``: the value after each epoch of a learned estimator.
+    Attributes:
+        nats: the estimate, in nats.
+        standard_error: its standard deviation over other samples of this size, without the bias,
+            which is often larger: test an estimator on `ground_truth` first. (The error of
+            "learned" includes its bias.)
+        method: name of the estimator.
+        reason: why "auto" chose this method, and warnings.
+        is_lower_bound: whether I is probably higher (columns were reduced) or infinite.
+        history: the estimate after each epoch of a learned estimator.
     """
 
     nats: float
@@ -31,14 +37,18 @@ class Estimate:
         return f"{bound}{self.nats:.3f} ± {self.standard_error:.3f} nats ({self.method})"
 
 
-def paired_samples(x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
-    x, y = as_samples("x", x), as_samples("y", y)
+def paired_samples(
+    x: Any, y: Any, discrete: Collection[str] = (), *, minimum: int = 2
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return x and y: labels (N,) for the names in ``discrete``, others as float64 (N, dim)."""
+    x = (as_labels if "x" in discrete else as_samples)("x", x, minimum=minimum)
+    y = (as_labels if "y" in discrete else as_samples)("y", y, minimum=minimum)
     check_same_length(x=x, y=y)
     return x, y
 
 
 def scaled(values: np.ndarray, scale: str, generator: np.random.Generator) -> np.ndarray:
-    """Columns (N, dim) on one scale, none of them with repeated values."""
+    """Return columns (N, dim) on one scale, each without repeated values."""
     check_choice("scale", scale, ("rank", "standardize"))
     if scale == "rank":
         return normal_scores(values, generator)
@@ -51,7 +61,7 @@ def scaled(values: np.ndarray, scale: str, generator: np.random.Generator) -> np
 
 
 def normal_scores(values: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Each column's ranks put through the inverse normal distribution; ties broken at random."""
+    """Map the ranks of each column to normal quantiles; break ties at random."""
     ranks = np.empty(values.shape)
     for column, ranked in zip(values.T, ranks.T, strict=True):
         order = np.lexsort((generator.random(len(column)), column))

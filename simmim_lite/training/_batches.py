@@ -1,4 +1,4 @@
-"""Batches from tensors in memory: their order and augmentation follow from a seed and a number."""
+"""Batches of tensors in memory; a seed and a number determine their order and their transform."""
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -11,38 +11,32 @@ from torch.utils.data import DataLoader
 
 from simmim_lite._arguments import check_integer
 from simmim_lite._random import random_generator, seed_device, seed_for
+from simmim_lite.training._processes import this_process
 
 Tree = Any  # a tensor, or a tuple, list or dict of trees
-Transform = Callable[[Tree, torch.Generator], Tree]
+Transform = Callable[[Tree, torch.Generator], Tree]  # transform(batch, generator) -> batch
 
 
 class Batches:
-    """Shuffled batches: ``batches[i]`` is number i of a stream that has no end.
+    """Shuffled batches: ``batches[i]`` is batch number i of an endless stream.
 
-    ``len(batches)`` of them are an epoch, and a loop over ``batches`` is the first.
-    Batch i is a function of the data, ``seed`` and i alone, so a run that was killed goes on where
-    it was with nothing but a number to remember. What an epoch leaves over, less than a batch, is
-    left out: every batch has the same number of negatives. Each epoch leaves out others.
+    An epoch has ``len(batches)`` batches; a loop over ``batches`` runs over the first epoch.
+    Batch i is a function of the data, ``seed`` and i alone. So a resumed run needs only the number
+    of the next batch. The rows of an epoch that do not fill a batch are left out, so that every
+    batch has the same number of negatives; each epoch leaves out other rows.
 
     Args:
-        data: a tensor or array (N, ...), or a tuple or dict of them, all with N rows; batches come
-            in the same form, as tensors of the same type (uint8 images stay uint8). Memory-mapped
-            arrays are read a batch at a time, if not ``resident``.
+        data: a tensor or array (N, ...), or a tuple, list or dict of them, all with N rows. Batches
+            have the same form, as tensors of the same type (uint8 images stay uint8). `fit` moves
+            the data to its device; a CPU reads memory-mapped arrays batch by batch. For data that
+            do not fit on a GPU, take a DataLoader.
         batch_size: rows of a batch, at most N.
-        seed: of the order and of the augmentation.
-        transform: ``transform(batch, generator) -> batch``, for the whole batch at once, on the
-            device that trains; it draws from ``generator`` only.
-        resident: `fit` moves all data to its device once, and not each batch anew.
+        transform: ``transform(batch, generator) -> batch``, for example an augmentation. Its input
+            is the whole batch, on the device that trains; it draws from ``generator`` only.
     """
 
     def __init__(
-        self,
-        data: Tree,
-        batch_size: int,
-        *,
-        seed: int = 0,
-        transform: Transform | None = None,
-        resident: bool = True,
+        self, data: Tree, batch_size: int, *, seed: int = 0, transform: Transform | None = None
     ):
         self.data = map_tree(_as_tensor, data)
         lengths = [len(leaf) for leaf in leaves(self.data)]
@@ -51,8 +45,7 @@ class Batches:
         self.rows = lengths[0]
         self.batch_size = check_integer("batch_size", batch_size, minimum=1, maximum=self.rows)
         self.seed = check_integer("seed", seed, minimum=0)
-        self.transform, self.resident = transform, resident
-        self.device = torch.device("cpu")
+        self.transform = transform
         self._epoch, self._order = -1, torch.empty(0)
 
     def __len__(self) -> int:
@@ -65,62 +58,58 @@ class Batches:
         return map(self.part, range(len(self)))
 
     def to(self, device: torch.device | str) -> "Batches":
-        """Batches come on this device from now on; resident data are moved."""
-        self.device = torch.device(device)
-        if self.resident:
-            self.data = map_tree(lambda leaf: leaf.to(self.device), self.data)
+        """Move the data to ``device``, where the batches will be; return ``self``."""
+        self.data = map_tree(lambda leaf: leaf.to(device), self.data)
         return self
 
     def part(self, i: int, *, process: int = 0, processes: int = 1) -> Tree:
-        """The rows of batch i that belong to one of several processes.
+        """Return the rows of batch ``i`` that belong to one of several processes.
 
-        The rows of all of them make up the batch; each draws its own augmentation.
+        The parts of all processes make up the batch. Each process transforms its own part.
         """
         i = check_integer("i", i, minimum=0)
-        if self.batch_size % processes:
+        size, left = divmod(self.batch_size, processes)
+        if left:
             raise ValueError(
                 f"batch_size: expected a multiple of {processes}, the number of processes, got "
                 f"{self.batch_size}"
             )
         epoch, within = divmod(i, len(self))
-        size = self.batch_size // processes
         start = within * self.batch_size + process * size
-        chosen = self._order_of(epoch)[start : start + size]
-        batch = map_tree(lambda leaf: leaf[chosen.to(leaf.device)].to(self.device), self.data)
-        if self.transform is None:
-            return batch
-        generator = torch.Generator(self.device)
-        generator.manual_seed(seed_for(self.seed, f"augment batch {i} in process {process}"))
-        return self.transform(batch, generator)
-
-    def _order_of(self, epoch: int) -> Tensor:
         if epoch != self._epoch:
             order = random_generator(self.seed, f"order of epoch {epoch}").permutation(self.rows)
             self._epoch, self._order = epoch, torch.from_numpy(order)
-        return self._order
+        chosen = self._order[start : start + size]
+        batch = map_tree(lambda leaf: leaf[chosen.to(leaf.device)], self.data)
+        generator = torch.Generator(leaves(batch)[0].device)
+        generator.manual_seed(seed_for(self.seed, f"augment batch {i} in process {process}"))
+        return self.transformed(batch, i, generator)
+
+    def transformed(self, batch: Tree, i: int, generator: torch.Generator) -> Tree:
+        """Return ``self.transform(batch, generator)`` for batch number ``i``.
+
+        A subclass may override this method if its transform depends on the number of the batch.
+        """
+        return batch if self.transform is None else self.transform(batch, generator)
+
+
+Data = Batches | DataLoader
 
 
 class Stream:
-    """Batch number i of `Batches` or of a `DataLoader`, the rows of this process, on a device.
+    """Batch number i of `Batches` or of a `DataLoader`: the rows of this process, on a device.
 
-    A DataLoader is asked in order only. Its own random numbers are torch's global ones: they are
-    seeded by the number of the batch, so that a resumed run, which reads over the batches that it
-    has seen, gets the same ones. Several processes need a DistributedSampler in it.
+    A DataLoader can only be read in order, and draws from torch's global random numbers. They are
+    seeded by the number of the batch. A resumed run reads over the batches that were seen before
+    and so gets the same batches. Several processes need a DistributedSampler in the DataLoader.
+    Leaves that are no tensors, such as captions, are passed on as they are.
     """
 
-    def __init__(
-        self,
-        batches: Batches | DataLoader,
-        device: torch.device,
-        *,
-        seed: int,
-        process: int,
-        processes: int,
-    ):
+    def __init__(self, batches: Data, device: torch.device, seed: int):
         self.batches, self.device, self.seed = batches, device, seed
-        self.process, self.processes = process, processes
-        self._loader: Iterator | None = None
-        self._next = -1
+        self.process, self.processes = this_process()
+        self._loader: Iterator[Tree] = iter(())
+        self._next: int | None = None
         if isinstance(batches, Batches):
             batches.to(device)
 
@@ -128,26 +117,27 @@ class Stream:
         if isinstance(self.batches, Batches):
             return self.batches.part(i, process=self.process, processes=self.processes)
         epoch, within = divmod(i, len(self.batches))
-        if self._loader is None or within == 0:
+        if self._next is None or within == 0:
             self._next = i - within
             self._seed(self._next)
-            sampler = getattr(self.batches, "sampler", None)
-            if hasattr(sampler, "set_epoch"):
-                sampler.set_epoch(epoch)
+            if hasattr(self.batches.sampler, "set_epoch"):
+                self.batches.sampler.set_epoch(epoch)
             self._loader = iter(self.batches)
-        while True:
+        while self._next <= i:
             self._seed(self._next)
             batch = next(self._loader)
             self._next += 1
-            if self._next > i:
-                return map_tree(lambda leaf: leaf.to(self.device, non_blocking=True), batch)
+        return map_tree(self._moved, batch)
+
+    def _moved(self, leaf: Any) -> Any:
+        return leaf.to(self.device, non_blocking=True) if isinstance(leaf, Tensor) else leaf
 
     def _seed(self, i: int) -> None:
         seed_device(self.device, self.seed, f"load batch {i} in process {self.process}")
 
 
 def map_tree(function: Callable[[Any], Any], tree: Tree) -> Tree:
-    """The same tuple, list or dict with ``function`` applied to all its leaves."""
+    """Return the same tuple, list or dict with ``function`` applied to each leaf."""
     if isinstance(tree, Mapping):
         return {name: map_tree(function, value) for name, value in tree.items()}
     if isinstance(tree, tuple | list):
@@ -157,31 +147,38 @@ def map_tree(function: Callable[[Any], Any], tree: Tree) -> Tree:
 
 
 def leaves(tree: Tree) -> list[Any]:
-    """The leaves of a tree, in the order in which `map_tree` visits them."""
+    """Return the leaves of a tree, in the order in which `map_tree` visits them."""
     found: list[Any] = []
     map_tree(found.append, tree)
     return found
 
 
-def _as_tensor(value: Any) -> Tensor:
-    if isinstance(value, Tensor):
-        tensor = value
-    elif isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
-        with warnings.catch_warnings():  # a read-only array is as good: it is never written to
-            warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-            tensor = torch.from_numpy(value)
-    else:
-        got = f"an array of {value.dtype}" if isinstance(value, np.ndarray) else repr(value)
-        raise TypeError(f"data: expected tensors or arrays of numbers, got {got:.200}")
-    if tensor.ndim == 0:
-        raise ValueError("data: expected tensors with a row for each sample, got a single number")
-    return tensor
+def rows_of(batch: Tree) -> int:
+    """Return the number of rows of a batch: that of its first tensor."""
+    for leaf in leaves(batch):
+        if isinstance(leaf, Tensor) and leaf.ndim > 0:
+            return len(leaf)
+    raise TypeError(f"batches: expected tensors with a row for each sample, got {batch!r:.200}")
 
 
-def length_of_epoch(batches: Any) -> int:
-    """Batches of an epoch; refuses what can't be trained on again and again."""
+def check_batches(batches: Any) -> int:
+    """Return the number of batches in an epoch; refuse data that cannot be read repeatedly."""
     if not isinstance(batches, Batches | DataLoader):
         raise TypeError(f"batches: expected Batches or a DataLoader, got {batches!r:.200}")
     if len(batches) == 0:
         raise ValueError("batches: expected at least one batch an epoch, got none")
     return len(batches)
+
+
+def _as_tensor(value: Any) -> Tensor:
+    is_array = isinstance(value, np.ndarray)
+    if is_array and value.dtype.kind in "biuf":
+        with warnings.catch_warnings():  # read-only arrays are fine: no code writes to the data
+            warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+            value = torch.from_numpy(value)
+    if not isinstance(value, Tensor):
+        got = f"an array of {value.dtype}" if is_array else repr(value)
+        raise TypeError(f"data: expected tensors or arrays of numbers, got {got:.200}")
+    if value.ndim == 0:
+        raise ValueError("data: expected tensors with a row for each sample, got a single number")
+    return value

@@ -1,4 +1,4 @@
-"""`fit`: one loop for all systems of the package."""
+"""`fit`: one training loop for all systems of the package."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -12,14 +12,14 @@ from torch.utils.data import DataLoader
 
 from simmim_lite._arguments import check_integer, check_number
 from simmim_lite._random import seed_device
-from simmim_lite.training._batches import Batches, length_of_epoch
-from simmim_lite.training._gradients import Loss
-from simmim_lite.training._history import EpochMeans, History
-from simmim_lite.training._logs import Logs
-from simmim_lite.training._optimizers import MakeOptimizer
+from simmim_lite.training._batches import Batches, check_batches
+from simmim_lite.training._gradients import Loss, System
+from simmim_lite.training._history import EpochMeans, History, Logs
 from simmim_lite.training._processes import any_process, process_group
-from simmim_lite.training._resume import CheckpointFolder, Saved, describe
-from simmim_lite.training._trainer import Trainer
+from simmim_lite.training._resume import CheckpointFolder, Saved
+from simmim_lite.training._trainer import MakeOptimizer, Plan, Trainer
+
+Evaluate = Callable[[nn.Module], Mapping[str, float]]
 
 
 def fit(
@@ -43,10 +43,9 @@ def fit(
     device: torch.device | str | None = None,
     autocast: str | None = "auto",
     seed: int = 0,
-    evaluate: Callable[[nn.Module], Mapping[str, float]] | None = None,
+    evaluate: Evaluate | None = None,
     checkpoints: str | Path | None = None,
     checkpoint_every: int | None = None,
-    keep: int = 3,
     resume: bool = False,
     log_dir: str | Path | None = None,
     profile: str | Path | None = None,
@@ -56,109 +55,100 @@ def fit(
 
     Args:
         model: ``model(batch) -> outputs``: a tensor, or a tuple or dict of tensors.
-        loss: ``loss(outputs, batch)``: a scalar, or a dict of scalars with "loss" among them, the
-            others ("nats", "temperature", ...) to be recorded. A function or an `nn.Module`.
-        batches: `Batches`, or a DataLoader (whose random numbers must be torch's own).
-        epochs, steps: the length, one of them.
-        seconds: stop sooner after this time, of this call.
-        patience: stop sooner after so many epochs without a new minimum of ``watch``, one of the
-            values of an epoch.
-        optimizer, learning_rate, weight_decay: see `make_optimizer`.
-        schedule, warmup: see `make_schedule`; ``warmup`` in steps.
-        clip_norm: largest norm of the gradient of a step.
-        accumulate: batches of a step; its gradient is the mean of theirs. For more negatives take
-            a larger batch and ``chunk``.
-        chunk: rows of a pass through the model, to save memory; the gradient remains that of the
-            whole batch (not with BatchNorm, which normalizes each chunk).
+        loss: ``loss(outputs, batch)``: a scalar, or a dict of scalars with "loss" among them; the
+            other scalars ("nats", "temperature", ...) are recorded. A function or an `nn.Module`.
+        batches: `Batches`, or a DataLoader that draws from torch's global random numbers only.
+        epochs, steps: length of the run; give one of them. A step is one update of the weights.
+        seconds: stop earlier, after this time of this call.
+        patience, watch: stop earlier, after ``patience`` epochs without a new minimum of the value
+            ``watch`` (for an accuracy, return the negative accuracy from ``evaluate``).
+        optimizer: "adam", "adamw", "rmsprop", "sgd" (momentum 0.9), or a function of the groups of
+            parameters that returns an optimizer.
+        learning_rate: largest learning rate.
+        weight_decay: for matrices and kernels; biases and scalars do not decay.
+        schedule: "constant", after ``warmup`` steps in which the learning rate grows linearly;
+            "cosine", the same warm-up, then half a period of a cosine down to 0 (Loshchilov &
+            Hutter 2017, arXiv 1608.03983, without restarts); "one_cycle", up from 1/25 in
+            ``warmup`` steps (30 % of all steps if that is 0), then down to almost 0 (Smith & Topin
+            2019, arXiv 1708.07120; momentum stays).
+        warmup: steps of the warm-up.
+        clip_norm: largest norm of the gradient of a step; None does not clip.
+        accumulate: batches of a step, whose gradients are averaged. For more negatives take a
+            larger batch and ``chunk``.
+        chunk: rows of a pass through the model, to save memory. The gradient remains the gradient
+            of the whole batch (not with BatchNorm, which normalizes each chunk).
         device: None takes the GPU if there is one.
-        autocast: "bfloat16", "float16" (with scaled gradients), None for none; "auto" chooses one
-            on a GPU, and none on a CPU.
-        seed: of dropout and whatever else draws from torch's global random numbers, which after
-            this call are as they were before.
-        evaluate: ``evaluate(model) -> {name: number}``, after each epoch, in evaluation mode and
-            without gradients, in every process.
-        checkpoints: folder for checkpoints, all ``checkpoint_every`` steps (None: each epoch) and
-            at the end, the last ``keep`` of which remain.
-        resume: go on from the newest intact checkpoint in the folder, if there is one, to the very
-            weights that the run would have reached undisturbed (on the same device, with as many
-            threads and processes, and on a GPU with `torch.use_deterministic_algorithms`).
-        log_dir: TensorBoard's folder: each step and each epoch.
+        autocast: "bfloat16", "float16" (with scaled gradients) or None; "auto" chooses on a GPU,
+            and is None on a CPU.
+        seed: seed of dropout and of all other draws from torch's global random numbers, whose
+            state is the same after this call as before.
+        evaluate: ``evaluate(model) -> {name: number}``, called after each epoch in every process,
+            in evaluation mode and without gradients.
+        checkpoints: folder of checkpoints, written every ``checkpoint_every`` steps (None: after
+            each epoch) and at the end; the last three remain.
+        resume: continue from the newest intact checkpoint, if there is one. The weights end as in a
+            run without interruption, bit by bit, on the same device with as many threads and
+            processes, and on a GPU with `torch.use_deterministic_algorithms`.
+        log_dir: folder for TensorBoard: the values of each step and each epoch.
         profile: file for a Chrome trace of the third to fifth step.
-        progress: a bar; None draws it on a terminal only.
+        progress: show a progress bar; None shows a bar on a terminal only.
 
     Raises:
-        FloatingPointError: a loss or gradient that is not finite, naming step and batch; the
-            weights are those before that step.
-        ValueError, TypeError: arguments that make no sense; a checkpoint of another run, or none
-            intact (`CheckpointError`).
+        FloatingPointError: a loss or gradient is not finite; the message names step and batch, and
+            the weights are those before that step.
+        ValueError: checkpoints of another run, or none that is intact (`CheckpointError`).
     """
-    for name, value in {
-        "patience": patience,
-        "chunk": chunk,
-        "checkpoint_every": checkpoint_every,
-        "keep": keep,
-    }.items():
+    plan = Plan(
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        schedule=schedule,
+        warmup=warmup,
+        clip_norm=clip_norm,
+        accumulate=accumulate,
+        chunk=chunk,
+        autocast=autocast,
+        seed=seed,
+    )
+    length = _length(check_batches(batches), epochs, steps, accumulate)
+    for name, value in {"patience": patience, "checkpoint_every": checkpoint_every}.items():
         if value is not None:
             check_integer(name, value, minimum=1)
-    for name, value in {"seconds": seconds, "clip_norm": clip_norm}.items():
-        if value is not None:
-            check_number(name, value, minimum=0)
+    if seconds is not None:
+        check_number("seconds", seconds, minimum=0)
     if resume and checkpoints is None:
         raise ValueError("resume: expected a folder of checkpoints, got checkpoints=None")
-    length = _steps(length_of_epoch(batches), epochs, steps, accumulate)
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    options = {
-        "optimizer": optimizer,
-        "learning_rate": learning_rate,
-        "weight_decay": weight_decay,
-        "schedule": schedule,
-        "warmup": warmup,
-        "clip_norm": clip_norm,
-        "accumulate": accumulate,
-        "chunk": chunk,
-        "autocast": autocast,
-        "seed": check_integer("seed", seed, minimum=0),
-    }
     with ExitStack() as stack:
-        process, processes = stack.enter_context(process_group())
+        process, _ = stack.enter_context(process_group())
         stack.enter_context(fork_rng([device] if device.type == "cuda" else []))
-        writes = process == 0
+        if process > 0:  # the first process writes for all
+            checkpoints, log_dir, profile, progress = None, None, None, False
         folder = None
-        if writes and checkpoints is not None:
-            folder = stack.enter_context(CheckpointFolder(checkpoints, keep=keep))
+        if checkpoints is not None:
+            folder = stack.enter_context(CheckpointFolder(checkpoints))
             if folder.files() and not resume:
                 raise ValueError(
                     f"checkpoints: {checkpoints} holds those of an earlier run; resume=True goes "
                     "on with it, another folder begins anew"
                 )
-        trainer = Trainer(
-            model,
-            loss,
-            batches,
-            steps=length,
-            device=device,
-            process=process,
-            processes=processes,
-            **options,
-        )
+        trainer = Trainer(System(model, loss), batches, plan, length, device)
         stack.callback(trainer.optimizer.zero_grad)
         stack.callback(trainer.system.eval)
-        saved = Saved(trainer, folder, describe(trainer.system, batches, options, length))
-        history, means = saved.restore(device)
-        logs = stack.enter_context(
-            Logs(
-                start=history.steps,
-                steps=length,
-                log_dir=log_dir if writes else None,
-                profile=profile if writes else None,
-                progress=progress if writes else False,
-            )
-        )
+        saved = Saved(trainer, folder)
+        history, means = saved.restore()
+        logs = Logs(stack, history.steps, length, log_dir, profile, progress)
         deadline = None if seconds is None else time.monotonic() + seconds
         every = checkpoint_every or trainer.steps_of_epoch
-        newest = history.steps
+        newest, history.stop_reason = history.steps, "finished"
         trainer.system.train()
-        while not (reason := _stop(history, length, patience, watch, deadline)):
+        while history.steps < length:
+            if patience is not None and history.epochs_since_best(watch) >= patience:
+                history.stop_reason = "plateau"
+                break
+            if deadline is not None and any_process(time.monotonic() >= deadline):
+                history.stop_reason = "seconds"
+                break
             start = time.perf_counter()
             values, samples = trainer.step(history.steps)
             taken = time.perf_counter() - start
@@ -168,56 +158,37 @@ def fit(
             logs.step(history.steps, values | {"samples_per_second": samples / taken})
             if history.steps % trainer.steps_of_epoch == 0:
                 record = means.record(len(history.epochs))
-                history.epochs.append(record | _evaluated(evaluate, trainer, record))
+                if evaluate is not None:
+                    record |= _evaluated(evaluate, trainer, record)
+                history.epochs.append(record)
                 means = EpochMeans()
-                logs.epoch(history.steps, history.epochs[-1])
+                logs.epoch(history.steps, record)
             if history.steps % every == 0:
                 saved.save(history, means)
                 newest = history.steps
-        history.stop_reason = reason
         if newest != history.steps:
             saved.save(history, means)
-        if means.steps:
+        if means.steps:  # the last epoch is incomplete
             history.epochs.append(means.record(len(history.epochs)))
     return history
 
 
-def _steps(in_epoch: int, epochs: int | None, steps: int | None, accumulate: int) -> int:
+def _length(in_epoch: int, epochs: int | None, steps: int | None, accumulate: int) -> int:
     """Length of the run in steps."""
     check_integer("accumulate", accumulate, minimum=1, maximum=in_epoch)
-    if (epochs is None) == (steps is None):
-        raise ValueError(f"epochs, steps: expected one of them, got {epochs} and {steps}")
-    if steps is not None:
+    if epochs is not None and steps is None:
+        return check_integer("epochs", epochs, minimum=1) * (in_epoch // accumulate)
+    if steps is not None and epochs is None:
         return check_integer("steps", steps, minimum=1)
-    return check_integer("epochs", epochs, minimum=1) * (in_epoch // accumulate)
+    raise ValueError(f"epochs, steps: expected one of them, got {epochs} and {steps}")
 
 
-def _stop(
-    history: History, length: int, patience: int | None, watch: str, deadline: float | None
-) -> str:
-    """Why to stop now, or nothing."""
-    if history.steps >= length:
-        return "finished"
-    if patience is not None and history.epochs_since_best(watch) >= patience:
-        return "plateau"
-    if deadline is not None and any_process(time.monotonic() >= deadline):
-        return "seconds"
-    return ""
-
-
-def _evaluated(
-    evaluate: Callable[[nn.Module], Mapping[str, float]] | None,
-    trainer: Trainer,
-    record: Mapping[str, float],
-) -> dict[str, float]:
-    if evaluate is None:
-        return {}
-    seed_device(trainer.device, trainer.seed, f"evaluation {record['epoch']}")
+def _evaluated(evaluate: Evaluate, trainer: Trainer, record: Mapping) -> dict[str, float]:
+    seed_device(trainer.device, trainer.plan.seed, f"evaluation {record['epoch']}")
     trainer.system.eval()
     with torch.no_grad():
         values = {name: float(value) for name, value in evaluate(trainer.system.model).items()}
     trainer.system.train()
-    for name in values:
-        if name in record:
-            raise ValueError(f"evaluate: expected names that are not taken, got {name!r}")
+    if taken := sorted(values.keys() & record.keys()):
+        raise ValueError(f"evaluate: expected names that are not taken, got {taken[0]!r}")
     return values

@@ -1,30 +1,33 @@
-"""The gradient of one batch: at once, or with the encoder in chunks and nothing lost.
+"""The exact gradient of one batch: in one pass, or with the encoder in chunks.
 
-A contrastive loss needs all embeddings of a batch together, but not all that the encoder computed
-on the way to them. So (gradient caching: Gao et al. 2021, arXiv 2101.06983): embed the batch in
-chunks without keeping anything; take the loss of all embeddings, and its gradient by them; embed
-each chunk again, now for the gradient, and hand it its part. The encoder needs the memory of one
-chunk, and the result is that of the whole batch, for one more forward pass. Random numbers are the
-same both times, as they are seeded by the number of the chunk.
+A contrastive loss needs all embeddings of a batch together, but not all activations of the encoder.
+Gradient caching (Gao et al. 2021, arXiv 2101.06983) therefore works in three steps: embed the batch
+in chunks without a graph; compute the loss of all embeddings and its gradient by the embeddings;
+embed each chunk again with a graph, and propagate its part of that gradient. The encoder needs the
+memory of one chunk, and the result is the gradient of the whole batch, for one more forward pass.
+Both passes use the same random numbers, which are seeded by the number of the chunk.
 
-BatchNorm is the exception: it normalizes by what it sees, which is a chunk. The gradient is then
-exact for a network that normalizes each chunk on its own, which is another network.
+BatchNorm is an exception, because it normalizes by the statistics of its input, a chunk. The
+gradient is then exact for a network that normalizes each chunk on its own: a different network.
 """
 
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from operator import itemgetter
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
-from simmim_lite.training._batches import Tree, leaves, map_tree
+from simmim_lite.training._batches import Tree, leaves, map_tree, rows_of
+from simmim_lite.training._processes import this_process
 
 Loss = Callable[[Any, Any], Tensor | Mapping[str, Tensor]]
 
 
 class System(nn.Module):
-    """Model and loss as one module: all that is learned, for the optimizer and for DDP."""
+    """Model and loss as one module with all parameters, for the optimizer and for DDP."""
 
     def __init__(self, model: nn.Module, loss: Loss):
         super().__init__()
@@ -34,19 +37,19 @@ class System(nn.Module):
         outputs = self.model(batch)
         if not embed_only:
             return self.terms(outputs, batch)
-        # DDP waits for a gradient of every parameter: those of the loss, which had theirs, get 0.
+        # DDP waits for a gradient of every parameter: 0 for the loss, which had its gradient.
         of_loss = self.loss.parameters() if isinstance(self.loss, nn.Module) else ()
         return outputs, [p.sum() * 0 for p in of_loss if p.requires_grad]
 
     def terms(self, outputs: Tree, batch: Tree) -> dict[str, Tensor]:
-        """What the loss returns, as a dict of scalars with "loss" among them."""
+        """Return the result of the loss as a dict of scalars with "loss" among them."""
         value = self.loss(outputs, batch)
         terms = dict(value) if isinstance(value, Mapping) else {"loss": value}
         if "loss" not in terms:
             raise ValueError(f'loss: expected a dict with "loss" in it, got {sorted(terms)}')
         loss = terms["loss"]
         if not isinstance(loss, Tensor) or not loss.requires_grad:
-            raise ValueError("loss: expected one that depends on what is learned, got a constant")
+            raise ValueError("loss: expected a loss that depends on parameters, got a constant")
         for name, term in terms.items():
             terms[name] = term = torch.as_tensor(term, device=loss.device)
             if term.numel() != 1:
@@ -55,99 +58,85 @@ class System(nn.Module):
 
 
 class Gradients:
-    """Adds the gradient of a batch to that of the parameters.
+    """Adds the gradient of a batch to the gradients of the parameters.
 
-    Args:
-        system: model and loss.
-        parallel: the same, wrapped by DistributedDataParallel where there are several processes.
-        autocast: makes the context in which all forward passes run.
-        scale: of the loss, for the gradients of float16.
-        chunk: rows of a pass through the model; None takes the batch at once.
+    ``autocast`` is the context of all forward passes. ``scale`` multiplies the loss, for the
+    gradients of float16. A pass has at most ``chunk`` rows; None takes the batch at once.
     """
 
     def __init__(
         self,
         system: System,
-        parallel: nn.Module,
-        *,
-        autocast: Callable[[], Any],
+        autocast: torch.autocast,
         scale: Callable[[Tensor], Tensor],
         chunk: int | None,
     ):
-        self.system, self.parallel, self.chunk = system, parallel, chunk
-        self.autocast, self.scale = autocast, scale
+        self.system, self.autocast, self.scale, self.chunk = system, autocast, scale, chunk
+        self.parallel = system if this_process()[1] == 1 else DistributedDataParallel(system)
 
     def add(
         self, batch: Tree, *, share: float, seed: Callable[[int], None], last: bool
     ) -> dict[str, Tensor]:
-        """The terms of the loss, detached, after their gradient was added.
+        """Add the gradient of ``share`` times the loss; return the terms of the loss, detached.
 
-        Args:
-            share: of the gradient in that of the step.
-            seed: ``seed(j)`` seeds the random numbers of chunk j.
-            last: processes exchange gradients now, all they added since the last time.
+        ``seed(j)`` seeds the random numbers of chunk j. With ``last``, the processes exchange all
+        gradients that were added since the last exchange.
         """
-        rows = len(leaves(batch)[0])
-        if self.chunk is None or self.chunk >= rows:
+        rows = rows_of(batch)
+        size = rows if self.chunk is None else min(rows, self.chunk)
+        parts = [slice(start, min(start + size, rows)) for start in range(0, rows, size)]
+        if len(parts) == 1:
             with self._exchange(last):
                 seed(0)
-                with self.autocast():
+                with self.autocast:
                     terms = self.parallel(batch)
                 self.scale(terms["loss"] * share).backward()
-        else:
-            terms = self._in_chunks(batch, rows, share, seed, last)
-        return {name: term.detach() for name, term in terms.items()}
+            return {name: term.detach() for name, term in terms.items()}
 
-    def _in_chunks(self, batch, rows, share, seed, last):
         lengths = [len(leaf) for leaf in leaves(batch)]
         if len(set(lengths)) > 1:
-            raise ValueError(
-                f"chunk: expected a batch with as many rows in each part, got {lengths}"
-            )
-        parts = [slice(start, start + self.chunk) for start in range(0, rows, self.chunk)]
-        chunks = [map_tree(lambda leaf, part=part: leaf[part], batch) for part in parts]
+            raise ValueError(f"chunk: expected parts of a batch with equal rows, got {lengths}")
+        chunks = [map_tree(itemgetter(part), batch) for part in parts]
         buffers = [(buffer, buffer.clone()) for buffer in self.system.model.buffers()]
         embedded = []
         for j, chunk in enumerate(chunks):
             seed(j)
-            with torch.no_grad(), self.autocast():
+            with torch.no_grad(), self.autocast:
                 embedded.append(self.system.model(chunk))
-        for buffer, before in buffers:  # running statistics are to see the batch once
+        for buffer, before in buffers:  # running statistics count the batch once
             buffer.copy_(before)
-        outputs = _joined(embedded, parts, rows)
+        outputs = _joined(embedded, parts)
         seed(len(parts))
-        with self.autocast():
+        with self.autocast:
             terms = self.system.terms(outputs, batch)
         self.scale(terms["loss"] * share).backward()
         upstream = [leaf.grad for leaf in leaves(outputs)]
         for j, (part, chunk) in enumerate(zip(parts, chunks, strict=True)):
             with self._exchange(last and j == len(parts) - 1):
                 seed(j)
-                with self.autocast():
+                with self.autocast:
                     replayed, zeros = self.parallel(chunk, embed_only=True)
                 pairs = [
-                    (leaf, grad[part])
-                    for leaf, grad in zip(leaves(replayed), upstream, strict=True)
-                    if grad is not None and leaf.requires_grad
+                    (leaf, gradient[part])
+                    for leaf, gradient in zip(leaves(replayed), upstream, strict=True)
+                    if gradient is not None and leaf.requires_grad
                 ]
-                pairs += [(zero, None) for zero in zeros]
-                torch.autograd.backward(*map(list, zip(*pairs, strict=True)))
-        return terms
+                tensors, gradients = zip(*pairs, *((zero, None) for zero in zeros), strict=True)
+                torch.autograd.backward(tensors, gradients)
+        return {name: term.detach() for name, term in terms.items()}
 
-    def _exchange(self, now: bool):
-        if now or self.parallel is self.system:
-            return nullcontext()
-        return self.parallel.no_sync()
+    def _exchange(self, now: bool) -> AbstractContextManager:
+        if isinstance(self.parallel, DistributedDataParallel) and not now:
+            return self.parallel.no_sync()
+        return nullcontext()
 
 
-def _joined(embedded: list[Tree], parts: list[slice], rows: int) -> Tree:
-    """The outputs of all chunks as those of one batch, as the leaves of a new graph."""
-    columns = zip(*(leaves(tree) for tree in embedded), strict=True)
+def _joined(embedded: list[Tree], parts: list[slice]) -> Tree:
+    """The outputs of all chunks as outputs of one batch: the leaves of a new graph."""
     joined = []
-    for column in columns:
+    for column in zip(*map(leaves, embedded), strict=True):
         for leaf, part in zip(column, parts, strict=True):
-            wanted = min(part.stop, rows) - part.start
-            if not isinstance(leaf, Tensor) or leaf.ndim == 0 or len(leaf) != wanted:
+            if not isinstance(leaf, Tensor) or leaf.shape[:1] != (part.stop - part.start,):
                 got = tuple(leaf.shape) if isinstance(leaf, Tensor) else leaf
                 raise ValueError(f"chunk: expected outputs with a row a sample, got {got!r:.200}")
         whole = torch.cat(column)

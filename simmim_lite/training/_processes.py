@@ -1,15 +1,19 @@
-"""Several processes: what torchrun started, and the rows of all of them in one loss.
+"""Several processes: the group that torchrun starts, and the rows of all processes in one loss.
 
-Each process embeds its own rows, and needs those of the others as negatives. If they come without
-their gradient, what the negatives of one process would teach the encoder of another is lost:
-`simmim_lite.training.compare_gathers` shows how much. `gather_rows` keeps it.
+Each process embeds its own rows and needs the rows of the others as negatives. A gather without
+gradient loses the gradient that the negatives of one process have for the encoder of another;
+`gather_rows` keeps it, and `compare_gathers` measures the difference.
 """
 
+import functools
+import json
 import math
 import os
+import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 import torch.distributed as dist
@@ -17,21 +21,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from simmim_lite._arguments import check_number
-from simmim_lite.contrastive import info_nce_loss
+from simmim_lite._arguments import check_integer
+from simmim_lite.contrastive import LearnedTemperature, info_nce_loss
 
 
 @contextmanager
 def process_group() -> Iterator[tuple[int, int]]:
-    """Number of this process and of all, as (process, processes); (0, 1) without torchrun.
+    """Give (process, processes): the number of this process, and of all; (0, 1) without torchrun.
 
-    Under torchrun the processes are connected while the context lasts (NCCL between GPUs, else
-    gloo); where they are already, or there is just one, nothing happens.
+    Under torchrun the processes are connected inside the context (NCCL between GPUs, else gloo).
+    With one process, or with processes that are connected already, the context does nothing.
     """
-    if dist.is_initialized():
-        yield dist.get_rank(), dist.get_world_size()
-    elif int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield 0, 1
+    if dist.is_initialized() or int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield this_process()
     else:
         if torch.cuda.is_available():
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
@@ -40,30 +42,39 @@ def process_group() -> Iterator[tuple[int, int]]:
             with warnings.catch_warnings():
                 # About the speed of a copy of 16 x 1 x 5 x 5 numbers, from each process.
                 warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
-                yield dist.get_rank(), dist.get_world_size()
+                yield this_process()
         finally:
             dist.destroy_process_group()
 
 
+def this_process() -> tuple[int, int]:
+    """Return (process, processes); (0, 1) if no processes are connected."""
+    return (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+
+
 def any_process(condition: bool) -> bool:
-    """Whether it holds in any of the processes; all must ask."""
+    """Return whether ``condition`` holds in any process; all processes must call this together."""
     if not dist.is_initialized():
         return condition
-    on = "cuda" if dist.get_backend() == "nccl" else "cpu"
-    flag = torch.tensor(float(condition), device=on)
+    device = "cuda" if dist.get_backend() == "nccl" else "cpu"  # gloo exchanges CPU tensors
+    flag = torch.tensor(float(condition), device=device)
     dist.all_reduce(flag, dist.ReduceOp.MAX)
     return bool(flag)
 
 
 def gather_rows(values: Tensor) -> Tensor:
-    """Rows (N, ...) of all processes, (processes x N, ...), with gradients that reach them all.
+    """Return the rows of all processes, with gradients that reach every process.
 
-    This process's rows come first, then those of the next, and so on in a circle. All processes
-    must have the same shape, and call it together, backward too.
+    The processes must call this together, and run the backward pass together.
+
+    Args:
+        values: (N, ...), the same shape in all processes.
+
+    Returns:
+        (processes x N, ...): the rows of this process first, then those of the next process, and
+        so on in a circle.
     """
-    if not dist.is_initialized():
-        return values
-    return _Gather.apply(values)
+    return _Gather.apply(values) if dist.is_initialized() else values
 
 
 class _Gather(torch.autograd.Function):
@@ -78,7 +89,7 @@ class _Gather(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, upstream):
-        # Every process has gradients for the rows of all: each needs the sum of those for its own.
+        # Every process has gradients for the rows of all; each needs the sum for its own rows.
         rank, processes = dist.get_rank(), dist.get_world_size()
         parts = upstream.chunk(processes)
         total = torch.stack(parts[processes - rank :] + parts[: processes - rank])
@@ -86,74 +97,121 @@ class _Gather(torch.autograd.Function):
         return total[rank]
 
 
-def gathered_info_nce_loss(
-    queries: Tensor,
-    keys: Tensor,
-    temperature: Tensor | float,
-    *,
-    symmetric: bool = True,
-    groups: Tensor | None = None,
-    tile: int | None = None,
-) -> Tensor:
-    """`info_nce_loss` of this process's N rows among those of all processes.
+def gathered_info_nce_loss(queries: Tensor, keys: Tensor, temperature: Tensor | float) -> Tensor:
+    """Symmetric InfoNCE of the N rows of this process among those of all processes, in nats.
 
-    The mean over the processes, which is what DistributedDataParallel takes of the gradient, is
-    the loss of the whole batch in one process, and so are all its gradients: encoder, temperature.
-    Arguments as for `simmim_lite.contrastive.info_nce_loss`; keys have N rows here.
+    DistributedDataParallel averages the gradients over the processes. That average is the gradient
+    of the whole batch in one process, for the encoder and for the temperature.
+
+    Arguments and result as for `simmim_lite.contrastive.info_nce_loss`; keys (N, dim).
     """
     if not dist.is_initialized():
-        return info_nce_loss(
-            queries, keys, temperature, symmetric=symmetric, groups=groups, tile=tile
-        )
-    if groups is not None:
-        groups = gather_rows(torch.as_tensor(groups, device=queries.device))
-    options = {"symmetric": False, "groups": groups, "tile": tile}
-    loss = info_nce_loss(queries, gather_rows(keys), temperature, **options)
-    if not symmetric:
-        return loss
-    return (loss + info_nce_loss(keys, gather_rows(queries), temperature, **options)) / 2
+        return info_nce_loss(queries, keys, temperature)
+    return _both_ways(queries, keys, temperature, gather_rows)
+
+
+def _both_ways(
+    queries: Tensor, keys: Tensor, temperature: Tensor | float, gather: Callable[[Tensor], Tensor]
+) -> Tensor:
+    one_way = functools.partial(info_nce_loss, temperature=temperature, symmetric=False)
+    return (one_way(queries, gather(keys)) + one_way(keys, gather(queries))) / 2
 
 
 class ContrastiveLoss(nn.Module):
-    """InfoNCE of pairs (queries, keys) in the whole batch of all processes, for `fit`.
+    """InfoNCE of pairs in the whole batch of all processes: a loss for `fit`.
 
     Args:
-        temperature: where it begins; the embeddings are normalized.
-        learned: train it (its logarithm, never below 0.01, as Radford et al. 2021, arXiv
-            2103.00020, section 2.5).
-        symmetric, tile: as in `simmim_lite.contrastive.info_nce_loss`.
+        temperature: temperature at the start; the embeddings are normalized.
+        learned: learn the temperature, see `simmim_lite.contrastive.LearnedTemperature`.
     """
 
-    def __init__(
-        self,
-        temperature: float = 0.07,
-        *,
-        learned: bool = True,
-        symmetric: bool = True,
-        tile: int | None = None,
-    ):
+    def __init__(self, temperature: float = 0.07, *, learned: bool = True):
         super().__init__()
-        start = math.log(check_number("temperature", temperature, minimum=0.01))
-        self.log_temperature = nn.Parameter(torch.tensor(start), requires_grad=learned)
-        self.symmetric, self.tile = symmetric, tile
+        self.temperature = LearnedTemperature(temperature, learned=learned)
 
     def forward(
         self, outputs: tuple[Tensor, Tensor] | dict[str, Tensor], batch: object = None
     ) -> dict[str, Tensor]:
-        """Two embeddings (N, dim), a pair a row: "loss", "nats" and "temperature".
+        """Return "loss", "nats" and "temperature" of two embeddings (N, dim), one pair in each row.
 
-        nats = log(rows of all processes) - loss, the bound on what the two share.
+        nats = log(rows of all processes) - loss: a lower bound on the mutual information.
         """
         queries, keys = outputs.values() if isinstance(outputs, dict) else outputs
-        with torch.no_grad():
-            self.log_temperature.clamp_(min=math.log(0.01))
-        temperature = self.log_temperature.exp()
-        loss = gathered_info_nce_loss(
-            F.normalize(queries, dim=1),
-            F.normalize(keys, dim=1),
-            temperature,
-            symmetric=self.symmetric,
-            tile=self.tile,
-        )
-        candidates = len(queries) * (dist.get_world_size() if dist.is_initialized() else 1)
-        return {"loss": loss, "nats": math.log(candidates) - loss, "temperature": temperature}
+        queries, keys, temperature = F.normalize(queries), F.normalize(keys), self.temperature()
+        loss = gathered_info_nce_loss(queries, keys, temperature)
+        nats = math.log(len(queries) * this_process()[1]) - loss
+        return {"loss": loss, "nats": nats, "temperature": temperature}
+
+
+def compare_gathers(processes: int = 2, *, seed: int = 0) -> list[dict[str, float | str]]:
+    """Compare gradients of InfoNCE in several processes with those of one process with all rows.
+
+    Starts ``processes`` on this machine (gloo, float64), each with 32 pairs, linear encoders
+    (16, 16) of queries and keys and a temperature of 0.2. Their gradients are averaged, as
+    DistributedDataParallel does.
+
+    Returns:
+        For each way to gather: "gather", its name; "loss" in nats; "encoder_error", the norm of the
+        error of the encoder's gradient over the norm of the true gradient; "encoder_ratio", the
+        ratio of the two norms; "encoder_cosine", the cosine between the two gradients;
+        "temperature_ratio", the ratio of the derivatives by the temperature.
+    """
+    check_integer("processes", processes, minimum=1)
+    with tempfile.TemporaryDirectory() as folder:
+        torch.multiprocessing.spawn(_compare, (processes, folder, seed), nprocs=processes)
+        return json.loads(Path(folder, "result.json").read_text(encoding="utf-8"))
+
+
+def _constant(values: Tensor) -> Tensor:
+    return gather_rows(values).detach()
+
+
+def _mixed(values: Tensor) -> Tensor:
+    """The rows of all processes, with a gradient for those of this process only."""
+    return torch.cat([values, _constant(values)[len(values) :]])
+
+
+# The second and third are what open_clip's ClipLoss does with gather_with_grad=False.
+_WAYS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+    "with gradient": gathered_info_nce_loss,
+    "without, loss of all rows": lambda q, k, t: info_nce_loss(_mixed(q), _mixed(k), t),
+    "without, loss of own rows": lambda q, k, t: _both_ways(q, k, t, _constant),
+    "no gathering": info_nce_loss,
+}
+
+
+def _compare(rank: int, processes: int, folder: str, seed: int) -> None:
+    torch.set_num_threads(1)
+    store = dist.FileStore(str(Path(folder, "store")), processes)
+    dist.init_process_group("gloo", store=store, rank=rank, world_size=processes)
+    generator = torch.Generator().manual_seed(seed)
+    inputs = torch.randn(2, processes * 32, 16, generator=generator, dtype=torch.float64)
+    inputs[1] += inputs[0]
+    weights = torch.randn(2, 16, 16, generator=generator, dtype=torch.float64)
+    _, true, true_slope = _gradient(info_nce_loss, inputs, weights)
+    result: list[dict[str, float | str]] = []
+    for name, function in _WAYS.items():
+        found = _gradient(function, inputs.chunk(processes, dim=1)[rank], weights)
+        for value in found:
+            dist.all_reduce(value)
+            value /= processes
+        loss, encoder, slope = found
+        numbers = {
+            "loss": loss,
+            "encoder_error": (encoder - true).norm() / true.norm(),
+            "encoder_ratio": encoder.norm() / true.norm(),
+            "encoder_cosine": F.cosine_similarity(encoder.ravel(), true.ravel(), dim=0),
+            "temperature_ratio": slope / true_slope,
+        }
+        result.append({"gather": name} | {name: value.item() for name, value in numbers.items()})
+    if rank == 0:
+        Path(folder, "result.json").write_text(json.dumps(result), encoding="utf-8")
+    dist.destroy_process_group()
+
+
+def _gradient(loss: Callable, inputs: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
+    """The loss, and its derivatives by the weights of the encoders and by the temperature."""
+    weights = nn.Parameter(weights)
+    temperature = nn.Parameter(torch.tensor(0.2, dtype=torch.float64))
+    value = loss(*F.normalize(inputs @ weights, dim=-1), temperature)
+    return value.detach(), *torch.autograd.grad(value, [weights, temperature])

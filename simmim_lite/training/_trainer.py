@@ -1,99 +1,110 @@
-"""One step of training, and the state that the next depends on."""
+"""One step of training, the settings of a run, and the state that the next step depends on."""
 
 import functools
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
-from torch.utils.data import DataLoader
+from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
-from simmim_lite._arguments import check_choice
+from simmim_lite._arguments import check_choice, check_integer, check_number
 from simmim_lite._random import seed_device
-from simmim_lite.training._batches import Batches, Stream, leaves
-from simmim_lite.training._gradients import Gradients, Loss, System
-from simmim_lite.training._optimizers import MakeOptimizer, make_optimizer, make_schedule
+from simmim_lite.training._batches import Data, Stream, rows_of
+from simmim_lite.training._gradients import Gradients, System
+from simmim_lite.training._processes import this_process
 
+MakeOptimizer = Callable[[list[dict]], Optimizer]
+
+_OPTIMIZERS: dict[str, MakeOptimizer] = {
+    "adam": Adam,
+    "adamw": AdamW,
+    "rmsprop": RMSprop,
+    "sgd": functools.partial(SGD, momentum=0.9),
+}
 _AUTOCAST = {"bfloat16": torch.bfloat16, "float16": torch.float16, None: None}
 
 
-class Trainer:
-    """Takes the steps of `fit`; arguments as there.
+@dataclass(frozen=True)
+class Plan:
+    """The settings of a run that change its weights; `simmim_lite.training.fit` explains them."""
 
-    All that is random in a step is seeded by ``seed``, the numbers of step, batch, chunk and
-    process. So there are no states of random generators to be kept: a step does the same whether
-    those before it were taken by this process or by one that was killed.
+    optimizer: str | MakeOptimizer
+    learning_rate: float
+    weight_decay: float
+    schedule: str
+    warmup: int
+    clip_norm: float | None
+    accumulate: int
+    chunk: int | None
+    autocast: str | None
+    seed: int
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if isinstance(value, np.generic):  # checkpoints hold numbers of Python only
+                object.__setattr__(self, name, value.item())
+        if not callable(self.optimizer):
+            check_choice("optimizer", self.optimizer, _OPTIMIZERS)
+        check_number("learning_rate", self.learning_rate, minimum=0)
+        check_number("weight_decay", self.weight_decay, minimum=0)
+        check_choice("schedule", self.schedule, ("constant", "cosine", "one_cycle"))
+        if self.clip_norm is not None:
+            check_number("clip_norm", self.clip_norm, minimum=0)
+        if self.chunk is not None:
+            check_integer("chunk", self.chunk, minimum=1)
+        check_choice("autocast", self.autocast, ("auto", *_AUTOCAST))
+        check_integer("seed", self.seed, minimum=0)
+
+
+class Trainer:
+    """Takes the steps of `simmim_lite.training.fit`.
+
+    All random numbers of a step are seeded by ``plan.seed`` and the numbers of step, batch, chunk
+    and process. So no state of a random generator is saved: a step does the same whether this
+    process took the steps before it, or a process that was killed.
     """
 
-    def __init__(
-        self,
-        model: nn.Module,
-        loss: Loss,
-        batches: Batches | DataLoader,
-        *,
-        steps: int,
-        optimizer: str | MakeOptimizer,
-        learning_rate: float,
-        weight_decay: float,
-        schedule: str,
-        warmup: int,
-        clip_norm: float | None,
-        accumulate: int,
-        chunk: int | None,
-        device: torch.device,
-        autocast: str | None,
-        seed: int,
-        process: int,
-        processes: int,
-    ):
-        self.accumulate, self.clip_norm, self.seed = accumulate, clip_norm, seed
-        self.device, self.process, self.processes = device, process, processes
-        self.in_epoch = len(batches)
-        self.steps_of_epoch = self.in_epoch // accumulate
-        self.system = System(model, loss).to(device)
-        self.learned = [p for p in self.system.parameters() if p.requires_grad]
-        self.optimizer = make_optimizer(
-            optimizer, self.learned, learning_rate=learning_rate, weight_decay=weight_decay
-        )
-        self.schedule = make_schedule(schedule, self.optimizer, steps=steps, warmup=warmup)
-        precision = _precision(autocast, device)
+    def __init__(self, system: System, batches: Data, plan: Plan, steps: int, device: torch.device):
+        self.system, self.batches, self.plan = system.to(device), batches, plan
+        self.steps, self.device = steps, device
+        self.process, self.processes = this_process()
+        self.steps_of_epoch = len(batches) // plan.accumulate
+        self.learned = [p for p in system.parameters() if p.requires_grad]
+        if not self.learned:
+            raise ValueError("model: expected parameters to learn, got none")
+        self.optimizer = _make_optimizer(plan, self.learned)
+        self.schedule = _make_schedule(plan, self.optimizer, steps)
+        precision = _precision(plan.autocast, device)
+        autocast = torch.autocast(device.type, precision, enabled=precision is not None)
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision is torch.float16)
-        self.gradients = Gradients(
-            self.system,
-            self.system if processes == 1 else DistributedDataParallel(self.system),
-            autocast=functools.partial(
-                torch.autocast, device.type, precision, enabled=precision is not None
-            ),
-            scale=self.scaler.scale,
-            chunk=chunk,
-        )
-        self.stream = Stream(batches, device, seed=seed, process=process, processes=processes)
+        self.gradients = Gradients(system, autocast, self.scaler.scale, plan.chunk)
+        self.stream = Stream(batches, device, plan.seed)
 
     def step(self, step: int) -> tuple[dict[str, float], int]:
-        """Update the weights; the values of the step, means over its batches, and its samples.
-
-        Raises FloatingPointError, the weights as they were, if loss or gradient is not finite.
-        """
+        """Update the weights; return means over the batches of the step, and its samples."""
         self.optimizer.zero_grad()
+        accumulate = self.plan.accumulate
         epoch, within = divmod(step, self.steps_of_epoch)
-        first = epoch * self.in_epoch + within * self.accumulate
-        numbers = range(first, first + self.accumulate)
+        first = epoch * len(self.batches) + within * accumulate
+        numbers = range(first, first + accumulate)
         terms, samples = [], 0
         for i in numbers:
             try:
                 batch = self.stream[i]
                 seed = functools.partial(self._seed, i)
                 last = i == numbers[-1]
-                terms.append(
-                    self.gradients.add(batch, share=1 / self.accumulate, seed=seed, last=last)
-                )
+                terms.append(self.gradients.add(batch, share=1 / accumulate, seed=seed, last=last))
             except Exception as error:
                 error.add_note(f"in step {step}, epoch {epoch}, batch {i}")
                 raise
-            samples += len(leaves(batch)[0]) * self.processes
+            samples += rows_of(batch) * self.processes
         values = {name: column.tolist() for name, column in self._columns(terms).items()}
         for i, value in zip(numbers, values["loss"], strict=True):
             if not math.isfinite(value):
@@ -102,52 +113,43 @@ class Trainer:
         means["learning_rate"] = self.optimizer.param_groups[0]["lr"]
 
         self.scaler.unscale_(self.optimizer)
-        gradients = [p.grad for p in self.learned if p.grad is not None]
-        norm = get_total_norm(gradients)
+        norm = get_total_norm([p.grad for p in self.learned if p.grad is not None])
         if norm.isfinite():
             means["gradient_norm"] = norm.item()
-        elif not self.scaler.is_enabled():  # that one skips the step and scales less
-            batch = ", ".join(map(str, numbers))
-            raise FloatingPointError(
-                f"gradient: norm {norm.item()} in step {step}, epoch {epoch}, batch {batch}"
-            )
-        if self.clip_norm is not None:
-            clip_grads_with_norm_(self.learned, self.clip_norm, norm)
+        elif not self.scaler.is_enabled():  # a scaler skips the step and lowers its scale
+            where = f"step {step}, epoch {epoch}, batch {', '.join(map(str, numbers))}"
+            raise FloatingPointError(f"gradient: norm {norm.item()} in {where}")
+        if self.plan.clip_norm is not None:
+            clip_grads_with_norm_(self.learned, self.plan.clip_norm, norm)
         scale = self.scaler.get_scale()
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        if self.scaler.get_scale() >= scale:  # else the step was skipped
+        if self.scaler.get_scale() >= scale:  # else the scaler skipped the step
             self.schedule.step()
         return means, samples
 
     def state(self) -> dict[str, Any]:
-        """All that the next step depends on but its number, as tensors, numbers and text."""
+        """Return everything that the next step depends on, except its number."""
         return {name: part.state_dict() for name, part in self._parts().items()}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` returned."""
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
-        # Like the parameters, which may be channels_last; a checkpoint has them contiguous.
+        # Checkpoints hold contiguous tensors; the parameters may be channels_last.
         for parameter, values in self.optimizer.state.items():
             for name, value in values.items():
                 if isinstance(value, Tensor) and value.shape == parameter.shape != ():
                     values[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
     def _parts(self) -> dict[str, Any]:
-        return {
-            "system": self.system,
-            "optimizer": self.optimizer,
-            "schedule": self.schedule,
-            "scaler": self.scaler,
-        }
+        return {name: getattr(self, name) for name in ("system", "optimizer", "schedule", "scaler")}
 
     def _seed(self, i: int, chunk: int) -> None:
         purpose = f"forward of batch {i}, chunk {chunk}, process {self.process}"
-        seed_device(self.device, self.seed, purpose)
+        seed_device(self.device, self.plan.seed, purpose)
 
     def _columns(self, terms: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-        """Each term of the loss for all batches of the step, means over the processes."""
+        """Each term of the loss for all batches of the step: means over the processes."""
         names = list(terms[0])
         table = torch.stack([term[name].reshape(()) for name in names for term in terms])
         if self.processes > 1:
@@ -156,8 +158,38 @@ class Trainer:
         return dict(zip(names, table.reshape(len(names), -1), strict=True))
 
 
+def _make_optimizer(plan: Plan, learned: list[nn.Parameter]) -> Optimizer:
+    """An optimizer that decays matrices and kernels only.
+
+    Weight decay of biases, gains or a temperature regularizes nothing.
+    """
+    groups = [
+        {"params": [p for p in learned if p.ndim >= 2], "weight_decay": plan.weight_decay},
+        {"params": [p for p in learned if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    make = plan.optimizer if callable(plan.optimizer) else _OPTIMIZERS[plan.optimizer]
+    return make([group | {"lr": plan.learning_rate} for group in groups if group["params"]])
+
+
+def _make_schedule(plan: Plan, optimizer: Optimizer, steps: int) -> LRScheduler:
+    warmup = check_integer("warmup", plan.warmup, minimum=0, maximum=steps)
+    if plan.schedule == "one_cycle":
+        # torch divides by the length of each half, which must be at least one step.
+        rising = min(max(warmup, 2), steps - 1) / steps if warmup and steps > 2 else 0.3
+        rates = [group["lr"] for group in optimizer.param_groups]
+        return OneCycleLR(optimizer, rates, steps, pct_start=rising, cycle_momentum=False)
+
+    def factor(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / warmup
+        if plan.schedule == "constant":
+            return 1.0
+        return (1 + math.cos(math.pi * min(1.0, (step - warmup) / (steps - warmup or 1)))) / 2
+
+    return LambdaLR(optimizer, factor)
+
+
 def _precision(autocast: str | None, device: torch.device) -> torch.dtype | None:
-    check_choice("autocast", autocast, ("auto", *_AUTOCAST))
     if autocast != "auto":
         return _AUTOCAST[autocast]
     if device.type != "cuda":

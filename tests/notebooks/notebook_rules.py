@@ -120,7 +120,8 @@ def opening_is_complete(lesson: Lesson) -> Iterator[str]:
         "badge": rf"^\[!\[[^\]]+\]\([^)]+\)\]\({re.escape(own + lesson.path.name)}\)$",
         "one line in italics": r"^\*[^*\n]+\*$",
         "aims": r"^\*\*What you will learn\*\*\n\n- ",
-        "measured line": r"^<!-- measured -->\nMeasured: \d+ s on .+ \(generated\)\n<!-- /measured",
+        "modules": r"^\*\*In the package\*\*: (`\w+`(, )?)+\.$",
+        "measured line": r"^<!-- measured -->\nAbout .+\nMeasured: \d+ s on .+ \(generated\)$",
     }
     start = 0
     for part, pattern in wanted.items():
@@ -136,7 +137,7 @@ def opening_is_complete(lesson: Lesson) -> Iterator[str]:
 
 def setup_comes_first(lesson: Lesson) -> Iterator[str]:
     if lesson.cells("code")[0].source != builder.SETUP:
-        yield "the first code cell is not simmim_lite.notebooks.SETUP"
+        yield "the first code cell is not SETUP of the builder"
 
 
 def sections_are_in_order(lesson: Lesson) -> Iterator[str]:

@@ -31,7 +31,10 @@ https://colab.research.google.com/github/simmim-lite/simmim-lite/blob/main/noteb
 
 - one thing
 
+**In the package**: `entropy`, `bounds`.
+
 <!-- measured -->
+About 5 minutes to work through.
 Measured: 3 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 <!-- /measured -->"""
 
@@ -156,6 +159,7 @@ FAULTS = [
     (rules.opening_is_complete, "no badge", replaced("simmim-lite/blob", "elsewhere/blob")),
     (rules.opening_is_complete, "no one line", replaced("*What one learns here.*", "Text.")),
     (rules.opening_is_complete, "no aims", replaced("**What you", "**How you")),
+    (rules.opening_is_complete, "no modules", replaced("`bounds`.", "bounds.")),
     (rules.opening_is_complete, "no measured", replaced("3 s on", "some seconds on")),
     (rules.setup_comes_first, "SETUP", replaced("import sys", "import sys  # mine")),
     (rules.sections_are_in_order, "numbered", replaced("## 1. A", "## 2. A")),
@@ -243,6 +247,8 @@ SCRIPT = """\
 #
 # **What you will learn**
 #
+# **In the package**: `entropy`.
+#
 # <!-- measured -->
 # <!-- /measured -->
 {map}
@@ -287,8 +293,9 @@ def test_build_executes_measures_and_maps(folder: Path):
         assert list(rule(lesson)) == []
     after = (folder / "scripts" / "01_next.py").read_text()
     assert re.search(r"^# Measured: \d+ s on .*Python.*torch.* \(generated\)$", after, re.MULTILINE)
-    assert re.sub("# Measured: .*\n", "", after) == before
-    row = r"\| 01 \| \[Title 01\]\({}01_next.ipynb\) \| What 01 teaches. \| \d+ \|"
+    assert re.sub("# (About 5 minutes|Measured: ).*\n", "", after) == before
+    title = r"\| 01 \| \[Title 01\]\({}01_next.ipynb\)"
+    row = title + r" \| `entropy` \| What 01 teaches. \| 5 \| \d+ s \|"
     assert re.search(row.format("notebooks/"), (folder.parent / "README.md").read_text())
     assert re.search(row.format(""), Lesson(folder, "00_start").markdown)
     assert (folder.parent / "README.md").read_text().endswith("<!-- /map -->\nafter\n")

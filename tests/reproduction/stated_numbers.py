@@ -1,15 +1,15 @@
-"""Numbers that README and the notebooks' prose state: each is measured, cited, or seen in the code.
+"""Numbers in README, RESULTS.md and notebooks: each is measured, cited, or found in the code.
 
-A stated number is one with %, nats or seconds behind it, alone or in a list (5, 10 and 20 %). It is
-allowed if
+A stated number is a number with %, nats or seconds behind it, alone or in a list (5, 10 and 20 %).
+It is allowed if one of these holds:
 
-- it is one of the kept results (`reproduction/results/reproduction*.json`), rounded as printed: a
-  value, an end of its interval, the worst, a bound, or a number of the truth beside it;
-- its paragraph, or row of a table, names a source: a link out of the repository, a paper by author
-  and year; or links to a file of `reproduction/results/` or the datasheet, in which it stands (for
-  a table the paragraph before it may do so);
-- in a notebook, it is a setting of the code cells, or stands in what they print;
-- it is ln of a whole number, which is exact.
+- It is one of the stored results (`reproduction/results/reproduction*.json`), rounded as printed: a
+  value, an end of its interval, the worst seed, a bound, or a number of the reference.
+- Its paragraph, or its row of a table, names a source: a link out of the repository, or a paper by
+  author and year; or it links to a file of `reproduction/results/` or to the datasheet, and the
+  file has the number. (For a table, the paragraph before the table may have the link.)
+- In a notebook, it is a setting of the code cells, or stands in their output.
+- It is ln of a whole number, which is exact.
 """
 
 import ast
@@ -47,9 +47,10 @@ _FENCE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 
 
 class Stated(NamedTuple):
-    """A number in a text: how it is printed, its unit, and the paragraph around it.
+    """A number in a text, as it is printed, its unit, and the paragraph around it.
 
-    ``scale`` is that of minutes and milliseconds, in seconds; ``before`` a table's introduction.
+    ``scale`` converts minutes and milliseconds to seconds; ``before`` is the paragraph before a
+    table.
     """
 
     line: int
@@ -65,12 +66,12 @@ class Stated(NamedTuple):
 
     @property
     def rounding(self) -> float:
-        """Half of its last digit."""
+        """Half a unit of the last printed digit."""
         return 0.5000001 * 10 ** -len(self.number.partition(".")[2]) * self.scale
 
 
 def stated(markdown: str) -> Iterator[Stated]:
-    """Numbers with a unit, outside of code and of blocks that a program writes."""
+    """Yield numbers with a unit, outside of code and of generated blocks."""
     blank = re.compile(r"[^\n]")
     for pattern in (_GENERATED, _FENCE):
         markdown = pattern.sub(lambda found: blank.sub(" ", found[0]), markdown)
@@ -89,7 +90,7 @@ def stated(markdown: str) -> Iterator[Stated]:
 
 
 def _paragraphs(markdown: str) -> Iterator[tuple[int, str]]:
-    """(line, text) of what stands between blank lines; each row of a table is one."""
+    """Yield (line, text) of each paragraph; each row of a table is a paragraph."""
     lines, start = markdown.splitlines(), 0
     for place, line in enumerate([*lines, ""]):
         if not line.strip() or line.lstrip().startswith("|"):
@@ -101,7 +102,7 @@ def _paragraphs(markdown: str) -> Iterator[tuple[int, str]]:
 
 
 def from_results(number: Stated, results: Iterable[Results], notebook: str = "") -> bool:
-    """Whether it is one of the kept results, of the claims that this notebook teaches."""
+    """Whether the number is a stored result of a claim of this notebook (or of any claim)."""
     return any(
         abs(value - number.value) <= number.rounding
         for each in results
@@ -126,7 +127,7 @@ def _values(results: Results, unit: str, notebook: str) -> Iterator[float]:
 
 
 def is_cited(number: Stated, clone: Path) -> bool:
-    """Whether a source is named; one that lies in this clone must hold the number."""
+    """Whether the paragraph names a source; a source in this clone must have the number."""
     if _SOURCE.search(number.paragraph):
         return True
     files = _FILE.findall(f"{number.paragraph}\n{number.before}")
@@ -134,7 +135,7 @@ def is_cited(number: Stated, clone: Path) -> bool:
 
 
 def is_in_code(number: Stated, cells: Iterable[NotebookNode]) -> bool:
-    """Whether code cells have it as a literal, or print it; shares may be there as such."""
+    """Whether code cells have or print the number; a percentage may be there as a fraction."""
     for cell in cells:
         literals = (node.value for node in ast.walk(ast.parse(cell.source)) if _is_number(node))
         scaled = (scale * each for each in literals for scale in _scales(number))
@@ -150,7 +151,7 @@ def _scales(number: Stated) -> tuple[int, ...]:
 
 
 def _is_among(number: Stated, text: str) -> bool:
-    """Whether a number of the text rounds to it."""
+    """Whether a number of the text rounds to the stated number."""
     found = (float(each.replace(",", "")) for each in re.findall(_NUMBER, text))
     scaled = (scale * each for each in found for scale in _scales(number))
     return any(abs(each - number.value) <= number.rounding for each in scaled)
@@ -167,7 +168,7 @@ def _output(cell: NotebookNode) -> str:
 
 
 def script_markdown(script: str) -> str:
-    """The markdown cells of a percent script, each on its own lines; code becomes blank lines."""
+    """Return the markdown cells of a percent script on their lines; code becomes blank lines."""
     lines, in_markdown = [], False
     for line in script.splitlines():
         if line.startswith("# %%"):
@@ -181,6 +182,6 @@ def script_markdown(script: str) -> str:
 def complaint(path: Path, number: Stated) -> str:
     words = " ".join(number.paragraph.split())
     return (
-        f"{path}:{number.line}: {number.number} ({number.unit}) is no kept result, its paragraph "
+        f"{path}:{number.line}: {number.number} ({number.unit}) is no stored result, its paragraph "
         f"names no source, and no code shows it: {words[:90]}..."
     )

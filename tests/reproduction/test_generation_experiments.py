@@ -1,4 +1,4 @@
-"""What generation is measured with: right pairs, right rows, and a number for each claim."""
+"""The measurements of generation: correct pairs and rows, and a number for each claim."""
 
 from pathlib import Path
 
@@ -39,24 +39,22 @@ def test_each_target_is_paired_with_its_own_caption_or_image_and_any_recording(t
         assert (chosen["image"] == chosen["text"]).all()
 
 
-def test_real_ones_are_as_many_of_each_digit():
+def test_balanced_rows_have_equally_many_of_each_digit():
     digits = np.repeat(np.arange(10), np.arange(5, 15))
     rows = balanced(digits, 4)
     assert np.bincount(digits[rows]).tolist() == [4] * 10
 
 
-def test_claims_are_the_same_on_both_data_and_held_to_more_on_the_full_ones():
+EXPERIMENTS = (*generation.EXPERIMENTS, *new_digits.EXPERIMENTS)
+
+
+def test_claims_are_the_same_on_both_data_and_stricter_on_the_full_data():
     for name in ("generation", "new-digits"):
         small, large = (
-            next(
-                e
-                for e in (*generation.EXPERIMENTS, *new_digits.EXPERIMENTS)
-                if e.name == name and e.full == full
-            )
+            next(e for e in EXPERIMENTS if e.name == name and e.full == full)
             for full in (False, True)
         )
-        assert [c.name for c in small.claims] == [c.name for c in large.claims]
-        assert len({c.name for c in small.claims}) == len(small.claims)
+        assert [c.id for c in small.claims] == [c.id for c in large.claims]
         for a, b in zip(small.claims, large.claims, strict=True):
             assert (a.at_least or 0) <= (b.at_least or 0)
 
@@ -64,16 +62,16 @@ def test_claims_are_the_same_on_both_data_and_held_to_more_on_the_full_ones():
 @pytest.mark.slow
 @pytest.mark.parametrize("measure", [generation.six_directions, new_digits.new_digits])
 def test_every_claim_is_measured(measure, tmp_path, monkeypatch):
-    """Hardly trained, so that only the way through is tested, and what chance must give."""
+    """Tiny sizes: only the code path is tested, and that fractions are at most 1."""
     tiny = generators.Size(
-        judges=(20, 20),
-        codes=(5, 5),
+        classifiers=(20, 20),
+        autoencoders=(5, 5),
         flows=(5, 5),
         captions=5,
-        arms=2,
+        ablation=2,
         absent=(2, 5),
-        each=10,
-        heard=20,
+        per_digit=10,
+        recordings=20,
         remembered=300,
     )
     model = untrained(load("train", full=False).texts, full=False, seed=0)
@@ -81,11 +79,7 @@ def test_every_claim_is_measured(measure, tmp_path, monkeypatch):
         monkeypatch.setattr(module, "SIZES", {False: tiny})
         monkeypatch.setattr(module, "embedder", lambda setting: model)
     found = measure(Setting(0, False, Path(tmp_path)))
-    claims = next(
-        e
-        for e in (*generation.EXPERIMENTS, *new_digits.EXPERIMENTS)
-        if e.measure is measure and e.full is False
-    ).claims
-    assert set(found) == {claim.name for claim in claims}
-    shares = [found[claim.name] for claim in claims if claim.unit == "%"]
-    assert max(shares) <= 1
+    claims = next(e for e in EXPERIMENTS if e.measure is measure and e.full is False).claims
+    assert set(found) == {claim.id for claim in claims}
+    fractions = [found[claim.id] for claim in claims if claim.unit == "%"]
+    assert max(fractions) <= 1

@@ -1,4 +1,4 @@
-"""What the claims about images, speech and captions are measured with."""
+"""The measurements of images, speech and captions."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +14,7 @@ from simmim_lite.datasets import load_speech
 
 @pytest.fixture
 def wordless(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One caption in the place of all, which take seconds to compute."""
+    """Replace the captions, which take seconds to compute, by a single one."""
     one = SimpleNamespace(texts=["a one"])
     monkeypatch.setattr(multimodal, "load_captions", lambda split, full: one)
 
@@ -43,18 +43,18 @@ def test_added_voices_are_for_training_only():
 
 
 @pytest.mark.usefixtures("wordless")
-def test_the_embedder_that_lies_there_is_taken(tmp_path: Path):
+def test_a_saved_embedder_is_loaded(tmp_path: Path):
     setting = Setting(seed=3, full=False, folder=tmp_path)
-    left = multimodal.untrained(["a one"], full=False, seed=3)
+    saved = multimodal.untrained(["a one"], full=False, seed=3)
     with torch.no_grad():
-        left.projections["image"].weight.fill_(0.5)
-    left.save(tmp_path / "embedder-embedded-3.model")
-    taken = multimodal.embedder(setting)
-    assert (taken.projections["image"].weight == 0.5).all()
+        saved.projections["image"].weight.fill_(0.5)
+    saved.save(tmp_path / "embedder-embedded-3.model")
+    loaded = multimodal.embedder(setting)
+    assert (loaded.projections["image"].weight == 0.5).all()
 
 
 def test_clusters_are_found_in_both_modalities_at_once():
-    """Three images to each recording: weights make both count alike; chance would be 0.25."""
+    """Three images for each recording; weights give both modalities the same influence."""
     centers = 10 * torch.eye(10)
     noise = torch.randn(400, 10, generator=torch.Generator().manual_seed(0))
     images, recordings = centers.repeat(30, 1) + noise[:300], centers.repeat(10, 1) + noise[300:]
@@ -66,15 +66,18 @@ def test_clusters_are_found_in_both_modalities_at_once():
 
 @pytest.mark.slow
 def test_an_untrained_model_is_scored_low_and_below_the_truth():
-    """Each claim is measured, and what has learned nothing does not meet those that tell."""
-    held_out = multimodal.load("test", full=False)
-    model = multimodal.untrained(held_out.texts, full=False, seed=0)
-    scores = multimodal.score(model, held_out, held_out)
-    claims = {claim.name: claim for claim in multimodal._claims(full=False)}
-    assert set(scores) == set(claims) - {multimodal._SECONDS}
-    missed = {name for name, value in scores.items() if value < claims[name].at_least}
-    assert missed >= set(scores) - {"linear probe, images", "linear probe, recordings"}
-    truth = held_out.pairing().mutual_information
-    assert scores["I(image; speech)"] <= truth["image", "speech"]
-    assert claims["I(image; speech)"].target == pytest.approx(truth["image", "speech"], abs=5e-4)
-    assert claims["I(image; caption)"].target == pytest.approx(truth["image", "text"], abs=5e-4)
+    """Every claim is measured, and a model that has learned nothing does not meet the bounds."""
+    test = multimodal.load("test", full=False)
+    model = multimodal.untrained(test.texts, full=False, seed=0)
+    scores = multimodal.score(model, test, test)
+    claims = {claim.id: claim for claim in multimodal._claims(full=False)}
+    assert set(scores) == set(claims) - {"training-seconds"}
+    missed = {claim for claim, value in scores.items() if value < claims[claim].at_least}
+    assert missed >= set(scores) - {"image-probe", "recording-probe"}
+    truth = test.pairing().mutual_information
+    assert scores["image-recording-nats"] <= truth["image", "speech"]
+    for claim, pair in (
+        ("image-recording-nats", ("image", "speech")),
+        ("image-caption-nats", ("image", "text")),
+    ):
+        assert claims[claim].target == pytest.approx(truth[pair], abs=5e-4)

@@ -1,4 +1,4 @@
-"""README's tables are those of the kept results, and every stated number has an origin."""
+"""Generated tables show the stored results, and every stated number has an origin."""
 
 import re
 from pathlib import Path
@@ -19,7 +19,7 @@ from reproduction import Claim, Results, Run
 from reproduction.experiments import EXPERIMENTS
 
 CLONE = Path(__file__).resolve().parents[2]
-README = CLONE / "README.md"
+PROSE = [CLONE / "README.md", CLONE / "docs" / "RESULTS.md"]
 SCRIPTS = sorted((CLONE / "notebooks" / "scripts").glob("[0-9][0-9]_*.py"))
 
 
@@ -32,41 +32,46 @@ PAGES = reproduction.pages(CLONE)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
-def test_pages_hold_the_kept_results(page):
+def test_pages_show_the_stored_results(page):
     text = page.read_text(encoding="utf-8")
     assert reproduction.with_tables(text, CLONE) == text, (
-        "its tables are not those of reproduction/results/reproduction*.json: "
-        "`python -m simmim_lite reproduce --keep` writes them"
+        "its tables are not those of reproduction/results/reproduction*.json; "
+        "`python -m reproduction --measured FILE --keep` writes them"
     )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
-def test_pages_show_claims_of_today(page):
+def test_pages_select_claims_of_today(page):
     blocks = re.findall(r"<!-- results( full)?\n(.*?)-->", page.read_text("utf-8"), re.DOTALL)
     for full, lines in blocks:
         today = {e.name: e.claims for e in EXPERIMENTS if e.full in (None, bool(full))}
-        known = {f"{name}: {claim.name}" for name, claims in today.items() for claim in claims}
+        known = {f"{name}: {claim.id}" for name, claims in today.items() for claim in claims}
         assert set(lines.splitlines()) <= known | set(today)
 
 
 @pytest.mark.parametrize("full", [False, True], ids=["embedded", "full"])
-def test_kept_results_are_of_the_claims_of_today(full):
-    """What is claimed, and to what bound, may have changed since it was measured."""
+def test_stored_results_are_of_the_claims_of_today(full):
+    """Words and bounds of a claim may have changed since the measurement."""
     results = reproduction.kept(CLONE, full=full)
     if results is None:
-        pytest.skip("nothing kept")
+        pytest.skip("no stored results")
     today = {e.name: e.claims for e in EXPERIMENTS if e.full in (None, full)}
     for name, claims in results.claims.items():
-        assert today[name] == claims, f"{name}: measure it again, and keep it"
+        assert today[name] == claims, (
+            f"{name}: `python -m reproduction --measured FILE --keep` stores new words and bounds; "
+            f"`python -m reproduction --only {name} --keep` measures new claims"
+        )
     if not full:
         assert set(today) == set(results.claims)
 
 
-def test_numbers_of_readme():
+@pytest.mark.parametrize("page", PROSE, ids=[page.name for page in PROSE])
+def test_numbers_of_page(page):
     results = kept_results()
-    numbers = stated(README.read_text(encoding="utf-8"))
+    numbers = stated(page.read_text(encoding="utf-8"))
     lost = [n for n in numbers if not (is_cited(n, CLONE) or from_results(n, results))]
-    assert not lost, "\n".join(complaint(Path("README.md"), number) for number in lost)
+    path = page.relative_to(CLONE)
+    assert not lost, "\n".join(complaint(path, number) for number in lost)
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
@@ -88,15 +93,20 @@ def unfounded(script: Path, results: list[Results]):
 
 # --- the tester, tested --------------------------------------------------------------------
 
-CLAIM = Claim("sorted", "IMSAT: 98.4 %", "Hu et al. 2017", "%", at_least=0.975, notebook="07")
-NATS = Claim("told", "ln 10 = 2.303 nats", "formula", "nats", notebook="06")
+CLAIM = Claim(
+    "accuracy", "accuracy", "IMSAT: 98.4 %", "Hu et al. 2017", "%", at_least=0.975, notebook="07"
+)
+NATS = Claim("nats", "I(x; y)", "ln 10 = 2.303 nats", "formula", "nats", notebook="06")
 
 
 def measured() -> Results:
     values = [0.98123, 0.97891, 0.99]
-    runs = [Run("sorting", s, {"sorted": (v,)}, "", 1, 1, 1, "", {}) for s, v in enumerate(values)]
-    runs.append(Run("telling", 0, {"told": (2.266, 2.25, 2.28)}, "", 1, 1, 1, "", {}))
-    return Results({"sorting": (CLAIM,), "telling": (NATS,)}, runs)
+    runs = [
+        Run("clusters", seed, {"accuracy": (value,)}, "", 1, 1, 1, "", {})
+        for seed, value in enumerate(values)
+    ]
+    runs.append(Run("bounds", 0, {"nats": (2.266, 2.25, 2.28)}, "", 1, 1, 1, "", {}))
+    return Results({"clusters": (CLAIM,), "bounds": (NATS,)}, runs)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +196,7 @@ def test_citation(text, right):
 
 
 def test_a_planted_number_is_flagged(tmp_path):
-    """In a notebook whose code knows some numbers, and in its prose some that come from nowhere."""
+    """A notebook whose code has some of the numbers; other numbers of its prose have no origin."""
     prose = (
         "It takes 7 nats and 5 %.\n\nRight: 97.3 %, 88.8 %.\n\n40 s.\n\n12.3 % (Hu et al. 2017)."
     )
@@ -200,4 +210,4 @@ def test_a_planted_number_is_flagged(tmp_path):
     script.write_text(f"# %% [markdown]\n{lines}", encoding="utf-8")
     found = list(unfounded(script, [measured()]))
     assert [(n.line, n.number, n.unit) for n in found] == [(4, "88.8", "%"), (6, "40", "s")]
-    assert complaint(script, found[0]).startswith(f"{script}:4: 88.8 (%) is no kept result")
+    assert complaint(script, found[0]).startswith(f"{script}:4: 88.8 (%) is no stored result")

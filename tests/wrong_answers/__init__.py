@@ -1,6 +1,6 @@
-"""What learners write: the transposed, the unnormalized, the wrong unit, the forgotten zero.
+"""Typical mistakes of learners: transposed, not normalized, in the wrong unit, without zeros.
 
-``WRONG[exercise][mistake]`` is a function that the exercise's check must reject.
+``WRONG[exercise][mistake]`` is a function that the check of the exercise must reject.
 """
 
 from wrong_answers import (

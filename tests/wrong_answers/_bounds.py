@@ -35,7 +35,7 @@ WRONG = {
         "ln K": lambda K, classes: np.log(K),
         "the entropy of the class": lambda K, classes: np.log(classes),
         "the mean inside the logarithm": lambda K, classes: np.log(K / (1 + (K - 1) / classes)),
-        "K strangers": lambda K, classes: (
+        "K negatives": lambda K, classes: (
             binom.pmf(np.arange(K + 1), K, 1 / classes) @ np.log(K / (1 + np.arange(K + 1)))
         ),
     },

@@ -1,4 +1,4 @@
-"""Right answers that wrong ones are made of."""
+"""Correct answers, from which the wrong ones are made."""
 
 import numpy as np
 

@@ -2,8 +2,8 @@ import numpy as np
 
 
 def pointwise(table):
-    shares = table / table.sum()
-    return np.log(shares / np.outer(shares.sum(axis=1), shares.sum(axis=0)))
+    p = table / table.sum()
+    return np.log(p / np.outer(p.sum(axis=1), p.sum(axis=0)))
 
 
 def mel(hertz):

@@ -14,7 +14,7 @@ WRONG = {
         "H(Y | X)": lambda t: plain_entropy(t) - plain_entropy(t.sum(axis=1)),
         "H(X)": lambda t: plain_entropy(t.sum(axis=1)),
         "the joint entropy": lambda t: plain_entropy(np.ravel(t)),
-        "columns not weighed": lambda t: np.mean(
+        "columns not weighted": lambda t: np.mean(
             [plain_entropy(c / c.sum()) for c in t.T if c.any()]
         ),
         "empty columns divided": lambda t: -np.sum(t * np.log(t / t.sum(axis=0))),

@@ -1,16 +1,16 @@
 import numpy as np
 
 
-def in_bins(confidence, right, bins, reduce=np.mean):
+def in_bins(confidence, correct, bins, reduce=np.mean):
     order = np.argsort(confidence)
     parts = np.array_split(order, bins)
-    return reduce([abs(confidence[p].mean() - right[p].mean()) for p in parts])
+    return reduce([abs(confidence[p].mean() - correct[p].mean()) for p in parts])
 
 
-def of_equal_width(confidence, right, bins):
+def of_equal_width(confidence, correct, bins):
     which = np.minimum((confidence * bins).astype(int), bins - 1)
     gaps = [
-        (which == b).mean() * abs(confidence[which == b].mean() - right[which == b].mean())
+        (which == b).mean() * abs(confidence[which == b].mean() - correct[which == b].mean())
         for b in np.unique(which)
     ]
     return sum(gaps)
@@ -23,7 +23,7 @@ WRONG = {
             [abs(a.mean() - b.mean())
              for a, b in zip(np.array_split(c, bins), np.array_split(r, bins), strict=True)]
         ),
-        "each answer by itself": lambda c, r, bins: np.mean(abs(c - r)),
+        "each prediction by itself": lambda c, r, bins: np.mean(abs(c - r)),
         "bins of equal width": of_equal_width,
         "the largest gap": lambda c, r, bins: in_bins(c, r, bins, max),
         "the sum": lambda c, r, bins: in_bins(c, r, bins, sum),

@@ -9,10 +9,10 @@ def _merged(joint, i, j):
     return np.delete(np.delete(joint, j, 0), j, 1)
 
 
-def _table(codes, weights):
-    K = int(codes.max()) + 1
+def _table(labels, weights):
+    K = int(labels.max()) + 1
     joint = np.zeros((K, K))
-    np.add.at(joint, (codes[:, None], codes), weights)
+    np.add.at(joint, (labels[:, None], labels), weights)
     return joint / joint.sum()
 
 
@@ -34,7 +34,7 @@ WRONG = {
         "entropy of both": lambda p, q: (
             _entropy((p + q).mean(0) / 2) + np.sum(p * np.log(q), axis=1).mean()
         ),
-        "without moves": lambda p, q: (
+        "without augmentation": lambda p, q: (
             _entropy(p.mean(0)) + np.sum(p * np.log(p), axis=1).mean()
         ),
         "bits": lambda p, q: (
@@ -53,13 +53,13 @@ WRONG = {
         "mean of inverses": lambda a, b: np.mean(1 / np.log(b / a)),
         "base two": lambda a, b: (len(a) - 1) / np.log2(b / a).sum(),
     },
-    "code information": {
+    "cluster information": {
         "edges without weights": lambda c, w: _information(_table(c, (w > 0.5) + 0.0)),
-        "entropy of the codes": lambda c, w: _entropy(np.bincount(c) / len(c)),
+        "entropy of the labels": lambda c, w: _entropy(np.bincount(c) / len(c)),
         "joint entropy": lambda c, w: _entropy(_table(c, w)),
         "bits": lambda c, w: _information(_table(c, w)) / np.log(2),
     },
-    "cheapest merger": {
+    "cheapest merge": {
         "most edges between": lambda joint: _best(joint, lambda p, i, j: p[i, j]),
         "loses most": lambda joint: _best(joint, lambda p, i, j: -_information(_merged(p, i, j))),
         "the first two": lambda joint: (0, 1),

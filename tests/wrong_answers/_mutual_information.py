@@ -38,7 +38,7 @@ WRONG = {
         "H(Z) forgotten": lambda t: (
             plain_entropy(t.sum(1)) + plain_entropy(t.sum(0)) - plain_entropy(t)
         ),
-        "slices not weighed": lambda t: np.mean(
+        "slices not weighted": lambda t: np.mean(
             [information(t[..., z] / t[..., z].sum()) for z in range(t.shape[2]) if t[..., z].any()]
         ),
     },

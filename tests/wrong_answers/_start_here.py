@@ -26,7 +26,7 @@ WRONG = {
         "columns x, rows y": lambda x, y: joint(x, y).T,
         "each cell counted once": counted_once,
         "a square table": lambda x, y: joint(x, y)[:2, :2],
-        "the margins multiplied": lambda x, y: np.outer(joint(x, y).sum(1), joint(x, y).sum(0)),
+        "the marginals multiplied": lambda x, y: np.outer(joint(x, y).sum(1), joint(x, y).sum(0)),
     },
     "mutual information": {
         "bits": lambda t: information(t) / np.log(2),

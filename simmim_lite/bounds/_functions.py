@@ -1,0 +1,248 @@
+"""The bounds as functions of a matrix of scores or of conditional log-likelihoods.
+
+Those with an argument ``joint`` compare two means, over positive and over negative pairs. Without
+``joint`` the means are over a sample (K, K), positives on the diagonal. With ``joint`` (n, m), the
+probability of each pair of a finite population, they are expectations: over ``joint`` and over the
+product of its marginals, for scores (n, m).
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from scipy.stats import binom
+from torch import Tensor
+from torch.nn.functional import logsigmoid
+
+from simmim_lite._arguments import as_probabilities, check_integer, check_number
+
+_LARGEST_EXPONENT = 60.0  # e^60 squared still fits float32's range as a gradient times a score
+
+
+def barber_agakov(log_likelihood: Tensor, entropy: float) -> Tensor:
+    """H(X) + E log q(x | y) <= I(X; Y), for any conditional density q; tight for the true one.
+
+    Barber & Agakov (2003).
+
+    Args:
+        log_likelihood: (K,), log q(x_i | y_i) of the positive pairs, nats.
+        entropy: H(X) in nats, known or fixed.
+    """
+    shape = tuple(log_likelihood.shape)
+    if len(shape) != 1 or shape == (0,):
+        raise ValueError(f"log_likelihood: expected shape (K,) with K >= 1, got {shape}")
+    return check_number("entropy", entropy, minimum=-math.inf) + _widen(log_likelihood).mean()
+
+
+def donsker_varadhan(scores: Tensor, *, joint: Tensor | None = None) -> Tensor:
+    """E_joint f - log E_product e^f.
+
+    Donsker & Varadhan (1983); as an estimator Belghazi et al. (2018, arXiv 1801.04062). The
+    expected logarithm of a sample mean is below the logarithm of the expectation. So the expected
+    value at finite K is above its limit, and can be above I.
+    """
+    positives, log_negatives = _means(scores, joint)
+    return positives - log_negatives
+
+
+def mine(scores: Tensor, log_mean: Tensor) -> Tensor:
+    """`donsker_varadhan` with the gradient of MINE, whose denominator is a moving average.
+
+    In a small batch the gradient of log(mean e^f) is biased. Division by an average over many
+    batches removes the bias in the limit (Belghazi et al. 2018). The value is that of Donsker and
+    Varadhan on this batch. ``log_mean`` is the scalar from `moving_log_mean`.
+    """
+    positives, log_negatives = _means(scores)
+    ratio = (log_negatives - log_mean).clamp(max=_LARGEST_EXPONENT).exp().detach()
+    return positives - log_negatives.detach() - ratio * (log_negatives - log_negatives.detach())
+
+
+def moving_log_mean(scores: Tensor, log_mean: Tensor | None, *, momentum: float = 0.99) -> Tensor:
+    """Logarithm of the exponential moving average of the mean of e^f over the negatives.
+
+    Args:
+        scores: (K, K).
+        log_mean: the previous value, a scalar without gradient; None starts with this batch.
+        momentum: weight of the previous value, in [0, 1].
+    """
+    check_number("momentum", momentum, minimum=0.0, maximum=1.0)
+    current = _means(scores)[1].detach()
+    if log_mean is None or momentum == 0:
+        return current
+    if momentum == 1:
+        return log_mean
+    return torch.logaddexp(log_mean + math.log(momentum), current + math.log1p(-momentum))
+
+
+def nwj(scores: Tensor, *, joint: Tensor | None = None) -> Tensor:
+    """E_joint f - E_product e^(f - 1), a lower bound without a logarithm outside the mean.
+
+    Nguyen, Wainwright & Jordan (2010); "MINE-f" in Belghazi et al. (2018). Unbiased, with a
+    variance that grows like e^I (McAllester & Stratos, 2020).
+    """
+    positives, log_negatives = _means(scores, joint)
+    return positives - _bounded_exp(log_negatives - 1)
+
+
+def info_nce(scores: Tensor) -> Tensor:
+    """log K + E log softmax of the positive among K candidates: a lower bound, at most log K.
+
+    van den Oord et al. (2018, arXiv 1807.03748), Poole et al. (2019). Row i holds the candidates
+    of x_i.
+
+    Args:
+        scores: (N, K) with K >= N; the positive of row i is in column i, and the other columns,
+            also those beyond N (a queue, a memory), are independent of x_i.
+    """
+    scores = _widen(scores)
+    if scores.ndim != 2 or not 1 <= scores.shape[0] <= scores.shape[1]:
+        raise ValueError(f"scores: expected shape (N, K) with K >= N, got {tuple(scores.shape)}")
+    return math.log(scores.shape[1]) + (scores.diagonal() - scores.logsumexp(dim=1)).mean()
+
+
+def interpolated(scores: Tensor, alpha: float) -> Tensor:
+    """Lower bound between `nwj` (alpha = 0) and InfoNCE (alpha = 1): bias against variance.
+
+    Poole et al. (2019): NWJ with the critic 1 + f - log(alpha m + (1 - alpha) q), where m is the
+    mean of e^f over n candidates of x_i, the positive among them, and the baseline q is 1. The
+    second term of NWJ needs n candidates that are all negatives of x_i, and a batch holds K - 1 of
+    those. So n = K - 1, and the first term is averaged over the negative that is left out. At
+    alpha = 0 this is `nwj` of 1 + f, at alpha = 1 InfoNCE with n candidates, at most log(K - 1).
+    Row i of the scores holds the candidates of x_i; K >= 3, and alpha is in [0, 1].
+    """
+    check_number("alpha", alpha, minimum=0.0, maximum=1.0)
+    scores = _square(scores, minimum=3)
+    left_out = _log_mean_without(scores)  # [i, j]: over row i without column j
+    log_alpha = math.log(alpha) if alpha > 0 else -math.inf
+    log_rest = math.log1p(-alpha) if alpha < 1 else -math.inf
+    log_mix = torch.logaddexp(left_out + log_alpha, torch.full_like(left_out, log_rest))
+    negatives = ~torch.eye(len(scores), dtype=torch.bool, device=scores.device)
+    first = (scores.diagonal()[:, None] - log_mix)[negatives].mean()
+    second = _bounded_exp(left_out.diagonal() - log_mix.diagonal()).mean()
+    return 1 + first - second
+
+
+def smile(scores: Tensor, clip: float = 5.0, *, joint: Tensor | None = None) -> Tensor:
+    """Donsker-Varadhan with e^f clipped to [e^-clip, e^clip] in the second term: not a bound.
+
+    Song & Ermon (2020, arXiv 1910.06222), who train the critic by `jensen_shannon` and evaluate it
+    by this. Clipping lowers the variance and adds a bias, which can exceed I. ``clip`` is at least
+    0; ``math.inf`` does not clip.
+    """
+    clip = math.inf if clip == math.inf else check_number("clip", clip, minimum=0.0)
+    positives, _ = _means(scores, joint)
+    return positives - _means(scores.clamp(-clip, clip), joint)[1]
+
+
+def jensen_shannon(scores: Tensor, *, joint: Tensor | None = None) -> Tensor:
+    """Lower bound on twice the Jensen-Shannon divergence of joint and product: at most ln 4.
+
+    E_joint log sigmoid(f) + E_product log(1 - sigmoid(f)) + ln 4, minus the loss of a classifier
+    of positive and negative pairs (Nowozin et al. 2016; Hjelm et al. 2019, arXiv 1808.06670).
+    Twice the divergence is at most I, and far below a large I; but the best critic is the
+    log-ratio, which another bound can evaluate.
+    """
+    if joint is not None:
+        negatives = (_log_product(joint).exp() * logsigmoid(-scores)).sum()
+        return math.log(4) + (joint * logsigmoid(scores)).sum() + negatives
+    scores = _square(scores)
+    negatives = logsigmoid(-scores).sum() - logsigmoid(-scores.diagonal()).sum()
+    K = len(scores)
+    return math.log(4) + logsigmoid(scores.diagonal()).mean() + negatives / (K * (K - 1))
+
+
+def club(log_likelihoods: Tensor) -> Tensor:
+    """E_joint log p(y | x) - E_product log p(y | x) >= I, if p is the true conditional.
+
+    Cheng et al. (2020, arXiv 2006.12013). With a learned conditional the value can be on either
+    side of I.
+
+    Args:
+        log_likelihoods: (K, K), entry [i, j] = log p(y_j | x_i).
+    """
+    matrix = _square(log_likelihoods)
+    K, positives = len(matrix), matrix.diagonal()
+    return positives.mean() - (matrix.sum() - positives.sum()) / (K * (K - 1))
+
+
+def leave_one_out(log_likelihoods: Tensor) -> Tensor:
+    """E log p(y_i | x_i) / mean over j != i of p(y_i | x_j) >= I, if p is the true conditional.
+
+    Poole et al. (2019): the other x replace the marginal p(y). The argument is that of `club`.
+    """
+    matrix = _square(log_likelihoods)
+    negatives = _without_diagonal(matrix).logsumexp(dim=0) - math.log(len(matrix) - 1)
+    return (matrix.diagonal() - negatives).mean()
+
+
+def class_paired_ceiling(K: int, class_probabilities: Sequence[float]) -> float:
+    """InfoNCE with K candidates and the ideal critic, when pairs share only a class.
+
+    Of the K - 1 negatives in a row, Binomial(K - 1, p(c)) belong to the class c of the positive and
+    cannot be told from it: E log K / (1 + Binomial(K - 1, p(c))) nats, averaged over classes. The
+    value rises with K to H(class), which is the mutual information.
+
+    Args:
+        K: number of candidates, the positive included.
+        class_probabilities: p(c), any number of classes.
+    """
+    negatives = np.arange(check_integer("K", K, minimum=1))
+    p = as_probabilities("class_probabilities", class_probabilities).ravel()
+    nats = math.log(K) - np.log1p(negatives)
+    return float(sum(share * (binom.pmf(negatives, K - 1, share) @ nats) for share in p[p > 0]))
+
+
+def _widen(scores: Tensor) -> Tensor:
+    """Half precision as float32, the rest unchanged."""
+    if not torch.is_floating_point(scores):
+        raise TypeError(f"scores: expected floating point numbers, got dtype {scores.dtype}")
+    return scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
+
+
+def _square(scores: Tensor, minimum: int = 2) -> Tensor:
+    if scores.ndim != 2 or scores.shape[0] != scores.shape[1] or len(scores) < minimum:
+        shape = tuple(scores.shape)
+        raise ValueError(f"scores: expected shape (K, K) with K >= {minimum}, got {shape}")
+    return _widen(scores)
+
+
+def _without_diagonal(scores: Tensor) -> Tensor:
+    diagonal = torch.eye(len(scores), dtype=torch.bool, device=scores.device)
+    return scores.masked_fill(diagonal, -torch.inf)
+
+
+def _means(scores: Tensor, joint: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Mean score of the positives, and log of the mean of e^score over the negatives."""
+    if joint is not None:
+        log_negatives = (scores + _log_product(joint)).flatten().logsumexp(dim=0)
+        return (joint * scores).sum(), log_negatives
+    scores = _square(scores)
+    K = len(scores)
+    log_negatives = _without_diagonal(scores).flatten().logsumexp(dim=0) - math.log(K * (K - 1))
+    return scores.diagonal().mean(), log_negatives
+
+
+def _log_product(joint: Tensor) -> Tensor:
+    """Logarithm of the probability of each pair if the two were independent."""
+    return joint.sum(dim=1, keepdim=True).log() + joint.sum(dim=0).log()
+
+
+def _log_mean_without(scores: Tensor) -> Tensor:
+    """[i, j]: log of the mean of e^score over row i without column j.
+
+    Subtracting e^score from the sum of the row loses digits where that term is most of the sum.
+    So the sum without the largest entry of a row is computed from the other entries.
+    """
+    K = len(scores)
+    largest = torch.nn.functional.one_hot(scores.argmax(dim=1), K).bool()
+    others = scores.masked_fill(largest, -torch.inf).logsumexp(dim=1, keepdim=True)
+    total = scores.logsumexp(dim=1, keepdim=True)
+    share = (scores - total).masked_fill(largest, -torch.inf).exp()
+    return torch.where(largest, others, total + torch.log1p(-share)) - math.log(K - 1)
+
+
+def _bounded_exp(exponent: Tensor) -> Tensor:
+    """e^x, continued by its tangent where e^x would overflow: finite, with a nonzero gradient."""
+    inside = exponent.clamp(max=_LARGEST_EXPONENT)
+    return inside.exp() * (1 + exponent - inside)

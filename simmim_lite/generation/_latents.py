@@ -1,0 +1,269 @@
+"""Latent space of an autoencoder, conditions of generators, and samples around remembered items."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.neighbors import NearestNeighbors
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from simmim_lite._arguments import check_choice, check_integer, check_number
+from simmim_lite.generation._vae import ConditionalVAE
+from simmim_lite.memory import SimulatedMemory
+from simmim_lite.multimodal import MultimodalInfoMax, Pairing
+from simmim_lite.training import Batches
+
+_NOISE = 1e-3  # of the largest standard deviation: narrower directions count as noise
+
+
+class LatentSpace(nn.Module):
+    """Latents of an autoencoder, standardized: each column has mean 0 and variance 1.
+
+    A generator of a few standardized columns is far smaller and faster than a generator of pixels;
+    the decoder adds what all items have in common (Rombach et al. 2022, arXiv 2112.10752). Results
+    are on the CPU.
+
+    Args:
+        vae: trained autoencoder without a condition.
+        items: (N, ...) items; mean and variance are those of their aggregate posterior.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, vae: ConditionalVAE, items: Tensor):
+        super().__init__()
+        self.vae, self.dim = vae, vae.latent_dim
+        means, deviations = vae.encode(items)
+        variance = means.var(dim=0) + (deviations**2).mean(dim=0)
+        self.register_buffer("mean", means.mean(dim=0))
+        self.register_buffer("deviation", variance.sqrt())
+        self.low, self.high = float(items.min()), float(items.max())
+
+    def encode(self, items: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and standard deviation of q(z | x), standardized, each (N, dim)."""
+        means, deviations = self.vae.encode(items)
+        mean, deviation = self.mean.cpu(), self.deviation.cpu()
+        return (means - mean) / deviation, deviations / deviation
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Return items (N, ...) for standardized latents (N, dim)."""
+        return self.vae.expand(latents.to(self.mean.device) * self.deviation + self.mean)
+
+    def vary(self, items: Tensor, latents: Tensor, *, detail: float = 0.8) -> Tensor:
+        """Move items (N, ...) to other latents (N, dim) and keep a share of the residual.
+
+        decode(latents) + detail (items - decode(latents of the items)), detail in 0..1. An
+        autoencoder reconstructs poorly the kinds of items that were absent from its training; the
+        residual of a remembered item corrects the error.
+        """
+        check_number("detail", detail, minimum=0.0, maximum=1.0)
+        residual = items.cpu() - self.decode(self.encode(items)[0])
+        return (self.decode(latents) + detail * residual).clamp(self.low, self.high)
+
+
+def make_condition(queries: Tensor, latents: Tensor | None = None) -> Tensor:
+    """Return the condition of a generator: (N, dim) or (N, dim + latent dim).
+
+    Args:
+        queries: (N, dim) unit vectors, embeddings of queries or retrieved keys; scaled by
+            sqrt(dim), so that entries are of order 1.
+        latents: (N, latent dim) mean latents of retrieved items; zeros stand for no items.
+    """
+    scaled = queries * math.sqrt(queries.shape[1])
+    return scaled if latents is None else torch.cat([scaled, latents], dim=1)
+
+
+def condition_batches(
+    pairs: Pairing,
+    embeddings: Mapping[str, Tensor],
+    targets: Tensor | tuple[Tensor, Tensor],
+    batch_size: int,
+    *,
+    latents: Tensor | None = None,
+    seed: int = 0,
+) -> Batches:
+    """Return batches of "x" and "condition" for training a generator of the first modality.
+
+    The condition is the embedding of a paired item of a modality drawn anew each time, so that a
+    single generator accepts queries of all modalities.
+
+    Args:
+        pairs: N pairs; the first modality is the target.
+        embeddings: by modality, of the items of ``pairs``; see `MultimodalInfoMax.project`.
+        targets: (N, ...) targets x, or means and standard deviations (N, latent dim) of their
+            latents, from which x is drawn.
+        latents: (N, latent dim) mean latents of remembered items, see `make_condition`.
+    """
+    if not embeddings or not set(embeddings) <= set(pairs.items):
+        expected, got = ", ".join(pairs.items), ", ".join(embeddings) or "none"
+        raise ValueError(f"embeddings: expected some of {expected}, got {got}")
+    means, deviations = targets if isinstance(targets, tuple) else (targets, None)
+    columns = {"targets": means, "deviations": deviations, "latents": latents}
+    data = {name: rows for name, rows in columns.items() if rows is not None}
+    checks = [(name, rows, len(pairs)) for name, rows in data.items()]
+    checks += [(f"embeddings[{m!r}]", z, len(pairs.items[m])) for m, z in embeddings.items()]
+    for name, rows, N in checks:
+        if len(rows) != N:
+            raise ValueError(f"{name}: expected {N} rows, got {len(rows)}")
+
+    @cache
+    def embeddings_on(device: torch.device) -> dict[str, Tensor]:
+        return {name: vectors.to(device) for name, vectors in embeddings.items()}
+
+    def draw(batch: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+        rows, x = batch["row"], batch["targets"]
+        chosen = pairs.indices(rows, generator)
+        paired = torch.stack([z[chosen[name]] for name, z in embeddings_on(rows.device).items()])
+        modality = torch.randint(len(paired), rows.shape, generator=generator, device=rows.device)
+        queries = paired[modality, torch.arange(len(rows), device=rows.device)]
+        if "deviations" in batch:
+            noise = torch.randn(x.shape, generator=generator, device=rows.device)
+            x = x + batch["deviations"] * noise
+        return {"x": x, "condition": make_condition(queries, batch.get("latents"))}
+
+    data["row"] = torch.arange(len(pairs))
+    return Batches(data, batch_size, seed=seed, transform=draw)
+
+
+def neighbor_means(latents: Tensor, k: int) -> Tensor:
+    """Return the mean of the k nearest other rows, for each row of latents: (N, dim), on the CPU.
+
+    In training, this mean takes the place of the mean latents of k retrieved items. The row itself
+    is left out: otherwise a generator would learn to copy.
+    """
+    k = check_integer("k", k, minimum=1, maximum=len(latents) - 1)
+    latents = latents.cpu()
+    search = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(latents.numpy())
+    return latents[torch.from_numpy(search.kneighbors(return_distance=False))].mean(dim=1)
+
+
+def sample_around(
+    latents: Tensor,
+    weights: Tensor,
+    *,
+    n_neighbors: int = 4,
+    spread: float = 0.3,
+    pull: float = 1.0,
+    generator: torch.Generator,
+) -> tuple[Tensor, Tensor]:
+    """Draw new latents around remembered latents, without training.
+
+    For each row, an anchor a is drawn by weight from the K candidates, and its n nearest candidates
+    z_j (the anchor included) are found. With m the mean of these n, the sample is
+    z = a + pull (m - a) + spread * sum_j e_j (z_j - m) / sqrt(n - 1), e_j ~ N(0, 1).
+    The random part has spread^2 times the covariance of the z_j, so the sample stays in the plane
+    that the z_j span. A single candidate is returned unchanged.
+
+    Args:
+        latents: (N, K, dim) candidates.
+        weights: (N, K), >= 0; candidates of weight 0 are not used.
+        n_neighbors: n, the number of candidates of a sample.
+        spread: size of the random part, 0 for none.
+        pull: position of the center between the anchor (0) and the mean (1). Means are closer to
+            the center of their class, but have less variety.
+
+    Returns:
+        Latents (N, dim), and columns (N, min(n_neighbors, K)) of the candidates used, the anchor
+        first, then by distance; -1 where a row has fewer.
+    """
+    N, K, _ = latents.shape
+    if weights.shape != (N, K):
+        raise ValueError(f"weights: expected shape {(N, K)}, got {tuple(weights.shape)}")
+    empty = ~(weights > 0).any(dim=1)
+    if empty.any():
+        row = int(empty.nonzero()[0])
+        raise ValueError(f"weights: expected a number above 0 in each row, got none in row {row}")
+    n = min(check_integer("n_neighbors", n_neighbors, minimum=1), K)
+    check_number("spread", spread, minimum=0.0)
+    check_number("pull", pull, minimum=0.0, maximum=1.0)
+    rows = torch.arange(N, device=latents.device)
+    first = torch.multinomial(weights, 1, generator=generator)[:, 0]
+    anchors = latents[rows, first]
+    distances = (latents - anchors[:, None]).norm(dim=2).masked_fill(weights <= 0, math.inf)
+    distances[rows, first] = -1
+    nearest = distances.topk(n, dim=1, largest=False)
+    used = nearest.values < math.inf
+    count = used.sum(dim=1, keepdim=True)
+    chosen = latents[rows[:, None], nearest.indices]
+    mean = (chosen * used[:, :, None]).sum(dim=1) / count
+    scales = torch.randn(N, n, generator=generator, device=latents.device) * used * spread
+    scales = scales / (count - 1).clamp(min=1).sqrt()
+    moved = (scales[:, :, None] * (chosen - mean[:, None])).sum(dim=1)
+    return anchors + pull * (mean - anchors) + moved, nearest.indices.where(used, -1)
+
+
+@dataclass(frozen=True, eq=False)
+class FoundItems:
+    """Remembered items of one modality: K candidates for each of N queries.
+
+    Attributes:
+        encoder: encoder of the modality.
+        ids: (N, K) int64 ids of the items in the memory.
+        weights: (N, K) weights >= 0; items of weight 0 are not used.
+    """
+
+    memory: SimulatedMemory
+    encoder: Any
+    modality: str
+    ids: Tensor
+    weights: Tensor
+
+    def at(self, columns: Tensor) -> Tensor:
+        """Return the ids (N, n) in the given columns (N, n), and -1 for column -1."""
+        return self.ids.gather(1, columns.clamp(min=0)).where(columns >= 0, -1)
+
+    def latents(self) -> Tensor:
+        """Return the latents (N, K, dim) of all candidates: their instance keys."""
+        return self.memory.keys(self.ids, self.modality, by="instance")
+
+    def prepared(self, ids: Tensor) -> Tensor:
+        """Return the values of the items with these ids (N,), prepared by the encoder: (N, ...)."""
+        values: Any = self.memory.values(ids, self.modality)
+        if len({np.shape(value) for value in values}) == 1:
+            values = np.stack(values)  # images; recordings differ in length
+        return self.encoder.prepare(values)
+
+
+class WhitenedKeys:
+    """Whitened encoder features: every principal direction scaled to unit variance.
+
+    Features are taken before the projection to the shared space. Training widens the directions
+    that separate the training classes. A class that was absent from training also differs in narrow
+    directions; after whitening, a search finds it (Su et al. 2021, arXiv 2103.15316). But keys of
+    different modalities cannot be compared: a query searches keys of its own modality only.
+
+        keys = WhitenedKeys(embedder, pairs.items)
+        memory.write(keys(new), new)
+
+    Args:
+        embedder: trained embedder.
+        items: by modality, N > dim training items that determine the whitening.
+        dim: columns of the keys, at most those of the encoders.
+    """
+
+    def __init__(self, embedder: MultimodalInfoMax, items: Mapping[str, Any], dim: int = 64):
+        self.embedder = embedder
+        self._maps: dict[str, tuple[Tensor, Tensor]] = {}
+        for name, features in embedder.encode(items).items():
+            most = min(features.shape[1], len(features) - 1)
+            check_integer("dim", dim, minimum=1, maximum=most)
+            mean = features.mean(dim=0)
+            _, lengths, directions = torch.linalg.svd(features - mean, full_matrices=False)
+            deviations = lengths[:dim] / (len(features) - 1) ** 0.5
+            self._maps[name] = mean, directions[:dim].T / (deviations + _NOISE * deviations[0])
+
+    def __call__(self, items: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Return unit vectors (N, dim) for each modality, on the CPU."""
+        for name in items:
+            check_choice("items", name, tuple(self._maps))
+        keys = {}
+        for name, features in self.embedder.encode(items).items():
+            mean, scaled = self._maps[name]
+            keys[name] = normalize((features - mean) @ scaled, dim=1)
+        return keys

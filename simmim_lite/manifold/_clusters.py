@@ -1,0 +1,191 @@
+"""Clusters of a graph: the information that neighbors share, and the labels that maximize it."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import eigsh
+from scipy.special import xlogy
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+
+from simmim_lite._arguments import as_labels, check_integer, check_same_length
+from simmim_lite._random import random_generator
+
+_EIGENVECTORS = 16  # at least, and at least as many as clusters
+_SUBCLUSTERS = (1, 4, 8)  # per cluster, at the start
+_SUBCLUSTER = 10  # smallest mean size of a subcluster, in samples
+_RESTARTS = 10  # of k-means for each number of subclusters
+_DENSE = 1000  # rows up to which all eigenvectors are computed, which cannot fail to converge
+
+
+def _joint_of(labels: Any, graph: sparse.csr_array) -> tuple[np.ndarray, np.ndarray]:
+    """Labels 0..K-1 (N,), and p(c, c') (K, K) of an edge drawn in proportion to its weight."""
+    labels = as_labels("labels", labels)
+    check_same_length(labels=labels, graph=range(graph.shape[0]))
+    K, N = int(labels.max()) + 1, len(labels)
+    members = sparse.csr_array((np.ones(N), labels, np.arange(N + 1)), shape=(N, K))
+    joint = (members.T @ graph @ members).toarray()
+    return labels, (joint + joint.T) / (2 * joint.sum())
+
+
+def cluster_information(labels: Any, graph: sparse.csr_array) -> float:
+    """Return I(C; C') in nats between the clusters ``labels`` (N,) at both ends of an edge.
+
+    Edges are drawn in proportion to their weight in ``graph`` (N, N), which is symmetric (see
+    `affinity_graph`), so C and C' have the same distribution. I = H(C) - H(C | C') is at most ln K,
+    and large if clusters have equal sizes and edges rarely leave a cluster.
+    """
+    return float(_information(_joint_of(labels, graph)[1]))
+
+
+def agglomerative_bottleneck(labels: Any, graph: sparse.csr_array, n_clusters: int) -> np.ndarray:
+    """Merge two clusters at a time until ``n_clusters`` are left; return (N,) in 0..n_clusters-1.
+
+    Each step merges the two clusters whose merger loses least of I(C; C'), with ``labels`` (N,) and
+    ``graph`` as for `cluster_information`. This is the agglomerative information bottleneck (Slonim
+    & Tishby 1999) with the cluster of the neighbor as the relevant variable; a merger merges the
+    values of both variables.
+    """
+    labels, joint = _joint_of(labels, graph)
+    n_clusters = check_integer("n_clusters", n_clusters, minimum=1, maximum=len(joint))
+    merged = np.arange(len(joint))
+    while len(joint) > n_clusters:
+        loss = _losses(joint)
+        i, j = sorted(np.unravel_index(loss.argmin(), loss.shape))
+        joint[i] += joint[j]
+        joint[:, i] += joint[:, j]
+        joint = np.delete(np.delete(joint, j, 0), j, 1)
+        merged[merged == j] = i
+        merged[merged > j] -= 1
+    return merged[labels]
+
+
+def _information(joint: np.ndarray) -> np.ndarray:
+    """Mutual information in nats of symmetric tables (..., K, K)."""
+    return _plogp(joint).sum(axis=(-2, -1)) - 2 * _plogp(joint.sum(axis=-1)).sum(axis=-1)
+
+
+def _plogp(p: np.ndarray) -> np.ndarray:
+    return xlogy(p, p)
+
+
+def _losses(joint: np.ndarray) -> np.ndarray:
+    """Information (K, K) that the merger of clusters i and j loses; infinite on the diagonal.
+
+    I = sum g(p(c, c')) - 2 sum g(p(c)) with g(p) = p ln p; only rows and columns i, j change.
+    """
+    marginal = joint.sum(axis=0)
+    g, K = _plogp(joint), len(joint)
+    rows, diagonal = g.sum(axis=1), np.diag(g)
+    # Before: both rows and both columns; their four crossings count once.
+    before = 2 * (rows[:, None] + rows) - diagonal[:, None] - diagonal - 2 * g
+    sums = np.empty((K, K))
+    for i in range(K):  # the merged row without its columns i and j
+        merged = _plogp(joint[i] + joint)
+        sums[i] = merged.sum(axis=1) - merged[:, i] - np.diag(merged)
+    own = np.diag(joint)
+    after = 2 * sums + _plogp(own[:, None] + own + 2 * joint)
+    change = _plogp(marginal[:, None] + marginal) - _plogp(marginal)[:, None] - _plogp(marginal)
+    loss = before - after + 2 * change
+    np.fill_diagonal(loss, np.inf)
+    return loss
+
+
+def spectral_embedding(graph: sparse.csr_array, dim: int, *, seed: int = 0) -> np.ndarray:
+    """Return rows (N, dim) of unit length: the slowest modes of a random walk on the graph.
+
+    The columns are the ``dim`` (at most N) eigenvectors of D^-1/2 W D^-1/2 with the largest
+    eigenvalues, the largest last, for symmetric weights W with row sums D (Ng, Jordan & Weiss
+    2001). ``seed`` sets the start of the eigensolver.
+    """
+    degree = np.maximum(graph.sum(axis=1), np.finfo(float).tiny)
+    scale = sparse.diags_array(1 / np.sqrt(degree))
+    walk = scale @ graph @ scale
+    N = graph.shape[0]
+    dim = min(dim, N)
+    if N <= _DENSE:
+        vectors = np.linalg.eigh(walk.toarray())[1][:, -dim:]
+    else:
+        start = random_generator(seed, "eigenvectors").normal(size=N)
+        vectors = eigsh(walk, dim, v0=start, tol=1e-4)[1]
+    return _unit_rows(vectors)
+
+
+def _unit_rows(vectors: np.ndarray) -> np.ndarray:
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.maximum(length, np.finfo(float).tiny)
+
+
+def graph_clusters(graph: sparse.csr_array, n_clusters: int, *, seed: int = 0) -> np.ndarray:
+    """Return clusters (N,) in 0..n_clusters-1 of high I(C; C') in a graph, found without labels.
+
+    k-means on the `spectral_embedding` gives 1, 4 and 8 times as many subclusters as clusters, from
+    ten starts each. `agglomerative_bottleneck` merges them, `sequential_bottleneck` improves the
+    result, and the labels with the largest I(C; C') are returned. All values belong to the same
+    graph (N, N) of symmetric weights, so they can be compared.
+    """
+    N = graph.shape[0]
+    n_clusters = check_integer("n_clusters", n_clusters, minimum=1, maximum=N)
+    eigenvectors = spectral_embedding(graph, max(_EIGENVECTORS, n_clusters), seed=seed)
+    found = []
+    factors: dict[int, int] = {}  # by number of subclusters, which few samples make equal
+    for factor in _SUBCLUSTERS:
+        factors.setdefault(max(n_clusters, min(factor * n_clusters, N // _SUBCLUSTER)), factor)
+    for K, factor in factors.items():
+        # The classical choice is as many eigenvectors as clusters; subclusters need more.
+        rows = eigenvectors if factor > 1 else _unit_rows(eigenvectors[:, -n_clusters:])
+        for restart in range(_RESTARTS):
+            generator = random_generator(seed, f"{factor} pieces, restart {restart}")
+            subclusters = _k_means(rows, K, int(generator.integers(2**31)))
+            labels = agglomerative_bottleneck(subclusters, graph, n_clusters)
+            labels = sequential_bottleneck(labels, subclusters, graph)
+            found.append((cluster_information(labels, graph), labels))
+    return max(found, key=lambda pair: pair[0])[1]
+
+
+def sequential_bottleneck(
+    labels: np.ndarray, subclusters: np.ndarray, graph: sparse.csr_array
+) -> np.ndarray:
+    """Move one subcluster at a time to another cluster while I(C; C') grows; return (N,) labels.
+
+    The sequential information bottleneck (Slonim, Friedman & Tishby 2002) corrects choices that
+    `agglomerative_bottleneck` cannot undo. No cluster becomes empty. ``labels`` (N,) in 0..K-1 are
+    the same for all members of a subcluster; ``subclusters`` (N,) are symbols.
+    """
+    subclusters, joint = _joint_of(subclusters, graph)
+    K, cluster_of = int(labels.max()) + 1, np.zeros(len(joint), int)
+    cluster_of[subclusters] = labels
+    members, each = np.eye(K)[cluster_of], np.arange(K)
+    table = members.T @ joint @ members
+    best, improved = _information(table), True
+    while improved:
+        improved = False
+        for s in range(len(joint)):
+            # Remove subcluster s from the table of its cluster, and try it in each cluster.
+            old, own = cluster_of[s], joint[s, s]
+            others = joint[s] @ members
+            others[old] -= own
+            table[old] -= others
+            table[:, old] -= others
+            table[old, old] -= own
+            trials = np.tile(table.clip(min=0), (K, 1, 1))
+            trials[each, each] += others
+            trials[each, :, each] += others
+            trials[each, each, each] += own
+            values = _information(trials)
+            new = int(np.argmax(values))
+            if values[new] > best + 1e-9:  # never true if the old cluster becomes empty
+                best, cluster_of[s], improved = values[new], new, True
+                members[s] = np.eye(K)[new]
+            table = trials[cluster_of[s]]
+    return cluster_of[subclusters]
+
+
+def _k_means(rows: np.ndarray, K: int, random_state: int) -> np.ndarray:
+    """Labels (N,) from 0 without gaps; fewer than K where rows coincide."""
+    with warnings.catch_warnings():  # all rows of a component may be equal
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        labels = KMeans(K, n_init=1, random_state=random_state).fit_predict(rows)
+    return np.unique(labels, return_inverse=True)[1]

@@ -1,0 +1,128 @@
+"""`storage.py`: files that come back as they were, damage that is seen, and writes as a whole."""
+
+import os
+import pickle
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from simmim_lite import storage
+from simmim_lite.storage import CheckpointError, pack, unpack, write_atomically
+
+STATE = {
+    "weights": {"a": torch.arange(6.0).reshape(2, 3).T, "b": torch.tensor(1.5).bfloat16()},
+    "list": [1, 2.5, None, True, "text", {"x": torch.zeros(0, dtype=torch.uint8)}, []],
+    0: {1: 1 / 3, "infinite": float("inf")},
+}
+
+
+def equal(a, b) -> bool:
+    if isinstance(a, torch.Tensor):
+        return a.dtype == b.dtype and torch.equal(a, b)
+    if isinstance(a, dict):
+        return list(a) == list(b) and all(equal(a[key], b[key]) for key in a)
+    if isinstance(a, list):
+        return len(a) == len(b) and all(map(equal, a, b))
+    return type(a) is type(b) and a == b
+
+
+def test_a_checkpoint_comes_back_as_it_was():
+    assert equal(unpack(pack(STATE)), STATE)
+
+
+def test_tied_and_equally_named_tensors_are_kept_apart():
+    weight = torch.ones(3)
+    state = {"a": {"b": weight, "c": weight[:2]}, "a/b": torch.zeros(1)}
+    assert equal(unpack(pack(state)), state)
+
+
+def test_a_checkpoint_is_a_safetensors_file(tmp_path):
+    (tmp_path / "file").write_bytes(pack(STATE))
+    assert torch.equal(load_file(tmp_path / "file")["weights/a"], STATE["weights"]["a"])
+
+
+def test_every_flipped_bit_is_seen():
+    content = pack({"w": torch.arange(4.0), "n": 3})
+    for position in range(len(content)):
+        for bit in range(8):
+            damaged = bytearray(content)
+            damaged[position] ^= 1 << bit
+            with pytest.raises(CheckpointError):
+                unpack(bytes(damaged))
+
+
+def test_every_truncation_and_what_is_appended_is_seen():
+    content = pack({"w": torch.arange(4.0), "n": 3})
+    for damaged in (*(content[:length] for length in range(len(content))), content + b"\0"):
+        with pytest.raises(CheckpointError, match=r"run\.safetensors: damaged"):
+            unpack(damaged, "run.safetensors")
+
+
+def test_nothing_is_executed():
+    class Bomb:
+        def __reduce__(self):
+            return os.mkdir, ("exploded",)
+
+    with pytest.raises(CheckpointError):
+        unpack(pickle.dumps(Bomb()))
+    with pytest.raises(TypeError, match=r"a/1: .*Bomb"):
+        pack({"a": [1, Bomb()]})
+
+
+@pytest.mark.parametrize("function", ["fsync", "replace"])
+@pytest.mark.parametrize("error", [OSError("no space left"), KeyboardInterrupt("no space left")])
+def test_a_write_that_fails_leaves_the_old_file_and_no_other(
+    tmp_path, monkeypatch, function, error
+):
+    path = tmp_path / "file"
+    write_atomically(path, b"old")
+
+    def full(*_):
+        raise error
+
+    monkeypatch.setattr(os, function, full)
+    with pytest.raises(type(error), match="no space left"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_disk_that_is_full_in_the_middle_of_the_content(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    write_atomically(path, b"old")
+    open_file = storage.Path.open
+
+    def open_full(path, mode="r"):
+        file = open_file(path, mode)
+        file.write(b"ne")
+        file.close()  # and the next write fails
+        return file
+
+    monkeypatch.setattr(storage.Path, "open", open_full)
+    with pytest.raises(ValueError, match="closed file"):
+        write_atomically(path, b"new")
+    monkeypatch.undo()
+    assert path.read_bytes() == b"old"
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_first_write_that_fails_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "replace", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        write_atomically(tmp_path / "new folder" / "file", b"new")
+    assert list((tmp_path / "new folder").iterdir()) == []
+
+
+def test_text_is_written_as_utf8(tmp_path):
+    write_atomically(tmp_path / "new folder" / "file", "1 nat ≈ 1.44 bits")
+    assert (tmp_path / "new folder" / "file").read_bytes() == "1 nat ≈ 1.44 bits".encode()
+
+
+def test_the_file_is_on_the_disk_before_its_name(tmp_path, monkeypatch):
+    done = []
+    for name in ("fsync", "replace"):
+        function = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *a, f=function, n=name: (done.append(n), f(*a))[1])
+    write_atomically(tmp_path / "file", b"new")
+    assert done == ["fsync", "replace", "fsync"]

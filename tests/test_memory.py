@@ -202,6 +202,8 @@ def test_capacity_drops_the_oldest():
     memory.write({"image": random(4, 4)})
     memory.write({"image": random(3, 4)})
     assert memory.ids.tolist() == [2, 3, 4, 5, 6]
+    assert 2 in memory
+    assert 1 not in memory
     memory.write({"image": random(9, 4)})
     assert memory.ids.tolist() == [11, 12, 13, 14, 15]
 

@@ -16,7 +16,8 @@
 # **In the package**: `encoders`, `datasets`.
 #
 # <!-- measured -->
-# Measured: 49 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
+# About 50 minutes to work through.
+# Measured: 114 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->
 
 # %%

@@ -18,7 +18,8 @@
 # **In the package**: `multimodal`.
 #
 # <!-- measured -->
-# Measured: 83 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
+# About 50 minutes to work through.
+# Measured: 191 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->
 
 # %%

@@ -17,7 +17,8 @@
 # **In the package**: `training`, `contrastive`.
 #
 # <!-- measured -->
-# Measured: 41 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
+# About 50 minutes to work through.
+# Measured: 52 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->
 
 # %%

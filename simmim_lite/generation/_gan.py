@@ -60,7 +60,7 @@ class ConditionalGAN(nn.Module):
         self.eval()  # outside `fit`
 
     def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the losses "generator" and "discriminator", each of its own network only."""
+        """Return the losses of "generator" and "discriminator", and mean scores "real", "made"."""
         x, condition = batch["x"], batch["condition"]
         noise = torch.randn(len(x), _NOISE, device=x.device)
         made = self.generator(torch.cat([noise, condition], dim=1))
@@ -77,7 +77,12 @@ class ConditionalGAN(nn.Module):
             smooth = _PENALTY / 2 * (slope**2).sum(dim=1).mean()
             discriminator = softplus(-real_scores).mean() + softplus(made_scores).mean() + smooth
             generator = softplus(-scores).mean()
-        return {"generator": generator, "discriminator": discriminator}
+        return {
+            "generator": generator,
+            "discriminator": discriminator,
+            "real": real_scores.detach().mean(),
+            "made": made_scores.detach().mean(),
+        }
 
     @torch.no_grad()
     def sample(self, condition: Tensor, *, seed: int = 0) -> Tensor:

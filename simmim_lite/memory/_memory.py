@@ -78,6 +78,9 @@ class SimulatedMemory:
         self._refresh()
         return len(self._ledger)
 
+    def __contains__(self, item: int) -> bool:
+        return int(item) in self.ids
+
     def __repr__(self) -> str:
         backend = type(self._backend).__name__
         return f"SimulatedMemory({self.dim}, {len(self)} items, {self.metric}, {backend})"

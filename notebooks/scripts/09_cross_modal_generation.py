@@ -16,7 +16,8 @@
 # **In the package**: `generation`.
 #
 # <!-- measured -->
-# Measured: 87 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
+# About 55 minutes to work through.
+# Measured: 113 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->
 
 # %%

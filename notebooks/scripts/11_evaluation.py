@@ -18,7 +18,8 @@
 # **In the package**: `evaluation`.
 #
 # <!-- measured -->
-# Measured: 70 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
+# About 55 minutes to work through.
+# Measured: 86 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->
 
 # %%

@@ -117,6 +117,7 @@ def _whitened(name: str, values: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _network(dim: int, hidden: int, out: int) -> nn.Sequential:
+    hidden = check_integer("hidden", hidden, minimum=1)
     first, second = nn.Linear(dim, hidden), nn.Linear(hidden, hidden)
     return nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), nn.Linear(hidden, out))
 

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from importlib import metadata
 from itertools import accumulate
+from pathlib import Path
 
 from simmim_lite._arguments import check_integer
 
@@ -28,13 +29,13 @@ def cores() -> int:
 
 
 def memory() -> tuple[int | None, int | None]:
-    """Return total and free memory in bytes; None for a number that the system does not report."""
-    known = getattr(os, "sysconf_names", {})  # Windows has none; macOS has no free pages
-    names = ("SC_PHYS_PAGES", "SC_AVPHYS_PAGES")
-    total, free = (
-        os.sysconf(name) * os.sysconf("SC_PAGE_SIZE") if name in known else None for name in names
-    )
-    return total, free
+    """Return total and available memory in bytes; None where the system does not report it."""
+    known = getattr(os, "sysconf_names", {})  # Windows has none
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if known else None
+    report = Path("/proc/meminfo")  # Linux: counts the file cache as available, as it is
+    lines = report.read_text(encoding="utf-8").splitlines() if report.is_file() else []
+    sizes = [1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")]
+    return total, sizes[0] if sizes else None
 
 
 def accelerator() -> str:

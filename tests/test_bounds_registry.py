@@ -180,3 +180,14 @@ def test_smile_without_clipping_is_donsker_varadhan_and_clipped_overshoots(clip)
 def test_bad_arguments(joint, options, message):
     with pytest.raises(ValueError, match=message):
         exact_bound(torch.zeros(2, 2), joint, **options)
+
+
+@pytest.mark.parametrize("name", ["nwj", "donsker_varadhan", "smile", "jensen_shannon"])
+def test_a_population_that_does_not_fit_is_refused(name):
+    scores = torch.zeros(4, 6)
+    for joint, message in [
+        (torch.full((1, 6), 1 / 6), r"scores, joint: .* got \(4, 6\) and \(1, 6\)"),
+        (torch.full((4, 6), 1 / 8), "joint: expected probabilities with sum 1, got sum 3"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            bounds.BOUNDS[name].function(scores, joint=joint)

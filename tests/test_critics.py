@@ -95,3 +95,9 @@ def test_training_finds_dependence(make):
 def test_bad_input_names_the_argument_and_what_came(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_a_critic_without_hidden_units_is_refused():
+    for critic in (SeparableCritic, ConcatCritic):
+        with pytest.raises(ValueError, match=r"hidden: .* got 0"):
+            critic(2, 2, hidden=0)

@@ -23,6 +23,7 @@ def test_memory_of_a_machine_and_of_one_that_does_not_report_it(monkeypatch):
     if total is not None and free is not None:
         assert 0 < free < total
     monkeypatch.delattr(os, "sysconf_names", raising=False)
+    monkeypatch.setattr(environment.Path, "is_file", lambda path: False)
     assert environment.memory() == (None, None)
 
 

@@ -405,3 +405,17 @@ def test_milvus_removes_what_a_crash_left(tmp_path: Path, monkeypatch: pytest.Mo
     assert memory.read(random(1, DIM), "image", 9).ids.shape == (1, 3)
     assert memory.write({"image": random(1, DIM)}).tolist() == [5]
     memory.close()
+
+
+def test_a_database_opens_after_a_refused_header(tmp_path):
+    SimulatedMemory(4, backend=SQLite(tmp_path / "memory.db")).close()
+    backend = SQLite(tmp_path / "memory.db")
+    with pytest.raises(ValueError, match="dim"):
+        SimulatedMemory(5, backend=backend)
+    assert len(SimulatedMemory(4, backend=backend)) == 0
+
+
+def test_written_keys_leave_the_graph_of_their_encoder():
+    memory = SimulatedMemory(2)
+    memory.write({"a": torch.eye(2, requires_grad=True)})
+    assert not memory.keys(memory.ids, "a").requires_grad

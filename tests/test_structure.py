@@ -35,6 +35,7 @@ RANK = {module: rank for rank, row in enumerate(ORDER) for module in row}
 
 # Public names that no notebook, command or experiment reaches, and why they stay.
 KEPT = {
+    "load_weights": "a reader's own checkpoints",
     "read_image": "a reader's own pictures",
     "caption_match": "a reader's own captions",
     "club": "the revision of notebook 03",

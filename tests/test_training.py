@@ -453,7 +453,9 @@ def test_outputs_that_are_not_used_or_have_no_gradient():
 
 
 def test_chunks_need_a_row_a_sample():
-    with pytest.raises(ValueError, match=r"chunk: expected outputs with a row a sample, got \(\)"):
+    with pytest.raises(
+        ValueError, match=r"chunk: expected outputs with one row for each sample, got \(\)"
+    ):
         gradient(
             nn.Sequential(nn.Linear(3, 1), nn.Flatten(0), Mean()).double(),
             lambda outputs, _: outputs,
@@ -595,7 +597,7 @@ def test_fit_refuses(change, error, message):
 
 def test_a_loader_without_batches():
     loader = DataLoader(TensorDataset(samples()), 50, drop_last=True)
-    with pytest.raises(ValueError, match="batches: expected at least one batch an epoch"):
+    with pytest.raises(ValueError, match="batches: expected at least one batch in an epoch"):
         fit(network(), distance, loader, epochs=1)
 
 

@@ -24,7 +24,7 @@ from training_worker import (
 )
 
 from simmim_lite.storage import CheckpointError, unpack
-from simmim_lite.training import Batches, ContrastiveLoss, fit
+from simmim_lite.training import Batches, ContrastiveLoss, fit, load_weights
 from simmim_lite.training._resume import CheckpointFolder
 
 
@@ -95,7 +95,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path):
     newest = checkpoints(tmp_path)[-1]
     assert newest.name == "step-0000000012.safetensors"
     damage(newest)
-    message = r"put aside: step-0{8}12.safetensors; going on from step-0{9}8.safetensors$"
+    message = r"renamed: step-0{8}12.safetensors; resuming from step-0{9}8.safetensors$"
     with pytest.warns(UserWarning, match=message) as warned:
         assert run(tmp_path, steps=20) == undisturbed
     assert len(warned) == 1
@@ -111,7 +111,7 @@ def test_a_folder_of_damaged_checkpoints_is_no_fresh_start(tmp_path):
         run(tmp_path, steps=8)
 
 
-# --- going on ------------------------------------------------------------------------------
+# --- resuming -----------------------------------------------------------------------------
 
 VARIANTS = {
     "plain": {"chunk": None, "autocast": None},
@@ -319,3 +319,23 @@ def test_damage_at_random_is_seen(tmp_path):
             del damaged[position:]
         with pytest.raises(CheckpointError):
             unpack(bytes(damaged))
+
+
+def test_weights_can_be_loaded_alone(tmp_path):
+    model, loss = Encoders(), ContrastiveLoss()
+    fit(model, loss, Batches(pairs(), 24), steps=3, checkpoints=tmp_path)
+    fresh = Encoders()
+    assert fingerprint(fresh) != fingerprint(model)
+    load_weights(fresh, checkpoints(tmp_path)[-1])
+    assert fingerprint(fresh) == fingerprint(model)
+    damage(checkpoints(tmp_path)[-1])
+    with pytest.raises(CheckpointError, match=r"step-0000000003\.safetensors: damaged"):
+        load_weights(fresh, checkpoints(tmp_path)[-1])
+
+
+def test_numpy_numbers_as_settings_can_be_resumed(tmp_path):
+    model, loss = Encoders(), ContrastiveLoss()
+    options = {"accumulate": np.int64(1), "epochs": np.int64(2), "checkpoints": tmp_path}
+    first = fit(model, loss, Batches(pairs(), 24), **options)
+    again = fit(Encoders(), ContrastiveLoss(), Batches(pairs(), 24), resume=True, **options)
+    assert again.steps == first.steps

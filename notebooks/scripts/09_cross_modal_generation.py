@@ -171,6 +171,8 @@ encoders = {
     "speech": AudioEncoder(width=32, hidden=32, seed=1002),
 }
 classifiers = {n: evaluation.EvaluationClassifier(encoder) for n, encoder in encoders.items()}
+
+# %%
 for name, classifier in classifiers.items():
     classifier.fit(train.data[name], train.labels, steps=MORE * 120, progress=False)
     accuracy = classifier.coherence(test.data[name], test.labels)
@@ -468,6 +470,7 @@ def coherence(damaged, source):
     )
 
 
+# %%
 curves = evaluation.robustness_table(coherence, some, voices=train.data["speech"])
 curves.plot(marker="o", ylim=(0, 1.02), xticks=range(4), ylabel="coherence")
 plt.show()

@@ -192,6 +192,7 @@ def learn(rows):
     return network
 
 
+# %%
 with torch.no_grad():
     body = manifold.network_[:-1]
     layer = {s: torch.cat([body(x) for x in pictures[s].split(1000)]) for s in digits}
@@ -378,6 +379,8 @@ mnist = evaluation.LabeledSplit(digits["train"].images, train_y, digits["test"].
 other_digits = evaluation.LabeledSplit(
     new.images[:900], new.labels[:900], new.images[900:], new.labels[900:]
 )
+
+# %%
 embed = {"pixels": lambda x: x.reshape(-1, 784), "embedder": encode}
 transfer = evaluation.transfer_table(embed, mnist, {"other digits": other_digits}, labels=100)
 print(transfer.round(3).to_string(index=False))

@@ -4,7 +4,7 @@
 ``notebooks/NN_name.ipynb`` is made from it by ``python -m simmim_lite build``, always in that
 direction, because tools that pair the two by file time can put old text back.
 
-What a script must have for the builder (`tests/notebooks/test_notebooks.py` checks the rest of the skeleton):
+What a script must have for the builder (`tests/notebooks/test_builder.py` checks the rest of the skeleton):
 
 - a first cell with ``# NN · Title`` and, before the list of aims, one paragraph that is a single
   line in ``*italics*``: what one learns here, as the map of notebooks shows it;
@@ -347,8 +347,9 @@ def build(
             say(f"failed: {error}")
         else:
             say(f"built: {name} ({built.seconds} s)")
-    for path, content in derived_files(folder).items():
-        write_atomically(path, content)
+    if not failures:  # else the maps would show a notebook that does not exist
+        for path, content in derived_files(folder).items():
+            write_atomically(path, content)
     return failures
 
 

@@ -144,6 +144,7 @@ def jensen_shannon(scores: Tensor, *, joint: Tensor | None = None) -> Tensor:
     log-ratio, which another bound can evaluate.
     """
     if joint is not None:
+        scores = _of_population(scores, joint)
         negatives = (_log_product(joint).exp() * logsigmoid(-scores)).sum()
         return math.log(4) + (joint * logsigmoid(scores)).sum() + negatives
     scores = _square(scores)
@@ -207,6 +208,16 @@ def _square(scores: Tensor, minimum: int = 2) -> Tensor:
     return _widen(scores)
 
 
+def _of_population(scores: Tensor, joint: Tensor) -> Tensor:
+    """Check scores (n, m) beside the probability of each pair (n, m)."""
+    if scores.shape != joint.shape or scores.ndim != 2:
+        got = f"{tuple(scores.shape)} and {tuple(joint.shape)}"
+        raise ValueError(f"scores, joint: expected one shape (n, m), got {got}")
+    if not (joint >= 0).all() or abs(float(joint.sum()) - 1) > 1e-5:
+        raise ValueError(f"joint: expected probabilities with sum 1, got sum {joint.sum():g}")
+    return _widen(scores)
+
+
 def _without_diagonal(scores: Tensor) -> Tensor:
     diagonal = torch.eye(len(scores), dtype=torch.bool, device=scores.device)
     return scores.masked_fill(diagonal, -torch.inf)
@@ -215,6 +226,7 @@ def _without_diagonal(scores: Tensor) -> Tensor:
 def _means(scores: Tensor, joint: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Mean score of the positives, and log of the mean of e^score over the negatives."""
     if joint is not None:
+        scores = _of_population(scores, joint)
         log_negatives = (scores + _log_product(joint)).flatten().logsumexp(dim=0)
         return (joint * scores).sum(), log_negatives
     scores = _square(scores)

@@ -118,7 +118,9 @@ def add_noise(
     """
     snr_db = check_number("snr_db", snr_db, minimum=-200, maximum=200)
     if len(waveforms) != len(noises):
-        raise ValueError(f"noises: expected {len(waveforms)}, one a waveform, got {len(noises)}")
+        raise ValueError(
+            f"noises: expected {len(waveforms)}, one for each waveform, got {len(noises)}"
+        )
     noisy = []
     for row, (waveform, noise) in enumerate(zip(waveforms, noises, strict=True)):
         signal, noise = np.asarray(waveform, np.float64), np.asarray(noise, np.float64)

@@ -43,7 +43,8 @@ def integrated_gradients(
     exact for polynomial scores of degree up to 2 ``steps``; ``gap`` measures the error for others.
 
     Args:
-        score: differentiable, (N, ...) -> (N,), where each number depends on its own item only.
+        score: differentiable, (N, ...) -> (N,), where each number depends on its own item only
+            (a model with batch normalization must be in evaluation mode).
         items: (N, ...), floating point.
         baseline: the absence of a signal, broadcast to the items: 0 is black, or silence.
     """

@@ -138,7 +138,7 @@ def neighbor_means(latents: Tensor, k: int) -> Tensor:
     is left out: otherwise a generator would learn to copy.
     """
     k = check_integer("k", k, minimum=1, maximum=len(latents) - 1)
-    latents = latents.cpu()
+    latents = latents.detach().cpu()
     search = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(latents.numpy())
     return latents[torch.from_numpy(search.kneighbors(return_distance=False))].mean(dim=1)
 

@@ -15,10 +15,10 @@ _MOMENTUM = 0.99  # 0 is the algorithm of 1984
 def power_from_mel(spectrograms: Tensor, filters: Tensor) -> Tensor:
     """Return power spectrograms (N, frequencies, frames) with the given mel energies, nearly.
 
-    Spectrograms (N, mels, frames) are those of `log_mel`, filters those of `mel_filters`. There are
-    fewer mel bands than frequencies, so many solutions exist. Multiplicative updates keep the
-    powers non-negative and reduce the squared error (Lee & Seung 2001, NeurIPS, eq. 4, for one
-    factor).
+    Spectrograms (N, mels, frames) are those of `log_mel` with its default floor, filters those of
+    `mel_filters`. There are fewer mel bands than frequencies, so many solutions exist.
+    Multiplicative updates keep the powers non-negative and reduce the squared error (Lee & Seung
+    2001, NeurIPS, eq. 4, for one factor).
     """
     if spectrograms.ndim != 3 or spectrograms.shape[1] != len(filters):
         expected, got = f"(N, {len(filters)}, frames)", tuple(spectrograms.shape)

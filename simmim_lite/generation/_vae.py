@@ -14,7 +14,6 @@ from simmim_lite.training import Batches, History, fit
 
 _ROWS = 512  # in a batch without gradients
 _HIDDEN = 256  # units between the two linear layers
-_MELS = 40  # rows of a spectrogram of `AudioEncoder`
 
 
 class Elbo(NamedTuple):
@@ -239,17 +238,24 @@ def image_vae(
 
 
 def speech_vae(
-    frames: int, latent_dim: int = 32, condition_dim: int = 0, *, width: int = 24, seed: int = 0
+    frames: int,
+    latent_dim: int = 32,
+    condition_dim: int = 0,
+    *,
+    mels: int = 40,
+    width: int = 24,
+    seed: int = 0,
 ) -> ConditionalVAE:
-    """Build a convolutional VAE for log-mel spectrograms (N, 40, frames) of `AudioEncoder`."""
-    shape = (_MELS, frames)
+    """Build a convolutional VAE for log-mel spectrograms (N, mels, frames) of `AudioEncoder`."""
+    shape = (mels, frames)
     return _convolutional_vae(shape, latent_dim, condition_dim, width, seed, likelihood="normal")
 
 
 def bits_per_dimension(nats: Tensor, dimensions: int) -> Tensor:
     """Convert log-probabilities (N,) in nats to code lengths (N,) in bits per number of a sample.
 
-    Lower bounds give upper bounds in bits; ``dimensions`` is the number of numbers in a sample.
+    Lower bounds give upper bounds in bits; ``dimensions`` is the number of numbers in a sample. A
+    density ("normal") has no code length of its own: subtract log2 of the step of the data.
     """
     return -nats / (check_integer("dimensions", dimensions, minimum=1) * math.log(2))
 

@@ -12,7 +12,10 @@ from simmim_lite._random import random_generator
 
 
 class GroundTruth(ABC):
-    """Joint distribution of X (``dim_x`` columns) and Y (``dim_y`` columns) with known I(X;Y)."""
+    """Joint distribution of X (``dim_x`` columns) and Y (``dim_y`` columns) with known I(X;Y).
+
+    A subclass defines ``_draw`` and sets ``_nats``, or overrides ``_information``.
+    """
 
     dim_x: int = 1
     dim_y: int = 1

@@ -92,8 +92,8 @@ class ManifoldInfoMax(
             "image": a random affine and elastic `RandomWarp`; rows are flattened square gray images
             (height x width, background zero). "adversarial": the `virtual_adversarial_step`, a
             quarter of the distance to the last neighbor long. Or a function
-            ``augment(x, generator) -> x'`` of rows x (n, columns), float32 tensors, which draws
-            from the `torch.Generator`; both are on the device of the training.
+            ``augment(x, generator) -> x'`` of rows x (n, columns), floating-point tensors, which
+            draws from the `torch.Generator`, on its device.
         objective: None for the three stages above. "bound", "rim", "imsat" or "iic": a single
             network with random initial weights maximizes this one of `CLUSTERING_OBJECTIVES`.
         n_neighbors: of the graph; None takes 10, and for images 5.

@@ -60,7 +60,7 @@ def make_batch(
             table = table_name(modality, by)
             width = dim if by == "semantic" else shapes.get(table, (0, None))[1]
             unit = table_metric(table, metric) == "cosine"
-            tables[table] = as_keys(f"{name}[{modality!r}]", rows, width, unit=unit)
+            tables[table] = as_keys(f"{name}[{modality!r}]", rows, width, unit=unit).detach()
     columns: dict[str, Any] = {f"values[{m!r}]": column for m, column in values.items()}
     columns |= {f"keys {table!r}": rows for table, rows in tables.items()}
     N = len(next(iter(tables.values())))

@@ -161,6 +161,9 @@ class SimulatedMemory:
             beta: inverse temperature, >= 0: 0 gives equal weights, a large value the best item.
             by: "semantic" keys, or "instance" keys to find the very item.
             generator: source of random numbers, on the CPU.
+
+        Raises:
+            ValueError: the memory is empty, or no item has such a key.
         """
         check_choice("mode", mode, ("top", "attend", "sample"))
         beta = check_number("beta", beta, minimum=0.0)

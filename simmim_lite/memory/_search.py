@@ -193,7 +193,7 @@ class FaissTable(KeyTable):
             self._index.remove_ids(ids.numpy())
 
     def search(self, queries: Tensor, k: int) -> tuple[Tensor, Tensor]:
-        k = min(k, len(self))
+        queries, k = queries.to(self._keys.device), min(k, len(self))
         if len(self) < self.options.smallest:
             return super().search(queries, k)
         if len(self) > 4 * self._built or 2 * len(self._removed) > self._built:

@@ -68,6 +68,7 @@ class SQLite(KeyTables):
             self._connection.execute("PRAGMA synchronous = FULL")
             return self._read_items()
         except BaseException as error:
+            self._metric, self._tables = "", {}  # so that it can be opened again
             self.close()
             if isinstance(error, sqlite3.DatabaseError):
                 raise ValueError(f"path: {self.path.name} cannot be opened: {error}") from error

@@ -45,8 +45,18 @@ from simmim_lite.mutual_information._gaussian import (
 )
 from simmim_lite.mutual_information._neighbors import ksg as ksg, ross as ross
 
-_FUNCTIONS: list[Callable[..., Estimate]] = [plug_in, miller_madow, chao_shen, jackknife]
-_FUNCTIONS += [shuffle_corrected, ross, gaussian, rank_gaussian, ksg, learned]
+_FUNCTIONS: tuple[Callable[..., Estimate], ...] = (
+    plug_in,
+    miller_madow,
+    chao_shen,
+    jackknife,
+    shuffle_corrected,
+    ross,
+    gaussian,
+    rank_gaussian,
+    ksg,
+    learned,
+)
 ESTIMATORS = {function.__name__: function for function in _FUNCTIONS}
 
 

@@ -42,3 +42,4 @@ from simmim_lite.training._processes import (
     gathered_info_nce_loss as gathered_info_nce_loss,
     process_group as process_group,
 )
+from simmim_lite.training._resume import load_weights as load_weights

@@ -166,7 +166,7 @@ def check_batches(batches: Any) -> int:
     if not isinstance(batches, Batches | DataLoader):
         raise TypeError(f"batches: expected Batches or a DataLoader, got {batches!r:.200}")
     if len(batches) == 0:
-        raise ValueError("batches: expected at least one batch an epoch, got none")
+        raise ValueError("batches: expected at least one batch in an epoch, got none")
     return len(batches)
 
 

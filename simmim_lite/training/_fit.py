@@ -110,7 +110,7 @@ def fit(
         autocast=autocast,
         seed=seed,
     )
-    length = _length(check_batches(batches), epochs, steps, accumulate)
+    length = _length(check_batches(batches), epochs, steps, plan.accumulate)
     for name, value in {"patience": patience, "checkpoint_every": checkpoint_every}.items():
         if value is not None:
             check_integer(name, value, minimum=1)
@@ -129,8 +129,8 @@ def fit(
             folder = stack.enter_context(CheckpointFolder(checkpoints))
             if folder.files() and not resume:
                 raise ValueError(
-                    f"checkpoints: {checkpoints} holds those of an earlier run; resume=True goes "
-                    "on with it, another folder begins anew"
+                    f"checkpoints: {checkpoints} holds those of an earlier run; resume=True "
+                    "continues it, another folder starts a new run"
                 )
         trainer = Trainer(System(model, loss), batches, plan, length, device)
         stack.callback(trainer.optimizer.zero_grad)

@@ -138,7 +138,9 @@ def _joined(embedded: list[Tree], parts: list[slice]) -> Tree:
         for leaf, part in zip(column, parts, strict=True):
             if not isinstance(leaf, Tensor) or leaf.shape[:1] != (part.stop - part.start,):
                 got = tuple(leaf.shape) if isinstance(leaf, Tensor) else leaf
-                raise ValueError(f"chunk: expected outputs with a row a sample, got {got!r:.200}")
+                raise ValueError(
+                    f"chunk: expected outputs with one row for each sample, got {got!r:.200}"
+                )
         whole = torch.cat(column)
         joined.append(whole.requires_grad_(whole.is_floating_point()))
     values = iter(joined)

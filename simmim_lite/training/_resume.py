@@ -6,6 +6,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch.distributed as dist
 from filelock import FileLock, Timeout
 from torch import Tensor, nn
@@ -67,13 +68,13 @@ class CheckpointFolder:
                 damaged.append(path.name)
                 continue
             if damaged:
-                message = f"damaged and put aside: {', '.join(damaged)}; going on from {path.name}"
+                message = f"damaged and renamed: {', '.join(damaged)}; resuming from {path.name}"
                 warnings.warn(message, stacklevel=2)
             return path.name, content
         if damaged:
             raise CheckpointError(
-                f"{self.path}: no checkpoint is intact, {', '.join(damaged)} put aside as "
-                f"*{_DAMAGED}; resume=False begins anew"
+                f"{self.path}: no checkpoint is intact, {', '.join(damaged)} renamed to "
+                f"*{_DAMAGED}; resume=False starts a new run"
             )
         return None
 
@@ -144,7 +145,17 @@ def _describe(trainer: Trainer) -> dict[str, Any]:
     return {name: _as_json(value) for name, value in settings.items()}
 
 
+def load_weights(model: nn.Module, path: str | Path) -> None:
+    """Load the weights of ``model`` from a checkpoint of `fit`; CheckpointError if damaged."""
+    path = Path(path)
+    weights = unpack(path.read_bytes(), path.name)["trainer"]["system"]
+    names = [name for name in weights if name.startswith("model.")]
+    model.load_state_dict({name.removeprefix("model."): weights[name] for name in names})
+
+
 def _as_json(value: Any) -> str | int | float | None:
+    if isinstance(value, np.generic):
+        return value.item()
     if value is None or isinstance(value, str | int | float):
         return value
     if isinstance(value, Tensor):

@@ -249,6 +249,7 @@ def test_class_and_normal_by_integration():
     assert truth.mutual_information_error < 0.005
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("curve", ["parabola", "sine", "zigzag"])
 def test_noisy_curve_by_integration(curve):
     truth = NoisyCurve(curve, 0.2)
@@ -261,6 +262,7 @@ def test_noisy_curve_by_integration(curve):
     assert truth.mutual_information_error < 0.004
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("curve", CURVES)
 def test_noisy_curve_samples(curve):
     truth = NoisyCurve(curve, 0.1)

@@ -391,6 +391,7 @@ def quick(n_clusters=3, **options):
     return ManifoldInfoMax(n_clusters, **{"max_iter": 60, "random_state": 0, **options})
 
 
+@pytest.mark.slow
 def test_is_an_estimator_of_scikit_learn():
     """In a process of its own, as one check runs only if SciPy is loaded with this variable set."""
     program = """
@@ -449,6 +450,7 @@ def test_trains_on_a_gpu_and_predicts_on_the_cpu(augment, objective):
     assert model.score(x) == model.score(x)
 
 
+@pytest.mark.slow
 def test_works_in_pipelines_and_cross_validation():
     x, y = blobs()
     model = make_pipeline(StandardScaler(), quick())

@@ -368,6 +368,7 @@ def test_kill_in_the_middle_of_writing(backend: str, tmp_path: Path):
     memory.close()
 
 
+@pytest.mark.slow
 def test_two_processes_write_at_once(tmp_path: Path):
     names = ("a", "b")
     running = [writer("sqlite", tmp_path / "memory.db", name, 15) for name in names]

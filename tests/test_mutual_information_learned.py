@@ -146,6 +146,7 @@ def test_boxes_are_uniform_variables_plus_logistic_ones():
     assert -5e6 < far < -1e6  # neither nan nor minus infinity
 
 
+@pytest.mark.slow
 def test_learned_predicts_the_variable_that_is_easier_to_predict():
     x, y = MixingTransform(CorrelatedGaussian(2, nats=2), "identity", "bend").sample(500)
     found = [mi.learned(*pair) for pair in ((x, y), (y, x))]

@@ -62,6 +62,7 @@ OPTIONS = {
 }
 
 
+@pytest.mark.slow
 @posix
 @pytest.mark.parametrize("variant", OPTIONS)
 def test_two_processes_take_the_steps_of_one(variant, tmp_path):
@@ -76,6 +77,7 @@ def test_four_processes_take_the_steps_of_one(tmp_path):
     assert_same(tmp_path, 4, {})
 
 
+@pytest.mark.slow
 @posix
 def test_only_the_first_process_writes_and_all_resume(tmp_path):
     saved = {"checkpoints": str(tmp_path / "run"), "checkpoint_every": 2, "resume": True}

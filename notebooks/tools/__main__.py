@@ -30,8 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 if all went well."""
     options = _parser().parse_args(arguments)
     if options.command == "run":
-        write_reference((options.output / pages.REFERENCE).parent)
-        return pages.run(options.notebooks, options.output, options.numbers) > 0
+        folders = options.notebooks, options.output
+        return pages.run(*folders, options.numbers, write_reference=write_reference) > 0
     if not options.check:
         return builder.build(options.notebooks, options.numbers) > 0
     lines = builder.stale(options.notebooks, options.numbers)

@@ -239,12 +239,14 @@ def run(
     numbers: Collection[str] = (),
     *,
     timeout: int = builder.CELL_TIMEOUT,
+    write_reference: Callable[[Path], None] | None = None,
     say: Callable[[str], None] = print,
 ) -> int:
     """Execute the notebooks of ``folder``, write their pages to ``output``; return the failures.
 
-    A notebook that fails is written as far as it came, and the others still run. ValueError if
-    there is no notebook.
+    A notebook that fails is written as far as it came, and the others still run. With
+    ``write_reference``, the index links to the reference that it writes. ValueError if there is no
+    notebook.
     """
     available = sorted(p.stem for p in folder.glob("*.ipynb") if builder.NAME.fullmatch(p.stem))
     if not available:
@@ -269,6 +271,8 @@ def run(
         state = failure or "ok"
         say(f"[{place}/{len(lessons)}] {lesson.name}: {done.seconds:.1f} s, {state}")
     site.write_linked()
+    if write_reference:
+        write_reference((output / REFERENCE).parent)
     site.write_index(results)
     say("\n" + aligned([COLUMNS, *(result.row for result in results)]))
     say(HEADING)

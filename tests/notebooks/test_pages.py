@@ -240,6 +240,7 @@ def test_limits_stand_below_in_display_only():
     assert "munder" not in mathml.to_mathml(r"\max_x f")
 
 
+@pytest.mark.slow
 def test_formulas_of_the_notebooks_are_translated():
     """Every committed notebook as a page: no formula is left as source."""
     names = builder.names(builder.FOLDER)

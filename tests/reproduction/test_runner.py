@@ -160,6 +160,7 @@ EXPERIMENTS = (
 """
 
 
+@pytest.mark.slow
 def test_each_run_is_a_process_with_one_thread(tmp_path, monkeypatch):
     (tmp_path / "fakes_of_a_process.py").write_text(FAKES, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)

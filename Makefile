@@ -2,13 +2,20 @@
 PYTHON ?= python3
 SIMMIM := .venv/bin/python -m simmim_lite
 
-.PHONY: run test check lab doctor reproduce notebooks clean
+.PHONY: run test check check-lower-bounds lab doctor reproduce notebooks clean
 
 run test lab doctor reproduce: .venv/installed
 	$(SIMMIM) $@
 
 check: .venv/installed
 	$(SIMMIM) test --fast
+
+# The same with the oldest releases that pyproject.toml admits
+check-lower-bounds:
+	$(PYTHON) -m venv --clear build/lower
+	$(PYTHON) tests/lower_bounds.py > build/lower/bounds.txt
+	build/lower/bin/python -m pip install -c build/lower/bounds.txt -e ".[notebooks,test]"
+	build/lower/bin/python -m simmim_lite test --fast
 
 # For authors: notebooks/scripts/*.py -> notebooks/*.ipynb, executed
 notebooks: .venv/installed

@@ -7,8 +7,9 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
@@ -27,11 +28,13 @@ from reproduction.claims import (
 )
 from reproduction.provenance import cpu_seconds, peak_memory, provenance
 from simmim_lite import environment
-from simmim_lite.storage import write_atomically
+from simmim_lite.__main__ import end_group
+from simmim_lite.storage import PARTIAL, write_atomically
 
 REGISTRY = "reproduction.experiments"
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _WORKER = "from reproduction.runner import work; work()"
+_started: set[subprocess.Popen] = set()  # workers that have not ended yet
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ def reproduce(
             waiting.remove(job)
             finish(job, run, " (measured before)")
     running: dict[Future[Run], _Job] = {}
-    with ThreadPoolExecutor(processes) as pool:
+    with ThreadPoolExecutor(processes) as pool, _ended_with_us(running, folder):
         while waiting or running:
             for job in _ready(waiting, running.values()):
                 if len(running) < processes:
@@ -116,6 +119,21 @@ def reproduce(
             for done in wait(running, return_when=FIRST_COMPLETED).done:
                 finish(running.pop(done), done.result())
     return Results.of(chosen, runs)
+
+
+@contextmanager
+def _ended_with_us(running: Collection[Future[Run]], folder: Path) -> Iterator[None]:
+    """If this process is told to stop, end the workers, and remove what they left unfinished."""
+    try:
+        yield
+    except BaseException:
+        while not all(future.cancel() or future.done() for future in running):
+            for worker in list(_started):
+                end_group(worker)
+            time.sleep(0.05)  # a worker may be starting just now
+        for partial in folder.rglob(f"*{PARTIAL}"):
+            partial.unlink()
+        raise
 
 
 def with_current_claims(path: Path, *, registry: str = REGISTRY) -> Results:
@@ -171,17 +189,21 @@ def _run(job: _Job, registry: str, measured_with: dict) -> Run:
     }
     job.result.unlink(missing_ok=True)  # of an earlier error
     with job.result.with_suffix(".log").open("w", encoding="utf-8") as log:
-        done = subprocess.run(
+        worker = subprocess.Popen(
             [sys.executable, "-c", _WORKER],
-            input=json.dumps(order),
+            stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
             text=True,
             env=os.environ | dict.fromkeys(_THREADS, "1"),  # read when torch is loaded
+            start_new_session=True,  # so that `end_group` ends its children, too
         )
+        _started.add(worker)
+        worker.communicate(json.dumps(order))
+        _started.discard(worker)
     if job.result.is_file():
         return run_from_dict(json.loads(job.result.read_text(encoding="utf-8")))
-    error = f"the process ended with exit code {done.returncode}, without a result"
+    error = f"the process ended with exit code {worker.returncode}, without a result"
     return Run(job.experiment.name, job.seed, {}, error, 0.0, 0.0, 0, _now(), measured_with)
 
 

@@ -3,10 +3,15 @@
 import argparse
 import functools
 import io
+import math
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +22,7 @@ CLONE_TOOLS = {  # command: its help; a module of the clone parses the rest of t
     "reproduce": "measure every claim again, and write a report",
 }
 INSTALL = 'python -m pip install -e ".[notebooks,test]"'
+_GRACE = 10  # seconds in which a child may clean up after a signal
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -109,16 +115,38 @@ def _test(options: argparse.Namespace) -> int:
 def _in_clone(*module: str | Path) -> int:
     """Run ``python -m module ...`` in the clone; its exit code."""
     _clone_only()
-    return subprocess.run([sys.executable, "-m", *map(str, module)], cwd=CLONE).returncode
+    line, own = [sys.executable, "-m", *map(str, module)], module[0] != "jupyterlab"
+    child = subprocess.Popen(line, cwd=CLONE, start_new_session=own)
+    try:
+        return child.wait()
+    except KeyboardInterrupt:
+        with suppress(subprocess.TimeoutExpired, ValueError):  # Windows cannot send it
+            child.send_signal(signal.SIGINT)  # pytest then ends the kernels of its notebooks
+            child.wait(_GRACE)
+        end_group(child)
+        raise
+
+
+def end_group(child: subprocess.Popen) -> None:
+    """End a child that was started with ``start_new_session=True``, and all that it started."""
+    if os.name == "posix":
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+    child.kill()
+    child.wait()
 
 
 def _clone_tool(command: str, *arguments: str) -> int:
-    """Run a tool of the clone in the current folder; its exit code."""
+    """Run a tool of the clone in this process and folder; its exit code."""
+    from unittest.mock import patch
+
     _clone_only()
-    module = ["reproduction"] if command == "reproduce" else ["notebooks.tools", command]
+    sys.path.insert(0, str(CLONE))
     path = os.pathsep.join(filter(None, [str(CLONE), os.environ.get("PYTHONPATH")]))
-    environment = os.environ | {"PYTHONPATH": path}
-    return subprocess.run([sys.executable, "-m", *module, *arguments], env=environment).returncode
+    with patch.dict(os.environ, PYTHONPATH=path):  # for kernels and workers
+        if command == "reproduce":
+            return import_module("reproduction.__main__").main(arguments)
+        return import_module("notebooks.tools.__main__").main([command, *arguments])
 
 
 def _clone_only() -> None:
@@ -127,18 +155,49 @@ def _clone_only() -> None:
         raise ValueError(f"this command needs a clone of the repository: git clone {url}")
 
 
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Raise KeyboardInterrupt with the number of the signal that asks this process to stop.
+
+    A second signal within a second belongs to the same request (`timeout` sends two).
+    """
+    last = -math.inf
+
+    def stop(number: int, frame: object) -> None:
+        nonlocal last
+        before, last = last, time.monotonic()
+        if last - before > 1:
+            raise KeyboardInterrupt(number)
+
+    old = {}
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number and signal.getsignal(number) not in (signal.SIG_IGN, None):  # nohup ignores it
+            old[number] = signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in old.items():  # after a signal this process ends, in its own way
+            signal.signal(number, handler if last == -math.inf else signal.SIG_IGN)
+
+
 def one_line_errors(main: Callable[..., int]) -> Callable[..., int]:
-    """Decorate ``main``: an expected error becomes one line on stderr and exit code 1."""
+    """Decorate ``main``: an expected error becomes one line on stderr and exit code 1.
+
+    Ctrl-C and SIGTERM become one line and exit code 130 and 143.
+    """
 
     @functools.wraps(main)
     def guarded(arguments: Sequence[str] | None = None) -> int:
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(line_buffering=True)  # progress shows at once in a log, too
         try:
-            return main(arguments)
-        except KeyboardInterrupt:
-            print("stopped", file=sys.stderr)
-            return 130
+            with _interruptible():
+                return main(arguments)
+        except KeyboardInterrupt as stop:
+            number = stop.args[0] if stop.args else signal.SIGINT
+            print(f"stopped by {signal.Signals(number).name}", file=sys.stderr)
+            return 128 + number
         except ModuleNotFoundError as error:
             if error.name and error.name.startswith("simmim_lite"):
                 raise

@@ -33,29 +33,36 @@ def seed_for(seed: int, purpose: str) -> int:
 
 def seed_device(device: "torch.device", seed: int, purpose: str) -> None:
     """Seed torch's generators of the CPU and of this device, which dropout draws from."""
+    _seed(device, seed_for(seed, purpose))
+
+
+def _seed(device: "torch.device", value: int) -> None:
     import torch
 
-    value = seed_for(seed, purpose)
     torch.default_generator.manual_seed(value)
     if device.type == "cuda":
-        torch.cuda.manual_seed(value)
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(value)
 
 
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Seed torch's CPU generator, for the weights of new layers; restore its state afterwards."""
+def seeded(seed: int, device: "torch.device | None" = None) -> Iterator[None]:
+    """Seed torch's generators of the CPU and of a device; restore their states afterwards.
+
+    The device is by default the one on which torch makes new layers.
+    """
     import torch
 
     seed = check_integer("seed", seed, minimum=0)
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    device = torch.empty(0).device if device is None else device
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        _seed(device, seed)
         yield
 
 
-def uniform_integers(
-    low: int, high: int, shape: tuple[int, ...], generator: "torch.Generator"
-) -> "Tensor":
-    """Draw whole numbers low..high, both included, on the device of the generator."""
+def normal_numbers(seed: int, *shape: int) -> "Tensor":
+    """Draw standard normal numbers, float32 on the CPU: a seed gives the same on all devices."""
     import torch
 
-    return torch.randint(low, high + 1, shape, generator=generator, device=generator.device)
+    generator = torch.Generator().manual_seed(check_integer("seed", seed, minimum=0))
+    return torch.randn(shape, generator=generator, dtype=torch.float32, device="cpu")

@@ -1,8 +1,8 @@
 """Random augmentation of a batch of images: flip, crop, affine, elastic, brightness and contrast.
 
 Images have the shape (N, channels, height, width), and each image gets its own random change. The
-result depends on the images and on ``generator`` alone, and is on the device of both. Where a
-change reads from beyond the edge of an image, zeros fill up.
+result depends on the images and on ``generator`` alone, and is on the device of both. Zeros fill up
+what lies beyond the edge of an image. Wrong shapes and values raise ValueError, types TypeError.
 
 Examples:
     >>> import torch
@@ -17,35 +17,45 @@ Examples:
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from simmim_lite._random import uniform_integers
+from simmim_lite._arguments import as_array, check_integer, check_number
 
+_ROUNDING = 1e-3  # of interpolation, and of half precision
 _KNOTS = 5  # side of the coarse grid of random displacements that bend an image
 
 
-def as_float(images: Tensor) -> Tensor:
+def as_float(images: Any, name: str = "images") -> Tensor:
     """Return uint8 images 0..255 as float32 0..1, and floating-point images unchanged."""
-    return images if images.is_floating_point() else images.float() / 255
+    images = as_images(name, images)
+    if images.is_floating_point():
+        return images
+    if images.dtype not in (torch.uint8, torch.bool):
+        raise TypeError(f"{name}: expected uint8 or floating point, got {images.dtype}")
+    return images.to(torch.float32) / (255 if images.dtype == torch.uint8 else 1)
 
 
 def random_flip(images: Tensor, generator: torch.Generator) -> Tensor:
     """Mirror each image left to right with probability 1/2."""
-    flipped = torch.rand(len(images), 1, 1, 1, generator=generator, device=images.device) < 0.5
-    return torch.where(flipped, images.flip(-1), images)
+    images = _checked(images)
+    draws = _uniform((len(images), 1, 1, 1), images, generator)
+    return torch.where(draws < 0.5, images.flip(-1), images)
 
 
 def random_crop(images: Tensor, generator: torch.Generator, *, padding: int) -> Tensor:
     """Shift each image by up to ``padding`` pixels in each direction."""
+    images = _checked(images)
     N, _, height, width = images.shape
-    padded = F.pad(images, [padding] * 4)
-    top, left = uniform_integers(0, 2 * padding, (2, N, 1), generator)
-    rows = top + torch.arange(height, device=images.device)
-    columns = left + torch.arange(width, device=images.device)
-    each = torch.arange(N, device=images.device)[:, None, None]
+    padded = F.pad(images, [check_integer("padding", padding, minimum=0)] * 4)
+    shape, device = (2, N, 1), generator.device
+    top, left = torch.randint(2 * padding + 1, shape, generator=generator, device=device)
+    rows = top + torch.arange(height, device=device)
+    columns = left + torch.arange(width, device=device)
+    each = torch.arange(N, device=device)[:, None, None]
     # Indices on both sides of the channels move the channels to the end.
     return padded[each, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
@@ -66,16 +76,21 @@ def random_affine(
         scale: smallest and largest factor of the size; its logarithm is uniform.
         shift: largest shift in each direction, as a fraction of the width and of the height.
     """
-    draws = torch.rand(4, len(images), generator=generator, device=images.device)
-    angle = math.radians(degrees) * (2 * draws[0] - 1)
-    low, high = map(math.log, scale)
+    images = as_float(_checked(images))
+    draws = _uniform((4, len(images)), images, generator)
+    angle = math.radians(check_number("degrees", degrees, minimum=0)) * (2 * draws[0] - 1)
+    check_number("shift", shift, minimum=0)
+    least = check_number("scale", scale[0], minimum=1e-6)
+    low, high = map(math.log, (least, check_number("scale", scale[1], minimum=least)))
     inverse = torch.exp(-(low + (high - low) * draws[1]))  # the grid holds the places to read from
-    return _similarity(as_float(images), angle, inverse, 2 * shift * (2 * draws[2:] - 1))
+    return _similarity(images, angle, inverse, 2 * shift * (2 * draws[2:] - 1))
 
 
 def random_rotation(images: Tensor, generator: torch.Generator, *, degrees: float) -> Tensor:
     """Rotate each image by up to ``degrees``, and resize it by up to the same angle in radians."""
-    draws = 2 * torch.rand(2, len(images), generator=generator, device=images.device) - 1
+    images = as_float(_checked(images))
+    check_number("degrees", degrees, minimum=0)
+    draws = 2 * _uniform((2, len(images)), images, generator) - 1
     angle, size = draws[0] * math.radians(degrees), 1 + draws[1] * math.radians(degrees)
     return _similarity(images, -angle, size, torch.zeros_like(draws))
 
@@ -85,10 +100,15 @@ def random_brightness_contrast(
 ) -> Tensor:
     """Scale the deviations of each image from its mean by 1 +- contrast, and add +- brightness.
 
-    Both are uniform, up to ``contrast`` and ``brightness``. The result is clamped to 0..1.
+    Both are uniform. Images are uint8, or floating point in 0..1; the result is clamped to 0..1.
     """
-    images = as_float(images)
-    draws = torch.rand(2, len(images), 1, 1, 1, generator=generator, device=images.device)
+    images = as_float(_checked(images))
+    low, high = images.aminmax() if images.numel() else (0.0, 1.0)
+    if not (low >= -_ROUNDING and high <= 1 + _ROUNDING):
+        raise ValueError(f"images: expected pixels in 0..1, got {low:g} to {high:g}")
+    check_number("brightness", brightness, minimum=0)
+    check_number("contrast", contrast, minimum=0)
+    draws = _uniform((2, len(images), 1, 1, 1), images, generator)
     gain, offset = 1 + contrast * (2 * draws[0] - 1), brightness * (2 * draws[1] - 1)
     mean = images.mean(dim=(1, 2, 3), keepdim=True)
     return ((images - mean) * gain + mean + offset).clamp(0, 1)
@@ -96,27 +116,20 @@ def random_brightness_contrast(
 
 @dataclass(frozen=True)
 class RandomWarp:
-    """Random affine and elastic deformation: ``warp(images, generator)``.
+    """Random affine and elastic deformation: ``warp(images, generator)``."""
 
-    Attributes:
-        degrees, shift: as for `random_affine`.
-        scale: largest absolute logarithm of the size.
-        stretch: largest absolute logarithm of width divided by height.
-        shear: largest sideways shift of the top against the middle, as a fraction of the height.
-        elastic: standard deviation of the shifts of 5 x 5 knots, as a fraction of half the width.
-    """
-
-    degrees: float = 20.0
-    scale: float = 0.2
-    stretch: float = 0.1
-    shear: float = 0.3
-    shift: float = 0.08
-    elastic: float = 0.06
+    degrees: float = 20.0  # as for `random_affine`
+    scale: float = 0.2  # largest absolute logarithm of the size
+    stretch: float = 0.1  # largest absolute logarithm of width divided by height
+    shear: float = 0.3  # largest sideways shift of the top against the middle, of the height
+    shift: float = 0.08  # as for `random_affine`
+    elastic: float = 0.06  # standard deviation of the shifts of 5 x 5 knots, of half the width
 
     def __call__(self, images: Tensor, generator: torch.Generator, strength: float = 1.0) -> Tensor:
-        """Deform floating-point images. ``strength`` multiplies all changes."""
+        """Deform images, floating point or uint8. ``strength`` multiplies all changes."""
+        images = as_float(_checked(images))
         N, _, height, width = images.shape
-        uniform = 2 * torch.rand(6, N, generator=generator, device=images.device) - 1
+        uniform = 2 * _uniform((6, N), images, generator) - 1
         angle, size, aspect, shear, right, down = strength * uniform
         angle = angle * math.radians(self.degrees)
         size, aspect = (size * self.scale).exp(), (aspect * self.stretch / 2).exp()
@@ -129,11 +142,34 @@ class RandomWarp:
         grid = F.affine_grid(theta, list(images.shape), align_corners=False)
         if self.elastic:
             shape = (N, 2, _KNOTS, _KNOTS)
-            knots = torch.randn(shape, generator=generator, device=images.device)
-            knots = strength * self.elastic * knots
+            new: dict[str, Any] = {"device": images.device, "dtype": images.dtype}
+            knots = strength * self.elastic * torch.randn(shape, generator=generator, **new)
             bent = F.interpolate(knots, (height, width), mode="bilinear", align_corners=True)
             grid = grid + bent.permute(0, 2, 3, 1)
         return F.grid_sample(images, grid, align_corners=False)
+
+
+def _checked(images: Any) -> Tensor:
+    images = as_images("images", images)
+    if images.ndim != 4:
+        got = tuple(images.shape)
+        raise ValueError(f"images: expected shape (N, channels, height, width), got {got}")
+    return images
+
+
+def as_images(name: str, images: Any) -> Tensor:
+    """Return a tensor of the dtype of an array; tensors pass through."""
+    if isinstance(images, Tensor):
+        return images
+    array = as_array(name, images)
+    if array.dtype.kind not in "buif":
+        raise TypeError(f"{name}: expected uint8 or floating point, got {array.dtype}")
+    return torch.from_numpy(array)
+
+
+def _uniform(shape: tuple[int, ...], images: Tensor, generator: torch.Generator) -> Tensor:
+    dtype = images.dtype if images.is_floating_point() else torch.float32
+    return torch.rand(shape, generator=generator, device=images.device, dtype=dtype)
 
 
 def _similarity(images: Tensor, angle: Tensor, inverse: Tensor, shifts: Tensor) -> Tensor:

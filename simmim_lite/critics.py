@@ -22,11 +22,14 @@ Examples:
     InfoNCE 1.0 nats of 1.0
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
-from simmim_lite._arguments import check_integer
+from simmim_lite._arguments import as_tensor, check_integer
 from simmim_lite._random import seeded
+from simmim_lite._torch_state import like_parameters
 
 
 class SeparableCritic(nn.Module):
@@ -43,7 +46,7 @@ class SeparableCritic(nn.Module):
             self.embed_y = _network(dim_y, hidden, 32)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        _check(x, y, self.dims)
+        x, y = _checked(self, x, y)
         return self.embed_x(x) @ self.embed_y(y).T
 
 
@@ -57,7 +60,7 @@ class ConcatCritic(nn.Module):
             self.network = _network(dim_x + dim_y, hidden, 1)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        _check(x, y, self.dims)
+        x, y = _checked(self, x, y)
         # The first layer is linear in the pair: apply it to x and to y once, then add.
         weight, bias = self.network[0].parameters()
         weight_x, weight_y = weight.split(self.dims, dim=1)
@@ -75,30 +78,29 @@ class GaussianBase(nn.Module):
 
     def __init__(self, x: Tensor, y: Tensor):
         super().__init__()
-        if len(x) != len(y) or len(x) <= x.shape[1] + y.shape[1]:
-            raise ValueError(
-                "x and y: expected the same number of samples, larger than dim_x + dim_y, "
-                f"got shapes {tuple(x.shape)} and {tuple(y.shape)}"
-            )
+        x, y = as_tensor("x", x).detach(), as_tensor("y", y).detach()
+        x, y = (values.to(torch.promote_types(x.dtype, y.dtype)) for values in (x, y))
+        if x.ndim != 2 or y.ndim != 2 or len(x) != len(y) or len(x) <= x.shape[1] + y.shape[1]:
+            expected = "the same number of samples, larger than dim_x + dim_y"
+            got = f"shapes {tuple(x.shape)} and {tuple(y.shape)}"
+            raise ValueError(f"x and y: expected {expected}, got {got}")
         self.dims = _dims(x.shape[1], y.shape[1])
         (white_x, root_x), (white_y, root_y) = _whitened("x", x), _whitened("y", y)
         covariance = white_x.T @ white_y / len(x)
         left, correlation, right = torch.linalg.svd(covariance, full_matrices=False)
-        if correlation.max() >= 1 - 1e-12:
-            raise ValueError(
-                "x, y: expected no column to be a linear function of the other variable, "
-                f"got a canonical correlation of {correlation.max().item()}"
-            )
-        self.mean_x = nn.Buffer(x.mean(0))
-        self.mean_y = nn.Buffer(y.mean(0))
+        if (largest := correlation.max().item()) >= 1 - 1e-12:
+            expected = "no column to be a linear function of the other variable"
+            raise ValueError(f"x, y: expected {expected}, got canonical correlation {largest}")
+        self.mean_x, self.rest_x = map(nn.Buffer, _mean(x))
+        self.mean_y, self.rest_y = map(nn.Buffer, _mean(y))
         self.rotation_x = nn.Buffer((root_x @ left).to(x.dtype))
         self.rotation_y = nn.Buffer((root_y @ right.T).to(x.dtype))
         self.correlation = nn.Buffer(correlation.to(x.dtype))
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        _check(x, y, self.dims)
-        u = (x - self.mean_x) @ self.rotation_x
-        v = (y - self.mean_y) @ self.rotation_y
+        x, y = (values.to(self.mean_x) for values in _checked(self, x, y))
+        u = (x - self.mean_x - self.rest_x) @ self.rotation_x
+        v = (y - self.mean_y - self.rest_y) @ self.rotation_y
         rho = self.correlation
         rest = 1 - rho**2
         own = rho**2 / rest / 2
@@ -106,9 +108,15 @@ class GaussianBase(nn.Module):
         return scores - rest.log().sum() / 2
 
 
+def _mean(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the mean of columns and its rounding error: an offset would make the error large."""
+    mean = values.double().mean(0)
+    return mean.to(values.dtype), (mean - mean.to(values.dtype)).to(values.dtype)
+
+
 def _whitened(name: str, values: Tensor) -> tuple[Tensor, Tensor]:
     """Return columns (N, dim) of unit covariance, and the matrix that maps the centered columns."""
-    centered = (values - values.mean(0)).double()
+    centered = values.double() - values.double().mean(0)
     root, failed = torch.linalg.cholesky_ex(centered.T @ centered / len(values))
     if failed:
         raise ValueError(f"{name}: expected independent columns, got a singular covariance")
@@ -126,7 +134,8 @@ def _dims(dim_x: int, dim_y: int) -> tuple[int, int]:
     return check_integer("dim_x", dim_x, minimum=1), check_integer("dim_y", dim_y, minimum=1)
 
 
-def _check(x: Tensor, y: Tensor, dims: tuple[int, int]) -> None:
-    for name, values, dim in (("x", x, dims[0]), ("y", y, dims[1])):
+def _checked(critic: Any, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    for name, values, dim in (("x", x, critic.dims[0]), ("y", y, critic.dims[1])):
         if values.ndim != 2 or values.shape[1] != dim:
             raise ValueError(f"{name}: expected shape (N, {dim}), got {tuple(values.shape)}")
+    return like_parameters(critic, x), like_parameters(critic, y)

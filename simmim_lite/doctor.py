@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
-from simmim_lite.environment import accelerator, cores, memory
+from simmim_lite.environment import accelerator, cores, memory, waiting
 
 BROKEN = "broken:"
 _CLONE = Path(__file__).resolve().parents[1]
@@ -74,6 +74,7 @@ def _machine() -> Iterator[str]:
 
     yield f"device: {accelerator()}"
     yield f"threads: torch uses {torch.get_num_threads()} on {cores()} CPU cores"
+    yield f"waiting of threads: {waiting()}"
     total, free = (f"{size / 2**30:.1f} GB" if size else "unknown" for size in memory())
     yield f"memory: {total} in total, {free} free"
 

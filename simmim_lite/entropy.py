@@ -65,11 +65,9 @@ def conditional_entropy(
 def chain_rule_terms(table: Any, *, base: float = math.e) -> list[float]:
     """Return [H(X1), H(X2|X1), H(X3|X1,X2), ...], one term for each axis: the sum is H(X1..Xn)."""
     table = as_probabilities("table", table)
-    terms = []
-    for last in range(table.ndim):
-        marginal = table.sum(axis=tuple(range(last + 1, table.ndim)))
-        terms.append(conditional_entropy(marginal, given=tuple(range(last)), base=base))
-    return terms
+    n = table.ndim
+    marginals = [table.sum(axis=tuple(range(last + 1, n))) for last in range(n)]
+    return [conditional_entropy(p, given=tuple(range(p.ndim - 1)), base=base) for p in marginals]
 
 
 def cross_entropy(p: Any, q: Any, *, base: float = math.e) -> float:
@@ -152,10 +150,8 @@ def leave_one_out(counts: Any, method: str = "plug_in") -> np.ndarray:
     check_choice("method", method, _ENTROPIES)
     n, cells = _histogram(counts)
     less = np.empty(len(n))  # cells of equal counts have equal values
-    for i in range(len(n)):
-        others = cells.copy()
-        others[i] -= 1
-        less[i] = _ENTROPIES[method](np.append(n, n[i] - 1), np.append(others, 1.0))
+    for i, one in enumerate(np.eye(len(n))):
+        less[i] = _ENTROPIES[method](np.append(n, n[i] - 1), np.append(cells - one, 1.0))
     counts = as_array("counts", counts)
     return np.where(counts > 0, less[np.searchsorted(n, counts)], np.nan)
 
@@ -187,9 +183,7 @@ def sample_mutual_information(
 class PairCounts:
     """Sparse contingency table of N pairs: only the K <= N cells that occur.
 
-    Attributes:
-        x, y: (K,) symbols of the cells, as labels 0, 1, ...
-        count: (K,) number of samples in each cell.
+    All are (K,): the symbols x and y of each cell, as labels 0, 1, ..., and its number of samples.
     """
 
     x: np.ndarray
@@ -242,10 +236,11 @@ class PairCounts:
 def _histogram(counts: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return the distinct counts > 0, and the number of cells with each: sufficient for entropy."""
     counts = as_array("counts", counts)
-    if counts.dtype.kind not in "biu":
+    if counts.dtype.kind not in "biuf":
         raise TypeError(f"counts: expected whole numbers, got dtype {counts.dtype}")
-    if counts.size and counts.min() < 0:
-        raise ValueError(f"counts: expected counts >= 0, got {counts.min()}")
+    broken = ~(np.isfinite(counts) & (counts == np.floor(counts)) & (counts >= 0))
+    if broken.any():
+        raise ValueError(f"counts: expected whole numbers >= 0, got {counts[broken][0]}")
     if counts.sum() < 2:
         raise ValueError(f"counts: expected at least 2 samples, got {counts.sum()}")
     n, cells = np.unique(counts[counts > 0], return_counts=True)

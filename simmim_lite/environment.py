@@ -12,6 +12,7 @@ Examples:
 
 import os
 import platform
+import threading
 import time
 from collections.abc import Callable
 from importlib import metadata
@@ -20,12 +21,58 @@ from pathlib import Path
 
 from simmim_lite._arguments import check_integer
 
+_OURS = {"GOMP_SPINCOUNT": "2000", "KMP_BLOCKTIME": "1"}  # set by the package, where it may
+_spare: list[threading.Thread] = []
+
 
 def cores() -> int:
     """Return the number of CPU cores that this process may use; a container can allow a part."""
     if hasattr(os, "sched_getaffinity"):  # Linux
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def waiting() -> str:
+    """Return how the threads of torch wait for each other."""
+    if settings := _settings():
+        whose = "simmim-lite" if settings == _OURS else "your environment"
+        return f"{', '.join(map('='.join, settings.items()))}, set by {whose}"
+    return "passively" if _spare else "actively, passively once a fit finds the machine busy"
+
+
+def _settings() -> dict[str, str]:
+    names = ("OMP_WAIT_POLICY", *_OURS)
+    return {name: os.environ[name] for name in names if name in os.environ}
+
+
+def share_cores() -> None:
+    """Make the threads of torch wait passively from now on if other processes need the cores.
+
+    A fit calls this function before its steps and every two seconds, for programs that import
+    torch before simmim-lite. It does nothing if the environment says how threads wait. Results do
+    not change.
+    """
+    import torch
+
+    if _spare or torch.get_num_threads() == 1 or _settings():
+        return
+    start, used = time.perf_counter(), time.thread_time()
+    while time.perf_counter() - start < 0.015:
+        pass
+    if time.thread_time() - used > 0.85 * (time.perf_counter() - start):
+        return
+    # GNU OpenMP waits passively as long as a process has more of its threads than cores: those of
+    # the current pool, and those of a second pool, which another thread starts and keeps.
+    ready, end = threading.Event(), threading.Event()
+
+    def keep() -> None:
+        torch.ones(2**17, device="cpu").add_(1)  # large enough for a pool
+        ready.set()
+        end.wait()
+
+    _spare.append(threading.Thread(target=keep, daemon=True, name="simmim_lite.share_cores"))
+    _spare[0].start()
+    ready.wait()
 
 
 def memory() -> tuple[int | None, int | None]:
@@ -78,10 +125,8 @@ def measure_bytes(action: Callable[[], object]) -> int:
     """Return the peak number of bytes that torch allocates in ``action()``.
 
     With a GPU these are its bytes. On a CPU the allocations are counted one by one, so that every
-    run gives the same number. The action should not free memory that was allocated before.
-
-    Raises:
-        RuntimeError: the profiler of this version of torch does not list its allocations.
+    run gives the same number; RuntimeError if the profiler of this version of torch does not list
+    them. The action should not free memory that was allocated before.
     """
     import torch
     from torch.profiler import ProfilerActivity, profile
@@ -97,8 +142,7 @@ def measure_bytes(action: Callable[[], object]) -> int:
     # Not public: the public events have no order of allocations within an operation.
     results = getattr(trace.profiler, "kineto_results", None)
     if results is None:
-        raise RuntimeError(
-            f"measure_bytes: expected a profiler with kineto_results, got torch {torch.__version__}"
-        )
+        got = f"torch {torch.__version__}"
+        raise RuntimeError(f"measure_bytes: expected a profiler with kineto_results, got {got}")
     changes = [event.nbytes() for event in results.events() if event.name() == "[memory]"]
     return max(accumulate(changes, initial=0))

@@ -25,6 +25,8 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from seaborn.utils import relative_luminance
 
+from simmim_lite._arguments import as_array, as_probabilities
+
 if TYPE_CHECKING:
     from IPython.display import Audio
 
@@ -34,9 +36,7 @@ TRUTH: dict[str, Any] = {"color": "black", "linestyle": "--", "linewidth": 1.4}
 def set_style() -> None:
     """Set the style of all notebooks: white grid, color-blind palette, modest resolution."""
     sns.set_theme(context="notebook", style="whitegrid", palette="colorblind", font_scale=0.9)
-    plt.rcParams.update(
-        {"figure.figsize": (7, 3.6), "figure.dpi": 90, "figure.constrained_layout.use": True}
-    )
+    plt.rc("figure", figsize=(7, 3.6), dpi=90, **{"constrained_layout.use": True})
 
 
 def joint_table(
@@ -48,7 +48,7 @@ def joint_table(
     column_label: str,
 ) -> Axes:
     """Heat map of a probability table (K_x, K_y), with the percentage in each cell."""
-    frame = pd.DataFrame(100 * np.asarray(table), list(rows), list(columns))
+    frame = pd.DataFrame(100 * as_probabilities("table", table), list(rows), list(columns))
     ax = sns.heatmap(frame, annot=True, fmt=".1f", cmap="mako_r", cbar=False, ax=plt.gca())
     ax.set(xlabel=column_label, ylabel=row_label)
     ax.tick_params(axis="y", rotation=0)
@@ -59,9 +59,8 @@ def paired_samples(
     images: np.ndarray, waveforms: Sequence[np.ndarray], texts: Sequence[str], *, rate: int
 ) -> list[Axes]:
     """Columns of a caption, an image (height, width) and a waveform against milliseconds."""
-    figure, axes = plt.subplots(
-        2, len(images), figsize=(2.1 * len(images), 3.6), height_ratios=(3, 1.3), squeeze=False
-    )
+    size = 2.1 * len(images), 3.6
+    figure, axes = plt.subplots(2, len(images), figsize=size, height_ratios=(3, 1.3), squeeze=False)
     for (top, bottom), image, waveform, text in zip(axes.T, images, waveforms, texts, strict=True):
         top.imshow(image, cmap="gray_r")
         top.set_title(textwrap.fill(text, 18), fontsize=9)
@@ -83,23 +82,19 @@ def estimates(
     log: bool = False,
     ax: Axes | None = None,
 ) -> Axes:
-    """Estimates against ``x``, one line per value of ``by``, with the truth as a dashed line.
+    """Estimates against ``x``, one line per value of ``by``, with a band for 90 % of repetitions.
 
-    Args:
-        frame: tidy, one row per estimate, with the columns ``x``, ``y`` and ``by``; a band shows
-            90 % of the repetitions.
-        truth: one number, or one per distinct value of ``x`` in ascending order, or None.
-        log: a logarithmic horizontal axis with ticks at the values of ``x``.
+    The frame has one row per estimate. The truth is one number, or one per distinct value of ``x``
+    in ascending order, or None. ``log`` makes a logarithmic axis with ticks at the values of ``x``.
     """
     ax = ax or plt.gca()
+    band, ticks = ("pi", 90), np.sort(frame[x].unique())
     sns.lineplot(
-        frame, x=x, y=y, hue=by, style=by, ax=ax, errorbar=("pi", 90), markers=True, dashes=False
+        frame, x=x, y=y, hue=by, style=by, ax=ax, errorbar=band, markers=True, dashes=False
     )
     if truth is not None:
-        positions = np.sort(frame[x].unique())
-        ax.plot(positions, np.broadcast_to(truth, positions.shape), label="truth", **TRUTH)
+        ax.plot(ticks, np.broadcast_to(truth, ticks.shape), label="truth", **TRUTH)
     if log:
-        ticks = sorted(frame[x].unique())
         ax.set(xscale="log", xticks=ticks, xticklabels=ticks)
         ax.minorticks_off()
     ax.legend(title=None, frameon=True)
@@ -140,7 +135,8 @@ def stacked_bars(
                 ax.text(left + nats / 2, row, f"{nats:.2f}", color=ink, **style)
             left += nats
     handles = dict(zip(*ax.get_legend_handles_labels()[::-1], strict=True))
-    ax.legend(handles.values(), handles, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    place: dict[str, Any] = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0)}
+    ax.legend(list(handles.values()), list(handles), ncols=4, **place)
     ax.set(yticks=range(len(parts)), yticklabels=list(parts), xlabel="nats")
     ax.invert_yaxis()
     ax.grid(visible=False, axis="y")
@@ -154,7 +150,7 @@ def audio_player(waveform: np.ndarray, rate: int) -> "Audio":
     """
     from IPython.display import Audio  # only notebooks need this package, and they have it
 
-    return Audio(np.asarray(waveform), rate=rate)
+    return Audio(as_array("waveform", waveform), rate=rate)
 
 
 def pictures(
@@ -177,16 +173,13 @@ def class_map(
     points: np.ndarray, classes: Sequence[object], kinds: Sequence[str] | None = None
 ) -> Axes:
     """Points (N, 2) without axes, one color per class and, if given, one marker per kind."""
-    order = np.unique(np.asarray(classes))
+    points, names = as_array("points", points), as_array("classes", classes)
+    order = np.unique(names)
+    # Names as text: numbers would make a continuous scale.
+    hues = {"hue": names.astype(str), "hue_order": [str(name) for name in order]}
+    palette = "tab10" if len(order) <= 10 else "husl"
     ax = sns.scatterplot(
-        x=points[:, 0],
-        y=points[:, 1],
-        hue=np.asarray(classes).astype(str),  # names: numbers would make a continuous scale
-        hue_order=[str(name) for name in order],
-        style=kinds,
-        palette="tab10" if len(order) <= 10 else "husl",
-        s=22,
-        ax=plt.gca(),
+        x=points[:, 0], y=points[:, 1], **hues, style=kinds, palette=palette, s=22, ax=plt.gca()
     )
     ax.set(xticks=[], yticks=[])
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)

@@ -19,6 +19,9 @@ Examples:
 import hashlib
 import json
 import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +63,27 @@ def verify(content: bytes, name: str = "checkpoint") -> None:
 def unpack(content: bytes, name: str = "checkpoint") -> Any:
     """Return the state that `pack` stored, with tensors on the CPU; raises as `verify` does."""
     verify(content, name)
-    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    state = json.loads(header["__metadata__"]["state"])
-    return _with_tensors(state, safetensors.torch.load(content))
+    with expecting(name, "a file of storage.pack"):
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        state = json.loads(header["__metadata__"]["state"])
+        return _with_tensors(state, safetensors.torch.load(content))
+
+
+@contextmanager
+def expecting(name: str, expected: str) -> Iterator[None]:
+    """Turn any error into a CheckpointError: a right checksum may stand over any content."""
+    try:
+        yield
+    except (CheckpointError, ImportError, OSError):
+        raise
+    except Exception as error:
+        got = f"other content ({type(error).__name__}: {error})"
+        raise CheckpointError(f"{name}: expected {expected}, got {got}") from error
+
+
+def description(value: object) -> str:
+    """Return ``str(value)`` without addresses, which another process would not have."""
+    return re.sub(r" at 0x[0-9A-Fa-f]+", "", str(value))
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:

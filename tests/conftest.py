@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import settings
@@ -35,7 +36,10 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class FileServer(ThreadingHTTPServer):
-    """Serves ``files`` from memory and keeps in ``ranges`` what Range each request asked for."""
+    """Serves ``files`` from memory and keeps in ``ranges`` what Range each request asked for.
+
+    Also served: "loop", a redirection to itself, and "silent", which never answers.
+    """
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -43,6 +47,7 @@ class FileServer(ThreadingHTTPServer):
         self.ranges: list[str | None] = []
         self.drop_after: list[int] = []  # for the coming requests: bytes until the line is cut
         self.knows_ranges = True
+        self.stopped = threading.Event()
 
     def url(self, name: str) -> str:
         return f"http://127.0.0.1:{self.server_port}/{name}"
@@ -52,9 +57,17 @@ class _Handler(BaseHTTPRequestHandler):
     server: FileServer
 
     def do_GET(self) -> None:
-        content = self.server.files.get(self.path.strip("/"))
+        content = self.server.files.get(unquote(self.path.strip("/")))
         asked = self.headers.get("Range")
         self.server.ranges.append(asked)
+        if self.path == "/loop":
+            self.send_response(302)
+            self.send_header("Location", "/loop")
+            self.end_headers()
+            return
+        if self.path == "/silent":
+            self.server.stopped.wait(5)
+            return
         if content is None:
             self.send_error(404)
             return
@@ -65,7 +78,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(416)
             return
         self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(content) - start))
+        odd = self.path == "/odd%20length"
+        self.send_header("Content-Length", "many" if odd else str(len(content) - start))
         self.end_headers()
         stop = start + self.server.drop_after.pop(0) if self.server.drop_after else None
         self.wfile.write(content[start:stop])
@@ -82,5 +96,6 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
         thread = threading.Thread(target=running.serve_forever, args=(0.01,))
         thread.start()
         yield running
+        running.stopped.set()
         running.shutdown()
         thread.join()

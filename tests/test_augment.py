@@ -7,10 +7,12 @@ import torch.nn.functional as F
 from simmim_lite import datasets
 from simmim_lite.augment import (
     RandomWarp,
+    as_float,
     random_affine,
     random_brightness_contrast,
     random_crop,
     random_flip,
+    random_rotation,
 )
 
 
@@ -45,6 +47,8 @@ def test_crops_are_moved_images():
         assert len(moves) == 1
         seen.update(moves)
     assert len(seen) > 15  # of 25
+    for moves in zip(*seen, strict=True):
+        assert set(moves) == set(range(-2, 3))  # both ends included
     assert torch.equal(random_crop(images, generator(), padding=0), images)
 
 
@@ -60,6 +64,33 @@ def dots(row, column, N=300):
     images = torch.zeros(N, 1, 41, 61)
     images[:, :, 19 + row : 22 + row, 29 + column : 32 + column] = 1
     return images
+
+
+def test_bytes_and_bits_are_images():
+    assert torch.equal(as_float(pictures()), pictures().float() / 255)
+    assert torch.equal(as_float(pictures() > 9), (pictures() > 9).float())
+    for change in (RandomWarp(), lambda x, g: random_rotation(x, g, degrees=20)):
+        torch.testing.assert_close(
+            change(pictures(), generator()), change(pictures() / 255, generator())
+        )
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda x, g: as_float(x.long()), TypeError, "images: expected uint8 .* got torch.int64"),
+        (lambda x, g: random_flip(x[0], g), ValueError, r"images: .*\(3, 8, 10\)"),
+        (lambda x, g: random_crop(x, g, padding=-1), ValueError, "padding: "),
+        (lambda x, g: random_rotation(x, g, degrees=-1), ValueError, "degrees: "),
+        (lambda x, g: random_affine(x, g, scale=(0.0, 1.0)), ValueError, "scale: "),
+        (lambda x, g: random_affine(x, g, scale=(2.0, 1.0)), ValueError, "scale: "),
+        (lambda x, g: random_brightness_contrast(x, g, contrast=-1), ValueError, "contrast: "),
+        (lambda x, g: random_brightness_contrast(x.float(), g), ValueError, "0..1, got 1 to 255"),
+    ],
+)
+def test_bad_images_are_named(call, error, message):
+    with pytest.raises(error, match=message):
+        call(pictures(), generator())
 
 
 def test_affine_of_nothing_is_nothing():

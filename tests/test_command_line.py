@@ -1,7 +1,11 @@
 """``python -m simmim_lite``: exit codes, one-line errors, and what the tests are made of."""
 
+import os
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -120,3 +124,111 @@ def test_train_in_one_process_or_two_and_go_on(tmp_path, capsys):
     assert "3 steps, " in capsys.readouterr().out  # the checkpoint was taken up
     assert command_line.main(["train", "multimodal", "--steps", "4", *options]) == 1
     assert "steps" in capsys.readouterr().err  # another run: refused, not mixed
+
+
+# --- signals -------------------------------------------------------------------------------
+
+posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+
+WAITING = """
+import sys, time
+from simmim_lite import __main__ as command_line
+
+@command_line.one_line_errors
+def main(arguments):
+    print("ready", flush=True)
+    {action}
+
+sys.exit(main([]))
+"""
+
+
+def started(*command: str | Path) -> subprocess.Popen:
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        [sys.executable, *map(str, command)], stdout=pipe, stderr=pipe, text=True
+    )
+
+
+def wait_for(condition) -> None:
+    limit = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+
+
+def alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@posix
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("times", [1, 2])
+def test_signals_end_a_command_in_one_line(name, times):
+    number = getattr(signal, name)
+    process = started("-c", WAITING.format(action="time.sleep(60)"))
+    assert process.stdout.readline() == "ready\n"
+    for _ in range(times):  # `timeout` sends two
+        process.send_signal(number)
+    assert process.communicate()[1] == f"stopped by {name}\n"
+    assert process.returncode == 128 + number
+
+
+@posix
+def test_children_end_with_the_command():
+    code = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+    action = f"return command_line._in_clone('timeit', '-n1', '-r1', {code!r})"
+    process = started("-c", WAITING.format(action=action))
+    assert process.stdout.readline() == "ready\n"
+    child = int(process.stdout.readline())
+    process.send_signal(signal.SIGTERM)
+    process.communicate()
+    assert process.returncode == 143
+    assert not alive(child)
+
+
+SLOW_CELL = """\
+# %% [markdown]
+# # 00 · Start
+#
+# *What one learns.*
+#
+# <!-- measured -->
+# <!-- /measured -->
+
+# %%
+import os, pathlib, time
+
+pathlib.Path("process").write_text(str(os.getpid()) + " ")
+time.sleep(60)
+"""
+
+
+@pytest.mark.slow
+@posix
+@pytest.mark.parametrize("command", ["run", "build"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_ends_notebooks_and_their_kernel(command, name, tmp_path):
+    jupytext = pytest.importorskip("jupytext")
+    folder, number = tmp_path / "notebooks", getattr(signal, name)
+    (folder / "scripts").mkdir(parents=True)
+    for start in ("00", "01"):
+        script = folder / "scripts" / f"{start}_a.py"
+        script.write_text(SLOW_CELL.replace("00", start), encoding="utf-8")
+        if command == "run":
+            jupytext.write(jupytext.read(script), folder / f"{start}_a.ipynb")
+    before = sorted(folder.rglob("*"))
+    options = ["--output", tmp_path / "site"] if command == "run" else []
+    process = started("-m", "simmim_lite", command, "--notebooks", folder, *options)
+    kernel = folder / "process"
+    wait_for(lambda: kernel.is_file() and kernel.read_text().endswith(" "))
+    process.send_signal(number)
+    assert process.communicate() == ("", f"stopped by {name}\n")
+    assert process.returncode == 128 + number
+    assert not alive(int(kernel.read_text()))
+    assert sorted(folder.rglob("*")) == sorted([*before, kernel])
+    assert not list(tmp_path.rglob("*.partial"))

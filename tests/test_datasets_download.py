@@ -124,6 +124,41 @@ def test_the_next_mirror_is_tried(server, tmp_path):
     assert (tmp_path / "a.bin").read_bytes() == CONTENT
 
 
+PAGE = b"<h3>Error. Page cannot be displayed.</h3>"
+
+
+@pytest.mark.parametrize("name", ["page", "cut", "loop", "silent", "odd length"])
+def test_the_next_mirror_is_tried_after_any_fault(server, tmp_path, monkeypatch, name):
+    server.files |= {"page": PAGE, "cut": b"?" * 500_000, "good": CONTENT, "odd length": PAGE}
+    monkeypatch.setattr(_download, "_TIMEOUT", 0.2)
+    server.drop_after = [300_000, 0] if name == "cut" else []
+    _download.fetch([server.url(name), server.url("good")], tmp_path / "a.bin", sha256(CONTENT))
+    assert (tmp_path / "a.bin").read_bytes() == CONTENT
+    assert leftovers(tmp_path) == ["a.bin"]
+
+
+def test_a_failed_download_names_every_mirror(server, tmp_path):
+    server.files["page"], server.files["cut"] = PAGE, b"?" * 500_000
+    server.drop_after = [100, 300_000, 0]
+    urls = [server.url(name) for name in ("page", "cut", "loop", "none")]
+    with pytest.raises(DataError) as caught:
+        _download.fetch(urls, tmp_path / "a.bin", sha256(CONTENT))
+    reasons = (f"41 bytes of {sha256(PAGE)}", "Error", "TooManyRedirects", "404 Client Error")
+    for url, reason in zip(urls, reasons, strict=True):
+        assert reason in caught.value.got.partition(url)[2].partition("; http")[0]
+    assert f"a.bin: expected a download of {sha256(CONTENT)}, got" in str(caught.value)
+    assert not (tmp_path / "a.bin").exists()
+
+
+def test_an_archive_of_very_many_bytes_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(_download, "_MOST_UNPACKED", 1500)
+    members = [(f"set/{i}.bin", tarfile.REGTYPE, bytes(1000)) for i in range(2)]
+    archive = put(tmp_path / "a.tar.gz", packed(*members))
+    with pytest.raises(DataError, match=r"a.tar.gz: expected.*more than 1,500 bytes"):
+        _download.extract_tar(archive, tmp_path / "set", "set")
+    assert leftovers(tmp_path) == []
+
+
 def test_a_missing_file_and_no_network_say_what_to_do(server, tmp_path, monkeypatch):
     with pytest.raises(DataError, match=r"a.bin: expected a download.*404.*SIMMIM_DATA"):
         _download.fetch([server.url("none")], tmp_path / "a.bin", sha256(CONTENT))

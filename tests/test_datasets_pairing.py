@@ -3,8 +3,10 @@
 import math
 import subprocess
 import sys
+from decimal import Decimal
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -19,14 +21,14 @@ def generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def three_modalities(**options):
+def three_modalities():
     rng = np.random.default_rng(0)
     digits = rng.integers(0, 4, 30)
     thick = rng.integers(0, 2, 30)
     texts = [f"a {'thick ' * t}{WORDS[d]}" for d, t in zip(digits, thick, strict=True)]
     speech = np.r_[np.arange(4), rng.integers(0, 4, 9)]
     items = {"image": np.zeros((30, 2, 2)), "speech": np.zeros((13, 5)), "text": texts}
-    return Pairing(items, {"image": digits, "speech": speech}, **options), digits, speech, texts
+    return Pairing(items, {"image": digits, "speech": speech}), digits, speech, texts
 
 
 def test_information_and_population_by_brute_force():
@@ -76,22 +78,13 @@ def test_positives_are_uniform_within_the_class(numpy):
         assert (abs(counts - expected) < 5 * math.sqrt(expected)).all()
 
 
-def test_positives_are_drawn_anew_or_kept():
+def test_positives_are_drawn_anew():
     rows = torch.arange(30)
-    fresh, _, _, _ = three_modalities()
+    fresh, digits, speech, _ = three_modalities()
     first, second = (fresh.indices(rows, generator(seed))["speech"] for seed in (0, 1))
     assert not torch.equal(first, second)
     assert torch.equal(first, fresh.indices(rows, generator(0))["speech"])
-    kept, digits, speech, _ = three_modalities(resample=False)
-    first, second = (kept.indices(rows, generator(seed))["speech"] for seed in (0, 1))
-    assert torch.equal(first, second)
     assert (speech[first] == digits).all()
-    assert torch.equal(kept.indices(rows[5:7], generator())["speech"], first[5:7])
-    array = kept.indices(np.arange(30), np.random.default_rng(0))["speech"]
-    np.testing.assert_array_equal(array, first.numpy())
-    another = Pairing(kept.items, {"image": digits, "speech": speech}, resample=False, seed=1)
-    assert not torch.equal(another.indices(rows, generator())["speech"], first)
-    assert kept.mutual_information == fresh.mutual_information
 
 
 def test_rows_that_are_no_symbols_all_differ():
@@ -128,8 +121,44 @@ def test_pairs_without_torch():
 
 
 @pytest.mark.parametrize(
+    "column",
+    [
+        ["a", "b", "b", "c"],
+        np.array(["a", "b", "b", "c"], dtype=object),
+        pd.Series(["a", "b", "b", "c"], index=[9, 8, 7, 6]),
+        pd.Series(["a", "b", "b", "c"], dtype="category"),
+        [0, 5, 5, 7],
+        np.array([0.0, 5.0, 5.0, 7.0], np.float32),
+        torch.tensor([0, 5, 5, 7]),
+        [False, 1, True, Decimal(7)],
+    ],
+)
+def test_equal_symbols_are_one_symbol_in_every_kind_of_column(column):
+    pairs = Pairing({"a": np.zeros((4, 2)), "b": column})
+    expected = 1.5 * np.log(2)  # H(1/4, 1/2, 1/4)
+    assert pairs.mutual_information == {("a", "b"): pytest.approx(expected, abs=1e-12)}
+    assert pairs.population("a", "b").joint.shape == (4, 3)
+
+
+def test_a_number_is_not_the_text_of_it():
+    with pytest.raises(ValueError, match="labels: expected items of every class in 'b', got none"):
+        Pairing({"a": np.eye(2), "b": np.eye(2)}, {"a": [0, 1], "b": ["0", "1"]})
+
+
+@pytest.mark.parametrize(
     ("make", "message"),
     [
+        (lambda: Pairing({"a": [[1.0]] * 2, "b": ["x", None]}), r"items\['b'\]: .*row 1"),
+        (
+            lambda: Pairing({"a": [[1.0]] * 2, "b": [[1.0]] * 2}, {"a": [0, np.nan], "b": [0, 1]}),
+            "labels: .*row 1",
+        ),
+        (
+            lambda: Pairing(
+                {"a": [[1.0]] * 2, "b": [[1.0]] * 2}, {"a": ["x", None], "b": ["x", "y"]}
+            ),
+            "labels: .*row 1",
+        ),
         (lambda: Pairing({"a": [1.0]}), "items: .*two modalities"),
         (lambda: Pairing({"a": [[1.0]], "b": [[1.0], [2.0]]}), "items: expected 1 in 'b'"),
         (
@@ -144,6 +173,7 @@ def test_pairs_without_torch():
             lambda: Pairing({"a": [[1.0]] * 2, "b": [[1.0]]}, {"a": [0, 3], "b": [0]}),
             "labels: .*none of class .*3.*row 1",
         ),
+        (lambda: Pairing({"a": [1], "b": [2]}).indices(np.array([-1]), None), "rows: .*got -1"),
         (lambda: three_modalities()[0].population("image", "image"), "first, second: "),
         (lambda: three_modalities()[0].population("smell", "image"), "first, second: .*smell"),
     ],

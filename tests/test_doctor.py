@@ -26,7 +26,16 @@ def test_healthy_machine():
     lines = doctor.report()
     assert broken() == []
     labels = [line.split(":")[0] for line in lines]
-    assert {"python", "torch", "numpy", "device", "threads", "memory", "cache"} <= set(labels)
+    assert {
+        "python",
+        "torch",
+        "numpy",
+        "device",
+        "threads",
+        "waiting of threads",
+        "memory",
+        "cache",
+    } <= set(labels)
     assert "data digits: embedded" in lines
     assert "data mnist: not here (python -m simmim_lite data mnist)" in lines
     assert all("\n" not in line for line in lines)

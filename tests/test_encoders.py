@@ -22,6 +22,7 @@ from simmim_lite.encoders import (
     resnet18_encoder,
     seeded,
 )
+from simmim_lite.encoders._base import ByName
 
 TEXTS = ["a thick nine", "an upright, wide seven", "a nine"]
 
@@ -363,6 +364,71 @@ def test_units_of_a_table_do_not_matter():
     assert 80 < (noisy - 1000 * torch.from_numpy(table)).std() < 125
 
 
+def trained_on(table, **options):
+    """Vectors of a table in evaluation mode, after a few batches of it."""
+    encoder = TabularEncoder(table.shape[1], 8, hidden=16, **options).train()
+    for start in range(12):
+        encoder(encoder.augment(encoder.prepare(table[start::3]), generator()))
+    return encoder.eval()(table).detach()
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.1])
+@pytest.mark.parametrize("unit", [1e-12, 1.0, 1e12])
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+def test_tables_know_no_offset_and_no_unit(unit, offset, noise):
+    table = random(120, 3).double().numpy()
+    expected = trained_on(table, noise=noise)
+    vectors = trained_on(unit * (table + offset * np.arange(3)), noise=noise)
+    torch.testing.assert_close(vectors, expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("constant", [94110.0, 0.1, 1e300])
+def test_constant_columns_of_tables_count_for_nothing(constant):
+    table, column = random(120, 3).double().numpy(), np.ones((120, 1))
+    expected = trained_on(np.hstack([table, 0 * column]), noise=0.1)
+    vectors = trained_on(np.hstack([table, constant * column]), noise=0.1)
+    torch.testing.assert_close(vectors, expected)
+
+
+@pytest.mark.parametrize("unit", [1e-40, 1e-12, 1e12])
+@pytest.mark.parametrize("offset", [0.0, 5.0, 1e6])
+def test_gain_and_offset_of_a_sound_do_not_matter(unit, offset):
+    sound = np.random.default_rng(0).normal(size=(2, 2400)) * np.hanning(2400)
+    encoder = AudioEncoder(seconds=0.3)
+    expected = encoder.prepare(sound)
+    spectrograms = encoder.prepare(unit * (sound + offset))
+    torch.testing.assert_close(spectrograms, expected, atol=0.02, rtol=0)
+    silence = encoder.prepare(np.full((1, 2400), offset))
+    assert torch.equal(silence, encoder.prepare(np.zeros((1, 2400))))
+
+
+def test_sounds_and_images_of_any_memory_layout():
+    sound = np.random.default_rng(0).normal(size=(2, 2400))
+    audio, pixels = AudioEncoder(seconds=0.3), ImageEncoder()
+    images = np.random.default_rng(0).random((2, 1, 8, 8))
+    for encoder, items in ((audio, sound), (pixels, images)):
+        expected = encoder.prepare(items).float()
+        for other in (items.astype(">f8"), items.astype(np.longdouble), items[::-1][::-1]):
+            torch.testing.assert_close(encoder.prepare(other).float(), expected)
+        masked = np.ma.masked_array(items, items > 0.5)
+        with pytest.raises(ValueError, match="expected no missing values, got masked"):
+            encoder.prepare(masked)
+
+
+@pytest.mark.parametrize("name", ["type", "a.b", "", "keys_of", "=type", "=a%2eb", "training"])
+def test_any_string_is_a_name_of_modules(name):
+    modules = ByName({name: torch.nn.Linear(1, 2), "plain": torch.nn.Linear(2, 1)}, "encoders")
+    assert list(modules) == list(modules.keys()) == [name, "plain"]
+    assert name in modules
+    assert "other" not in modules
+    assert modules[name].out_features == 2
+    assert dict(modules.items())[name] is modules[name]
+    assert "plain.weight" in modules.state_dict()
+    assert len(modules.state_dict()) == 4
+    with pytest.raises(TypeError, match="encoders: expected names that are strings, got 3"):
+        ByName({3: torch.nn.Linear(1, 2)}, "encoders")
+
+
 def test_seeded_leaves_the_global_state():
     before = torch.random.get_rng_state()
     with seeded(3):
@@ -380,6 +446,8 @@ def test_seeded_leaves_the_global_state():
         (ImageEncoder(), [[1]], TypeError, "images: .*list"),
         (ImageEncoder(), np.zeros((2, 28, 28)), ValueError, r"images: .*\(N, 1, .*\(2, 28, 28\)"),
         (ImageEncoder(), np.zeros((2, 28, 28), int), TypeError, "images: .*int64"),
+        (ImageEncoder(), torch.full((2, 1, 8, 8), 255.0), ValueError, "in 0..1, .*got 255 to 255"),
+        (ImageEncoder(), torch.full((2, 1, 8, 8), math.nan), ValueError, "in 0..1, .*got nan"),
         (ImageEncoder(3), np.zeros((2, 8, 8, 1), np.uint8), ValueError, "images: .*3 channels"),
         (ImageEncoder(3), np.zeros((2, 8, 8), np.uint8), ValueError, r"images: .*\(2, 8, 8, 1\)"),
         (ImageEncoder(), np.zeros((0, 8, 8), np.uint8), ValueError, r"images: .*\(0, 8, 8, 1\)"),
@@ -389,7 +457,7 @@ def test_seeded_leaves_the_global_state():
         (AudioEncoder(), [np.zeros(9), np.zeros((2, 9))], ValueError, r"\(2, 9\) in row 1"),
         (AudioEncoder(), [np.zeros(9), np.zeros(0)], ValueError, r"\(0,\) in row 1"),
         (AudioEncoder(), [np.zeros(9), np.array([0, math.nan])], ValueError, "finite.*row 1"),
-        (AudioEncoder(), ["one"], ValueError, "waveforms: .*in row 0"),
+        (AudioEncoder(), ["one"], TypeError, r"waveforms\[0\]: .*str"),
         (AudioEncoder(), torch.zeros(2, 39, 5), ValueError, r"spectrograms \(N, 40, frames\)"),
         (TextEncoder(Tokenizer(["a"])), "a", TypeError, "texts: .*one string"),
         (TextEncoder(Tokenizer(["a"])), ["a", 3], TypeError, "texts: .*int in row 1"),
@@ -419,6 +487,7 @@ def test_bad_items(encoder, items, error, message):
         (lambda: Tokenizer("abc"), TypeError, "vocabulary: "),
         (lambda: Tokenizer(["a", "a"]), ValueError, "vocabulary: "),
         (lambda: Tokenizer([]), ValueError, "vocabulary: "),
+        (lambda: Tokenizer(["a"]).decode([[-1]]), ValueError, "numbers: .*0..2, got -1"),
         (
             lambda: power_spectrogram(torch.zeros(2, 9), window=10),
             ValueError,

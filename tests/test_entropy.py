@@ -360,7 +360,7 @@ def test_shuffles_repeat_with_their_seed_only():
             ValueError,
             r"^variables: .* got shape \(2000, 2000, 2000\)",
         ),
-        (lambda: entropy.entropy_from_counts([1.5, 2]), TypeError, r"^counts: .* got dtype float"),
+        (lambda: entropy.entropy_from_counts([1.5, 2]), ValueError, r"^counts: .* got 1.5"),
         (lambda: entropy.entropy_from_counts([3, -1]), ValueError, r"^counts: .* >= 0, got -1"),
         (lambda: entropy.entropy_from_counts([0, 1]), ValueError, r"^counts: .* 2 samples, got 1"),
         (lambda: entropy.sample_entropy([]), ValueError, r"^x: .* at least 2 samples, got 0"),

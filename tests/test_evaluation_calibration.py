@@ -112,11 +112,11 @@ def test_ranges_and_invariances(seed, classes, N):
     ("p", "labels", "message"),
     [
         ([[0.5, 0.6]], [0], r"probabilities: .*sum 1.*row 0"),
-        ([[2.0, -1.0]], [0], r"probabilities: .*row 0"),
+        ([[2.0, -1.0]], [0], r"probabilities: .*got -1 at \(0, 1\)"),
         ([0.5, 0.5], [0, 1], r"probabilities: expected \(N, classes\)"),
         ([[0.5, 0.5]] * 2, [[0], [1]], r"labels: .*\(N,\)"),
-        ([[0.5, 0.5]] * 2, [0.0, 1.0], "labels: expected whole numbers"),
-        ([[0.5, 0.5]] * 2, [0, 2], r"labels: expected 0\.\.1, got 2 in row 1"),
+        ([[0.5, 0.5]] * 2, [0.5, 1.0], "labels: expected whole numbers"),
+        ([[0.5, 0.5]] * 2, [0, 2], r"labels: expected whole numbers 0\.\.1, got 2 in row 1"),
         ([[0.5, 0.5]] * 2, [0], "same number"),
     ],
 )

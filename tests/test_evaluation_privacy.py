@@ -11,13 +11,13 @@ from torch import nn
 
 from simmim_lite.datasets import load_digits
 from simmim_lite.encoders import Encoder, ImageEncoder, seeded
-from simmim_lite.evaluation import _privacy, augmentation_consistency, membership_score
+from simmim_lite.evaluation import _models, augmentation_consistency, membership_score
 
 AUC, TPR = "AUC", "TPR at 1 % FPR"
 
 
 def values(members, non_members):
-    with mock.patch.object(_privacy, "_RESAMPLES", 1):
+    with mock.patch.object(_models, "_RESAMPLES", 1):
         return membership_score(members, non_members)["value"]
 
 
@@ -58,7 +58,7 @@ def test_intervals_contain_the_truth_about_as_often_as_their_level():
     truth, hits = norm.cdf(0.5 / np.sqrt(2)), 0
     for draw in range(60):
         N, M = (1000, 100) if draw % 2 else (100, 1000)
-        with mock.patch.object(_privacy, "_RESAMPLES", 200):
+        with mock.patch.object(_models, "_RESAMPLES", 200):
             row = membership_score(rng.normal(0.5, 1, N), rng.normal(0, 1, M))
         hits += row.loc[AUC, "low"] < truth < row.loc[AUC, "high"]
     assert hits >= 50
@@ -150,7 +150,7 @@ class Given(Encoder):
 def test_consistency_is_the_mean_cosine_of_pairs():
     """Rotated by +angle or -angle: two copies are equal or 2 angles apart, equally often."""
     angles = torch.tensor([0.0, 0.3, 1.0]).repeat(500)
-    with mock.patch.object(_privacy, "_COPIES", 2):
+    with mock.patch.object(_models, "_COPIES", 2):
         found = augmentation_consistency(Given(), angles).reshape(500, 3)
     assert found[:, 0] == pytest.approx(1)
     for column, angle in ((1, 0.3), (2, 1.0)):

@@ -173,5 +173,5 @@ def test_target_probe_has_balanced_labels():
     three = transfer_table({"x": embed}, source, {}, labels=3)
     assert four["target probe"].item() == 1
     assert three["target probe"].item() == 0.75
-    with pytest.raises(ValueError, match=r"train and train_labels: .*same number"):
+    with pytest.raises(ValueError, match=r"source.train and source.train_labels: .*same number"):
         transfer_table({"x": embed}, source._replace(train=x[:9]), {})

@@ -69,7 +69,9 @@ def test_a_function_that_changes_its_argument_cannot_spoil_the_next_check():
 
 
 def test_unknown_name_and_non_function():
-    with pytest.raises(ValueError, match="name: expected one of 'info nce', 'nwj'"):
+    with pytest.raises(
+        ValueError, match="name: expected one of 'joint table', 'mutual information'"
+    ):
         exercises.check("entropie", plain_entropy)
     with pytest.raises(TypeError, match="function: expected a function, got 3"):
         exercises.check("entropy", 3)

@@ -175,6 +175,44 @@ def test_product_of_experts_is_bayes_rule(seed, M):
     torch.testing.assert_close(fused.exp().sum(dim=1), torch.ones(50).double())
 
 
+def test_whole_numbers_are_averaged_as_numbers():
+    average = AverageFusion(["a", "b"], 2)
+    rows = {"a": torch.tensor([[1, 4]]), "b": torch.tensor([[2, 0]])}
+    expected = torch.tensor([[1.5, 2.0]])
+    assert torch.equal(average(rows), expected)
+    assert torch.equal(average({name: values.numpy() for name, values in rows.items()}), expected)
+
+
+@pytest.mark.parametrize("name", ["type", "a.b", "", "head"])
+def test_any_string_is_a_name_of_a_modality(name):
+    fusion = AverageFusion([name, "other"], 4)
+    fused = FusedClassifier(fusion, 2, encoders={name: nn.Linear(3, 4)})
+    batch = {name: torch.ones(2, 3), "other": torch.ones(2, 4)}
+    assert fused(batch).shape == (2, 2)
+    bayes = BayesClassifier({name: _Picks(name), "other": _Picks("other")}, 2)
+    assert bayes({name: torch.zeros(3, 2), "other": torch.zeros(3, 2)}).shape == (3, 2)
+    bayes.load_state_dict(bayes.state_dict())
+
+
+class _Picks(nn.Module):
+    def __init__(self, name):
+        super().__init__()
+        self.name = name
+
+    def forward(self, batch):
+        return batch[self.name]
+
+
+def test_a_modality_cannot_have_the_name_of_the_labels():
+    fusion = AverageFusion(["label", "image"], 4)
+    with pytest.raises(ValueError, match=r"fusion: .*'label'"):
+        FusedClassifier(fusion, 2)
+    with pytest.raises(ValueError, match=r"classifiers: .*'label'"):
+        BayesClassifier({"label": nn.Linear(1, 2)}, 2)
+    with pytest.raises(TypeError, match="names: expected strings"):
+        AverageFusion([0, 1], 4)
+
+
 def test_a_single_expert_is_not_changed():
     rows = features()
     alone = ProductOfExperts(NAMES, 8)({"text": rows["text"]})
@@ -341,6 +379,13 @@ def test_temperature_is_the_factor_by_which_logits_are_too_large(factor):
     shift = 5 * torch.randn(20_000, 1, generator=generator(2))  # changes no probability
     found = fit_temperature(factor * logits + shift, labels)
     assert found == pytest.approx(factor, rel=0.04)
+
+
+def test_temperature_refuses_classes_that_do_not_exist():
+    with pytest.raises(ValueError, match=r"labels: expected classes in 0..2, got 0 to 3"):
+        fit_temperature(torch.zeros(2, 3), torch.tensor([0, 3]))
+    with pytest.raises(ValueError, match=r"labels: .*0.5"):
+        fit_temperature(torch.zeros(2, 3), [0, 0.5])
 
 
 def test_temperature_of_rows_without_a_mistake_is_small_and_finite():

@@ -19,7 +19,7 @@ from simmim_lite.generation import (
     LatentSpace,
     RectifiedFlow,
     WhitenedKeys,
-    _gan,
+    _samplers,
     bits_per_dimension,
     condition_batches,
     griffin_lim,
@@ -247,7 +247,7 @@ def test_hinge_discriminators_are_smooth_and_r1_penalizes_slopes(monkeypatch: py
             assert norm == pytest.approx(1, abs=0.1), name
     losses = []
     for penalty in (0.0, 10.0):
-        monkeypatch.setattr(_gan, "_PENALTY", penalty)
+        monkeypatch.setattr(_samplers, "_PENALTY", penalty)
         gan = ConditionalGAN(2, 2, width=32, objective="r1")
         losses.append(gan({"x": x, "condition": c})["discriminator"])
     assert losses[0] < losses[1]
@@ -290,6 +290,52 @@ def test_neighbor_means_leave_the_row_itself_out():
     latents = torch.tensor([[0.0], [1.0], [10.0], [12.0]])
     assert neighbor_means(latents, 1)[:, 0].tolist() == [1, 0, 12, 10]
     assert neighbor_means(latents, 3)[0] == pytest.approx((1 + 10 + 12) / 3)
+
+
+def test_neighbor_means_leave_copies_of_the_row_out():
+    latents = torch.randn(20, 3, generator=generator())
+    means = neighbor_means(latents, 2)
+    torch.testing.assert_close(neighbor_means(torch.cat([latents] * 3), 2), means.repeat(3, 1))
+    torch.testing.assert_close(neighbor_means(latents.numpy(), 2), means)
+    with pytest.raises(ValueError, match="k: "):
+        neighbor_means(torch.ones(9, 2), 1)
+
+
+@pytest.mark.parametrize("make", [RectifiedFlow, ConditionalGAN])
+@pytest.mark.parametrize(("unit", "offset"), [(1e-6, 0), (1e6, 0), (1, 1e6)])
+def test_samplers_refuse_data_that_are_not_standardized(make, unit, offset):
+    x = unit * torch.randn(64, 2, generator=generator()) + offset
+    batches = Batches({"x": x, "condition": torch.ones(64, 3)}, 32)
+    with pytest.raises(ValueError, match="batches: expected a standardized"):
+        make(2, 3, width=8).fit(batches, steps=1, progress=False)
+    with pytest.raises(ValueError, match=r"condition: expected shape \(N, 3\), got \(4, 2\)"):
+        make(2, 3, width=8).sample(torch.ones(4, 2))
+
+
+def test_a_latent_space_of_one_item_is_finite():
+    vae, image = image_vae(4, width=4), torch.rand(1, 1, 28, 28, generator=generator())
+    mean, deviation = LatentSpace(vae, image).encode(image)
+    assert mean.eq(0).all()
+    torch.testing.assert_close(deviation, torch.ones(1, 4))
+
+
+def test_pixels_of_another_range_are_refused():
+    vae = image_vae(4, width=4)
+    pixels = torch.randint(0, 256, (2, 1, 28, 28), generator=generator(), dtype=torch.uint8)
+    torch.testing.assert_close(vae.encode(pixels)[0], vae.encode(pixels / 255)[0])
+    for call in (vae.encode, vae.elbo, vae.reconstruct, lambda x: vae({"x": x})):
+        with pytest.raises(ValueError, match=r"x: expected pixels in 0..1, got 0 to 255"):
+            call(pixels.float())
+    with pytest.raises(ValueError, match=r"x: expected shape \(N, 28, 28\), got \(2, 1, 14, 56\)"):
+        vae.encode((pixels / 255).reshape(2, 1, 14, 56))
+
+
+def test_conditions_and_weights_of_another_shape_are_named():
+    with pytest.raises(ValueError, match="latents: expected one row for each query"):
+        make_condition(torch.eye(3), torch.ones(2, 4))
+    weights = torch.tensor([[1.0, -1.0]])
+    with pytest.raises(ValueError, match="weights: expected finite numbers of at least 0"):
+        sample_around(torch.zeros(1, 2, 3), weights, generator=generator())
 
 
 def test_conditions_belong_to_their_rows_and_come_from_all_modalities():

@@ -25,7 +25,10 @@ from simmim_lite.ground_truth import (
     MixingTransform,
     MonotoneTransform,
     NoisyCurve,
+    NoisyDirection,
+    OneHotClass,
     StudentT,
+    UniformCells,
     WithNoiseDimensions,
 )
 
@@ -40,6 +43,9 @@ EVERY = [
     DiscreteTable([[0.1, 0.2, 0.0], [0.3, 0.1, 0.3]]),
     ClassAndFeature(4),
     CROSSED,
+    NoisyDirection(3, 4),
+    UniformCells([[0.4, 0.1], [0.2, 0.3]]),
+    OneHotClass(ClassAndFeature(3)),
     MonotoneTransform(AdditiveNoise(0.25), "exp", "cube"),
     WithNoiseDimensions(ClassAndFeature(4), 2),
     Gaussian([[2.0, 0.5, 0.3], [0.5, 1.0, 0.1], [0.3, 0.1, 1.0]], 1),
@@ -309,7 +315,16 @@ UNDO = {
     "shear_rotate": lambda v: unshear(unrotate(v)),
     "rotate_shear": lambda v: unrotate(unshear(v)),
     "rotate_cube": lambda v: unrotate(np.cbrt(v)),
+    "circle": lambda v: np.column_stack(
+        [norm.ppf(np.arctan2(v[:, 1], v[:, 0]) / (2 * np.pi) % 1), v[:, 2:]]
+    ),
+    "composition": lambda v: np.log(v[:, :3] / v[:, 3:]),
+    "with_square": lambda v: np.where(np.allclose(v[:, 3], v[:, 0] ** 2), v[:, :3], np.nan),
+    "with_bins": lambda v: np.where(
+        (norm.cdf(v[:, :1]) * 4 // 1 == v[:, 3:].argmax(1)[:, None]), v[:, :3], np.nan
+    ),
 }
+ADDING = ("identity", "with_square", "with_bins")  # maps that keep the columns
 
 
 @pytest.mark.parametrize("name", MIXING_MAPS)
@@ -319,7 +334,7 @@ def test_mixing_maps_are_invertible(name):
     (x, y), (u, v) = base.sample(200, 3), truth.sample(200, 3)
     assert np.array_equal(v, y)
     assert UNDO[name](u) == pytest.approx(x, abs=1e-6)
-    assert name == "identity" or not np.allclose(u[:, :3], x, atol=0.1)
+    assert name in ADDING or not np.allclose(u[:, :3], x, atol=0.1)
     assert truth.mutual_information == base.mutual_information
 
 
@@ -387,3 +402,42 @@ def test_samples_are_not_the_draws_of_a_plain_generator():
 def test_bad_input_names_the_argument_and_what_came(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize(("dim", "concentration"), [(2, 5), (3, 20), (5, 8)])
+def test_directions_have_the_information_of_von_mises_and_fisher(dim, concentration):
+    truth = NoisyDirection(dim, concentration)
+    x, y = truth.sample(20_000, 1)
+    for values in (x, y):
+        assert np.square(values).sum(axis=1) == pytest.approx(np.ones(20_000))
+        assert values.mean(axis=0) == pytest.approx(np.zeros(dim), abs=0.03)
+    # I by quadrature over the cosine t between X and Y, of density ~ exp(c t) (1 - t^2)^((d-3)/2)
+    angle = (np.arange(20_000) + 0.5) * np.pi / 20_000
+    flat = np.sin(angle) ** (dim - 2)
+    tilted = flat * np.exp(concentration * (np.cos(angle) - 1))
+    p, q = tilted / tilted.sum(), flat / flat.sum()
+    assert truth.mutual_information == pytest.approx(float(p @ np.log(p / q)), abs=1e-6)
+    assert (x * y).sum(axis=1).mean() == pytest.approx(float(p @ np.cos(angle)), abs=0.01)
+
+
+def test_cells_have_the_information_of_their_table():
+    truth = UniformCells([[0.4, 0.1, 0.0], [0.0, 0.2, 0.3]])
+    x, y = truth.sample(50_000, 2)
+    assert truth.mutual_information == DiscreteTable(truth._cells.table).mutual_information
+    cells = np.stack([np.floor(2 * x[:, 0]), np.floor(3 * y[:, 0])]).astype(int)
+    table = np.bincount(cells[0] * 3 + cells[1], minlength=6).reshape(2, 3) / 50_000
+    assert table == pytest.approx(truth._cells.table, abs=0.01)
+    assert kstest(2 * x[:, 0] % 1, "uniform").pvalue > 1e-4
+
+
+def test_one_hot_classes_are_the_classes():
+    base = ClassAndFeature(4)
+    truth, (x, y), (classes, same) = (
+        OneHotClass(base),
+        OneHotClass(base).sample(50),
+        base.sample(50),
+    )
+    assert x.shape == (50, truth.dim_x)
+    assert np.array_equal(x.argmax(axis=1), classes[:, 0])
+    assert np.array_equal(y, same)
+    assert truth.mutual_information == base.mutual_information

@@ -6,8 +6,11 @@ import os
 import pickle
 import subprocess
 import sys
+import warnings
+from functools import cache
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy import sparse
@@ -115,6 +118,26 @@ def test_graph_of_nothing_but_duplicates_is_finite():
 def test_neighbors_refuse(arguments, message):
     with pytest.raises(ValueError, match=message):
         nearest_neighbors(*arguments)
+
+
+def test_neighbors_know_no_offset_and_no_unit():
+    x = RNG(0).normal(size=(200, 3))
+    distance, index = nearest_neighbors(x, 4)
+    for other, unit in ((x + np.array([1e6, -1e9, 0]), 1), (1e-30 * x, 1e-30), (1e30 * x, 1e30)):
+        again, others = nearest_neighbors(np.c_[other, np.full(200, 94110.0)], 4)
+        np.testing.assert_allclose(again, unit * distance, rtol=1e-5)
+        np.testing.assert_array_equal(others, index)
+
+
+def test_neighbors_within_groups_far_apart():
+    """Centering does not help here: float32 resolves squares of 1e14 to 1e7."""
+    x = RNG(0).normal(size=(100, 3))
+    distance, index = nearest_neighbors(np.r_[x, x + 1e7], 4)
+    expected, others = nearest_neighbors(x, 4)
+    np.testing.assert_allclose(distance, np.r_[expected, expected], rtol=1e-5)
+    np.testing.assert_array_equal(index, np.r_[others, others + 100])
+    dimension = intrinsic_dimension(np.r_[x, x + 1e7])
+    assert dimension == pytest.approx(intrinsic_dimension(x), rel=0.02)
 
 
 # --- clusters of a graph -----------------------------------------------------------------------
@@ -376,6 +399,43 @@ def test_image_neighbors_are_the_least_distorted_of_all():
         image_neighbors(images, N)
 
 
+@pytest.mark.parametrize("unit", [1e-12, 1e-3, 1e12])
+def test_units_of_images_do_not_matter(unit):
+    images = torch.from_numpy(toys.load_digits().images[:40, None]).float() / 16
+    distance, index = image_neighbors(images, 3)
+    again, others = image_neighbors(unit * images, 3)
+    np.testing.assert_array_equal(others, index)
+    np.testing.assert_allclose(again, unit * distance, rtol=1e-5)
+    torch.testing.assert_close(deskew(unit * images) / unit, deskew(images))
+    gradients = oriented_gradients(images)
+    torch.testing.assert_close(oriented_gradients(unit * images), gradients)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: deskew(torch.zeros(3, 8, 8)), r"images: .*\(3, 8, 8\)"),
+        (lambda: oriented_gradients(torch.zeros(3, 3, 8, 8)), "images: expected gray"),
+        (lambda: image_neighbors(torch.full((3, 1, 8, 8), torch.nan), 1), "images: .*row 0"),
+        (
+            lambda: image_distortion(torch.zeros(3, 1, 8, 8), torch.zeros(2, 1, 8, 8)),
+            "first, second: expected equal",
+        ),
+    ],
+)
+def test_images_refuse(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_bytes_are_images():
+    pixels = torch.arange(128, dtype=torch.uint8).reshape(2, 1, 8, 8)
+    torch.testing.assert_close(deskew(pixels), deskew(pixels / 255))
+    torch.testing.assert_close(deskew(pixels.numpy()), deskew(pixels / 255))
+    with pytest.raises(TypeError, match="images: expected uint8 or floating point"):
+        deskew(pixels.long())
+
+
 def test_neighbors_by_distortion_are_of_one_class():
     """Measured: 0.972, by gradients alone 0.951, by pixels 0.916."""
     digits = datasets.load_digits("test", full=False)
@@ -393,11 +453,14 @@ def quick(n_clusters=3, **options):
 
 @pytest.mark.slow
 def test_is_an_estimator_of_scikit_learn():
-    """In a process of its own, as one check runs only if SciPy is loaded with this variable set."""
+    """In a process of its own, as one check runs only if SciPy is loaded with this variable set.
+
+    After 10 steps, networks still lose one of three clusters for one seed in four.
+    """
     program = """
 from sklearn.utils.estimator_checks import check_estimator
 from simmim_lite.manifold import ManifoldInfoMax
-results = check_estimator(ManifoldInfoMax(max_iter=10), on_skip=None)
+results = check_estimator(ManifoldInfoMax(max_iter=20), on_skip=None)
 print({result["status"] for result in results})
 """
     environment = os.environ | {"SCIPY_ARRAY_API": "1"}
@@ -527,6 +590,94 @@ def test_without_smoothness_the_moons_are_cut_straight():
 )
 def test_any_numbers_will_do(X):
     assert cluster_accuracy(blobs()[1], quick().fit_predict(X)) > 0.99
+
+
+def others(x):
+    """The same clusters: other offsets and units, a constant column, repeated rows, a tensor."""
+    constant = np.full(len(x), 94110.0)
+    return {
+        "offsets": x + 1e6 * np.arange(x.shape[1]),
+        "far": x - 1e12,
+        "small": 1e-12 * x,
+        "constant": np.c_[x, constant],
+        "large constant": np.c_[constant * 1e10, x],
+        "twice": np.r_[x, x],
+        "often": np.tile(x, (12, 1)),
+        "tensor": torch.from_numpy(x).requires_grad_(),
+    }
+
+
+@cache
+def fitted(augment=None):
+    return quick(augment=augment, max_iter=40).fit(samples(augment)[0])
+
+
+def samples(augment):
+    x, y = toys.load_digits(n_class=3, return_X_y=True) if augment == "image" else blobs(90)
+    return x[:90], y[:90]
+
+
+def same(x, generator):
+    return x
+
+
+@pytest.mark.parametrize("kind", others(blobs()[0]))
+def test_what_must_not_matter(kind):
+    x, y = samples(None)
+    table = others(x)[kind]
+    model, expected = quick(max_iter=40).fit(table), fitted()
+    assert cluster_accuracy(y, model.labels_[:90]) == 1
+    np.testing.assert_array_equal(model.labels_[:90], model.labels_[-90:])
+    np.testing.assert_array_equal(model.predict(table), model.labels_)
+    assert model.bound_ == pytest.approx(expected.bound_, abs=1e-6 if len(table) > 90 else 0.02)
+    assert model.stages_[-1].nats == pytest.approx(expected.stages_[-1].nats, abs=1e-3)
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.predict_proba(table), model.predict_proba(table))
+    assert again.score(table) == model.bound_
+
+
+@pytest.mark.parametrize("augment", ["adversarial", "image", same])
+@pytest.mark.parametrize(("offset", "unit"), [(1e6, 1e-3), (-1e12, 1e12)])
+def test_transforms_know_no_offset_and_no_unit(augment, offset, unit):
+    x, _ = samples(augment)
+    model, expected = quick(augment=augment, max_iter=40).fit(unit * x + offset), fitted(augment)
+    assert cluster_accuracy(expected.labels_, model.labels_) == 1
+    assert model.bound_ == pytest.approx(expected.bound_, abs=0.02)
+
+
+def test_functions_get_rows_in_the_units_of_the_table():
+    x = blobs(60)[0] * 1e6 + 1e9
+    seen = []
+
+    def augment(rows, generator):
+        seen.append(rows)
+        return rows + 1e6
+
+    quick(augment=augment, max_iter=4).fit(np.c_[x, np.full(60, 5.0)])
+    rows = torch.cat(seen)
+    assert (rows[:, :4].mean(dim=0) - torch.from_numpy(x.mean(axis=0))).abs().max() < 1e7
+    torch.testing.assert_close(rows[:, :4].std(dim=0), torch.from_numpy(x.std(0)), rtol=0.1, atol=0)
+    assert rows[:, 4].eq(5).all()
+
+
+def test_data_frames_give_names_and_no_warning():
+    frame = pd.DataFrame(blobs(60)[0], columns=list("abcd"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = quick(max_iter=4).fit(frame)
+        model.predict(frame)
+    assert list(model.feature_names_in_) == list("abcd")
+
+
+def test_masked_tables_are_refused():
+    x = blobs(60)[0]
+    with pytest.raises(ValueError, match="X: expected no missing values, got masked"):
+        quick().fit(np.ma.masked_array(x, x > 5))
+
+
+def test_labels_of_a_stage_have_two_names():
+    stage = quick(max_iter=4).fit(blobs(60)[0]).stages_[0]
+    assert stage.codes is stage.labels
 
 
 def test_one_feature_and_duplicates():

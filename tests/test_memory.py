@@ -15,8 +15,8 @@ from torch import nn
 
 from simmim_lite.datasets import load_digits, load_mnist
 from simmim_lite.memory import Exact, Ram, SimulatedMemory, SQLite, fingerprint
+from simmim_lite.memory._backend import priorities
 from simmim_lite.memory._items import decode, encode
-from simmim_lite.memory._ledger import priorities
 from simmim_lite.storage import CheckpointError
 
 

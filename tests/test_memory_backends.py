@@ -219,7 +219,7 @@ def test_what_is_wrong_is_refused_whole(backend: str, tmp_path: Path):
     bad = random(2, DIM)
     bad[1, 0] = math.nan
     wrong = [
-        (ValueError, "row 1", {"image": bad}, {}, {}),
+        (ValueError, r"nan at \(1, 0\)", {"image": bad}, {}, {}),
         (ValueError, "expected 2 rows", {"image": random(2, DIM), "text": random(3, DIM)}, {}, {}),
         (ValueError, r"\(N, 6\)", {"image": random(2, DIM + 1)}, {}, {}),
         (ValueError, "values", {"image": random(2, DIM)}, {"image": ["x"]}, {}),

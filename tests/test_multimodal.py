@@ -1,6 +1,7 @@
 """Multimodal information maximization: the model learns, and its controls do not."""
 
 import math
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -290,6 +291,57 @@ def test_files_of_other_models_and_damaged_ones_are_refused(tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(before, first.parameters(), strict=True))
 
 
+@pytest.mark.parametrize(
+    "names",
+    [("image", "type"), ("values", "text.title", ""), ("a-b", "a", "b-a"), ("forward", "x")],
+)
+@pytest.mark.parametrize("objective", ["info_nce", "mine"])
+def test_any_string_is_a_name_of_a_modality(names, objective, tmp_path):
+    items = {name: np.random.default_rng(0).normal(size=(32, 2)) for name in names}
+
+    def new(seed=0):
+        encoders = {name: TabularEncoder(2, 4, hidden=4, seed=seed) for name in names}
+        fusion = AverageFusion(names, 4) if len(names) > 2 else None
+        return MultimodalInfoMax(encoders, 4, fusion=fusion, objective=objective)
+
+    model = new()
+    pairs = len(names) * (len(names) - 1) // 2 + (len(names) if len(names) > 2 else 0)
+    assert len(model.information.pairs) == len(model.information.critics) == pairs
+    history = model.fit(items, steps=2, batch_size=8, progress=False)
+    assert set(model.information.pairs) <= set(history.epochs[0])
+    model.save(tmp_path / "model")
+    other = new(seed=1).load(tmp_path / "model")
+    z, again = model.project(items), other.project(items)
+    for first, second in combinations(names, 2):
+        assert torch.equal(model.scores(z, first, second), other.scores(again, first, second))
+
+
+def test_names_of_pairs_stay_apart():
+    pairs = [("a-b", "a"), ("a-b", "b-a"), ("a", "b-a")]
+    objective = InformationObjective(pairs)
+    assert list(objective.pairs) == ["'a-b'-'a'", "a-b-b-a", "'a'-'b-a'"]
+    assert list(objective.pairs.values()) == pairs
+    with pytest.raises(ValueError, match="pairs: expected different pairs"):
+        InformationObjective([("a", "b"), ("a", "b")])
+
+
+def test_files_are_those_of_a_model_with_functions_of_another_process(tmp_path):
+    """The text of a function holds its address."""
+
+    def new():
+        encoders = {name: Printed(2, 4) for name in "ab"}
+        return MultimodalInfoMax(encoders, 4, objective=partial(bounds.info_nce))
+
+    class Printed(nn.Linear):
+        dim = 4
+
+        def extra_repr(self):
+            return str(object())
+
+    new().save(tmp_path / "model")
+    new().load(tmp_path / "model")
+
+
 def test_variation_of_ones_own_reaches_its_modality_only():
     items, labels = two_sensors()
     seen = []
@@ -351,6 +403,19 @@ def test_real_digits_and_voices():
             lambda: MultimodalInfoMax({"a": TabularEncoder(2), "b": nn.Linear(2, 2)}),
             TypeError,
             "encoders: .*'b'",
+        ),
+        (
+            lambda: MultimodalInfoMax({0: TabularEncoder(2), 1: TabularEncoder(2)}),
+            TypeError,
+            "encoders: expected names that are strings, got 0",
+        ),
+        (
+            lambda: MultimodalInfoMax(
+                {name: TabularEncoder(2, 4) for name in ("a", "b", "all but a")},
+                fusion=AverageFusion(["a", "b", "all but a"], 4),
+            ),
+            ValueError,
+            "encoders: .*'all but a'",
         ),
         (lambda: small_model(objective="club"), ValueError, "objective: .*'club'"),
         (lambda: small_model(temperature=0.0), ValueError, "temperature: "),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from simmim_lite._random import random_generator, seed_for, seeded, uniform_integers
+from simmim_lite._random import random_generator, seed_for, seeded
 
 
 def test_purposes_do_not_share_random_numbers():
@@ -33,8 +33,3 @@ def test_seeded_draws_follow_from_the_seed_and_leave_the_global_state():
             draws.append(torch.rand(3).tolist())
     assert draws[0] == draws[1] != draws[2]
     assert torch.equal(torch.random.get_rng_state(), before)
-
-
-def test_uniform_integers_include_both_ends():
-    drawn = uniform_integers(-1, 2, (1000,), torch.Generator().manual_seed(0))
-    assert sorted(set(drawn.tolist())) == [-1, 0, 1, 2]

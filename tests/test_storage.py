@@ -1,5 +1,7 @@
 """`storage.py`: files that come back as they were, damage that is seen, and writes as a whole."""
 
+import hashlib
+import json
 import os
 import pickle
 
@@ -8,7 +10,9 @@ import torch
 from safetensors.torch import load_file
 
 from simmim_lite import storage
+from simmim_lite.memory import SimulatedMemory
 from simmim_lite.storage import CheckpointError, pack, unpack, write_atomically
+from simmim_lite.training import load_weights
 
 STATE = {
     "weights": {"a": torch.arange(6.0).reshape(2, 3).T, "b": torch.tensor(1.5).bfloat16()},
@@ -68,6 +72,95 @@ def test_nothing_is_executed():
         unpack(pickle.dumps(Bomb()))
     with pytest.raises(TypeError, match=r"a/1: .*Bomb"):
         pack({"a": [1, Bomb()]})
+
+
+def with_checksum(header: bytes, tensors: bytes = b"") -> bytes:
+    """A file of any content with a right checksum."""
+    size = len(header).to_bytes(8, "little")
+    content = size + header + tensors
+    at = content.find(b'"sha256":"') + 10
+    blank = content[:at] + b"0" * 64 + content[at + 64 :]
+    return blank[:at] + hashlib.sha256(blank).hexdigest().encode() + blank[at + 64 :]
+
+
+def header(state: str, **entries) -> bytes:
+    metadata = {"state": state, "sha256": "0" * 64}
+    return json.dumps({"__metadata__": metadata, **entries}, separators=(",", ":")).encode()
+
+
+LIES = {
+    "no JSON": b'{"sha256":"' + b"0" * 64,
+    "no metadata": b'{"sha256":"' + b"0" * 64 + b'"}',
+    "no state": json.dumps({"__metadata__": {"sha256": "0" * 64}}, separators=(",", ":")).encode(),
+    "a tensor that is missing": header('["tensor","w"]'),
+    "another kind of node": header('["dict",[[["list",[]],1,2]]]'),
+    "a key that cannot be one": header('["dict",[[[1],2]]]'),
+    "very deep": header("[" * 100_000),
+    "2**60 bytes": header("1", w={"dtype": "F32", "shape": [2**58], "data_offsets": [0, 2**60]}),
+    "unknown numbers": header("1", w={"dtype": "Q9", "shape": [0], "data_offsets": [0, 0]}),
+}
+
+
+@pytest.mark.parametrize("content", LIES.values(), ids=LIES.keys())
+def test_other_content_under_a_right_checksum_is_refused(content):
+    with pytest.raises(CheckpointError, match=r"run\.safetensors: expected a file of storage.pack"):
+        unpack(with_checksum(content), "run.safetensors")
+
+
+def test_any_content_is_refused():
+    for content in (b"", b"\0" * 8, b"\xff" * 99, b'"sha256":"', bytes(2000)):
+        with pytest.raises(CheckpointError):
+            unpack(content)
+
+
+def test_files_of_another_kind_are_named(tmp_path):
+    (tmp_path / "a.safetensors").write_bytes(pack({"trainer": [1, 2]}))
+    with pytest.raises(CheckpointError, match=r"a\.safetensors: expected a checkpoint of fit"):
+        load_weights(torch.nn.Linear(1, 1), tmp_path / "a.safetensors")
+
+
+def saved_memory(**changes) -> bytes:
+    """A file of a memory of two items, with parts of it changed."""
+    keys = torch.eye(2)
+    state = {
+        "memory": {"format": 1, "dim": 2, "metric": "cosine", "encoder": None},
+        "options": {"capacity": None, "policy": "oldest", "seed": 0},
+        "next_id": 5,
+        "items": torch.tensor([[1, 0], [4, 0]]),
+        "keys": {"image": [torch.tensor([1, 4]), keys]},
+        "values": {"image": [torch.tensor([1]), torch.tensor([2]), torch.tensor([116, 97]).byte()]},
+    }
+    return pack(state | changes)
+
+
+MEMORIES = {
+    "ids that do not rise": {"items": torch.tensor([[4, 0], [1, 0]])},
+    "items of fractions": {"items": torch.tensor([[1.0, 0], [4, 0]])},
+    "an id to come": {"next_id": 4},
+    "keys of no item": {"keys": {"image": [torch.tensor([1, 3]), torch.eye(2)]}},
+    "keys twice": {"keys": {"image": [torch.tensor([1, 1]), torch.eye(2)]}},
+    "keys of another width": {"keys": {"image": [torch.tensor([1, 4]), torch.ones(2, 3)]}},
+    "keys that are no numbers": {"keys": {"image": [torch.tensor([1, 4]), torch.eye(2) / 0]}},
+    "more ids than keys": {"keys": {"image": [torch.tensor([1, 4]), torch.ones(1, 2)]}},
+    "values that are too short": {
+        "values": {"image": [torch.tensor([1]), torch.tensor([9]), torch.tensor([116]).byte()]}
+    },
+    "other options": {"options": {"size": 3}},
+    "an encoder of another type": {
+        "memory": {"format": 1, "dim": 2, "metric": "cosine", "encoder": 3}
+    },
+    "a list": {"memory": [1]},
+}
+
+
+@pytest.mark.parametrize("changes", MEMORIES.values(), ids=MEMORIES.keys())
+def test_a_memory_that_contradicts_itself_is_refused(tmp_path, changes):
+    path = tmp_path / "a.mem"
+    path.write_bytes(saved_memory())
+    assert SimulatedMemory.load(path).values([1], "image") == ["a"]
+    path.write_bytes(saved_memory(**changes))
+    with pytest.raises(CheckpointError, match=r"a\.mem: expected a file of SimulatedMemory.save"):
+        SimulatedMemory.load(path)
 
 
 @pytest.mark.parametrize("function", ["fsync", "replace"])

@@ -1,10 +1,14 @@
 """`fit` against plain loops of torch: batches, gradients, schedules, stops, logs, refusals."""
 
+import collections
 import copy
 import json
 import math
+import time
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
@@ -330,6 +334,95 @@ def test_a_data_loader_may_hold_texts_beside_tensors():
         fit(Model(), loss, DataLoader([{"caption": "a cat"}] * 4, 2), epochs=1)
 
 
+class Pack(collections.UserDict):
+    """A mapping as libraries of texts return them."""
+
+
+class Rows(NamedTuple):
+    x: torch.Tensor
+    caption: list
+    more: dict
+
+
+def mixed(rows):
+    """A batch of texts, None and tensors in nested dicts, lists and named tuples."""
+    x = torch.stack(rows)
+    pack = Pack(names=tuple(str(row[0].item()) for row in rows), scale=torch.tensor(2.0))
+    return Rows(x, ["a cat"] * len(rows), {"none": None, "kind": "animals", "pack": pack})
+
+
+@pytest.mark.parametrize("chunk", [None, 3])
+def test_a_batch_may_hold_anything_beside_its_tensors(chunk):
+    """In chunks, too; lists of texts are cut as the tensors are."""
+
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.network = network()
+
+        def forward(self, batch):
+            assert type(batch) is Rows
+            assert type(batch.more["pack"]) is Pack
+            assert batch.more["pack"]["names"] == tuple(str(v.item()) for v in batch.x[:, 0])
+            assert batch.caption == ["a cat"] * len(batch.x)
+            assert batch.more["none"] is None
+            assert batch.more["kind"] == "animals"
+            return self.network(batch.x) * batch.more["pack"]["scale"]
+
+    model, plain = Model(), network()
+    loader = DataLoader(samples(), 8, collate_fn=mixed)
+    fit(model, lambda z, batch: distance(z, batch.x), loader, epochs=1, chunk=chunk)
+    twice = lambda z, batch: distance(2 * z, batch)  # noqa: E731
+    fit(plain, twice, DataLoader(samples(), 8), epochs=1)
+    pairs = zip(model.network.parameters(), plain.parameters(), strict=True)
+    assert all(torch.allclose(a, b, atol=1e-12) for a, b in pairs)
+
+
+class Endless(torch.utils.data.IterableDataset):
+    def __iter__(self):
+        return iter(samples())
+
+
+class Short(Endless):
+    def __len__(self):
+        return 40
+
+
+def test_loaders_that_cannot_be_read_in_epochs_are_refused():
+    with pytest.raises(TypeError, match="batches: expected a DataLoader with a length"):
+        fit(network(), distance, DataLoader(Endless(), 8), steps=1)
+    with pytest.raises(ValueError, match="batches: expected 5 in an epoch, its length, got 3"):
+        fit(network(), distance, DataLoader(Short(), 8), epochs=1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: x[::-1][::-1],
+        lambda x: x[:, ::-1][:, ::-1],
+        lambda x: x.astype(">f8"),
+        lambda x: x.astype(np.longdouble),
+        lambda x: pd.DataFrame(x),
+        lambda x: np.ma.masked_array(x, np.zeros(x.shape, bool)),
+    ],
+)
+def test_data_of_numpy_and_pandas_are_read_right(change):
+    x = samples().numpy()
+    batch = Batches(change(x), 24)[0]
+    assert batch.dtype == torch.float64
+    assert torch.equal(batch, Batches(x, 24)[0])
+
+
+def test_masked_data_are_refused():
+    x = np.ma.masked_array(np.ones((4, 2)), [[1, 0]] * 4)
+    with pytest.raises(ValueError, match=r"data: .*missing"):
+        Batches(x, 2)
+
+
+def test_batches_are_not_part_of_the_graph_of_their_data():
+    assert not Batches(torch.ones(3, 1, requires_grad=True), 2)[0].requires_grad
+
+
 def test_two_losses_of_adversaries_in_one():
     """Generator and discriminator in one system, as the docstring of the module says."""
     generator, discriminator = network(1), nn.Linear(2, 1).double()
@@ -595,10 +688,81 @@ def test_fit_refuses(change, error, message):
         fit(**arguments | {"epochs": 1} | change)
 
 
+def test_an_evaluation_is_a_dict():
+    with pytest.raises(TypeError, match=r"evaluate: expected a dict of numbers, got 0\.5"):
+        fit(network(), distance, Batches(samples(), 4), epochs=1, evaluate=lambda _: 0.5)
+
+
 def test_a_loader_without_batches():
     loader = DataLoader(TensorDataset(samples()), 50, drop_last=True)
     with pytest.raises(ValueError, match="batches: expected at least one batch in an epoch"):
         fit(network(), distance, loader, epochs=1)
+
+
+# --- a time limit --------------------------------------------------------------------------
+
+
+class Clock:
+    """A time that each call of the loss moves on."""
+
+    def __init__(self, monkeypatch, seconds):
+        self.now, self.seconds = 100.0, seconds
+        for clock in ("monotonic", "perf_counter"):
+            monkeypatch.setattr(time, clock, lambda: self.now)
+        monkeypatch.setattr(fit_module, "share_cores", lambda: None)
+
+    def __call__(self, outputs, batch):
+        self.now += self.seconds
+        return distance(outputs, batch)
+
+
+def seconds_taken(monkeypatch, each, limit, **options):
+    with monkeypatch.context() as patch:
+        clock = Clock(patch, each)
+        model, before = network(), fingerprint(network())
+        options = {"steps": 1000} | options
+        history = fit(model, clock, Batches(samples(), 4), seconds=limit, **options)
+        assert history.stop_reason == "seconds"
+        assert (fingerprint(model) != before) == (history.steps > 0)
+        assert not model.training
+        return clock.now - 100, history.steps
+
+
+def test_a_time_limit_holds_whatever_a_step_takes(monkeypatch):
+    assert seconds_taken(monkeypatch, 0.25, 10) == (10, 40)
+    assert seconds_taken(monkeypatch, 4, 10) == (8, 2)  # the third would end at 12
+    assert seconds_taken(monkeypatch, 3.5, 9) == (10.5, 3)
+    taken, steps = seconds_taken(monkeypatch, 1, 10, accumulate=6)
+    assert (taken, steps) == (6, 1)  # a second step would end at 12
+    taken, steps = seconds_taken(monkeypatch, 3, 4, accumulate=6)
+    assert (taken, steps) == (6, 0)  # broken off within the first step
+
+
+def test_a_step_in_chunks_is_broken_off(monkeypatch):
+    class Slow(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.network = network()
+
+        def forward(self, batch):
+            clock.now += 1
+            return self.network(batch)
+
+    clock, model = Clock(monkeypatch, 0), Slow()
+    before = fingerprint(model)
+    history = fit(model, clock, Batches(samples(), 24), steps=9, chunk=2, seconds=3)
+    assert clock.now - 100 <= 5
+    assert (history.steps, history.epochs, fingerprint(model)) == (0, [], before)
+
+
+def test_time_before_the_first_step_counts(monkeypatch):
+    class Late(Batches):
+        def to(self, device):
+            clock.now += 5
+            return super().to(device)
+
+    clock = Clock(monkeypatch, 1)
+    assert fit(network(), clock, Late(samples(), 4), steps=9, seconds=4).steps == 0
 
 
 # --- what it shows -------------------------------------------------------------------------
@@ -650,6 +814,9 @@ def test_a_progress_bar_on_request(capfd):
     shown = capfd.readouterr().err
     assert "12/12" in shown
     assert "loss=" in shown
+    assert "training: " in shown
+    fit(network(), distance, batches, epochs=2, progress="second network")
+    assert "second network: 100%" in capfd.readouterr().err
 
 
 # --- faster --------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -214,6 +215,17 @@ def test_a_checkpoint_of_another_configuration_is_refused(change, message, tmp_p
     run(tmp_path, steps=8)
     with pytest.raises(ValueError, match=f"resume: step-.* is of another run: {message}"):
         run(tmp_path, **{"steps": 8} | change)
+
+
+def test_an_optimizer_with_other_settings_is_another(tmp_path):
+    def go(momentum):
+        optimizer = partial(torch.optim.SGD, momentum=momentum)
+        return run(tmp_path, steps=4, optimizer=optimizer, autocast=None)
+
+    assert go(0.5) == go(0.5)
+    message = r"optimizer was SGD\(momentum=0.5\), and is SGD\(momentum=0.9\) now"
+    with pytest.raises(ValueError, match=message):
+        go(0.9)
 
 
 def test_settings_may_be_numbers_of_numpy(tmp_path):

@@ -381,8 +381,8 @@ assert never < -3
 # another goes up to 1,680, for no better reason than its unit. What should an encoder make of that?
 #
 # **Idea.** Nothing: it brings each column to mean 0 and deviation 1, by what it sees in training, and
-# then two layers follow. A change of units must not change the vectors. (Batch normalization does that, and
-# adds $10^{-5}$ to each variance; so a column whose deviation is below 0.01 wants a smaller unit.)
+# then two layers follow. A change of units must not change the vectors. (The encoder learns the means and
+# variances in double precision, so that offsets and units change nothing.)
 
 # %%
 table, encoder = torch.tensor(wine.data).float(), TabularEncoder(13)

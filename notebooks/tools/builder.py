@@ -17,6 +17,7 @@ A rebuild whose outputs are equal gives the same bytes: cell ids come from the p
 execution are not stored, and the measured line stays while the new time is within `KEEP_WITHIN`.
 """
 
+import asyncio
 import base64
 import re
 import time
@@ -160,15 +161,20 @@ class _KernelManager(AsyncKernelManager):
         return _ThisPython()
 
 
+class _Loop(asyncio.SelectorEventLoop):
+    def add_signal_handler(self, *_: object) -> None:
+        raise RuntimeError  # else nbclient would end one kernel, and the run would go on
+
+
 def execute(notebook: NotebookNode, folder: Path, *, timeout: int = CELL_TIMEOUT) -> Run:
     """Execute a copy of ``notebook`` top to bottom, in a fresh kernel that stands in ``folder``.
 
     Nothing is raised for a failing cell: the `Run` says which one and why.
     """
     notebook = nbformat.from_dict(notebook)
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for cell in code:
+        cell.outputs, cell.execution_count = [], None
     last = 0
 
     def remember(cell: NotebookNode, cell_index: int) -> None:
@@ -185,20 +191,26 @@ def execute(notebook: NotebookNode, folder: Path, *, timeout: int = CELL_TIMEOUT
         on_cell_execute=remember,
     )
     start = time.perf_counter()
-    failed_cell, failure = None, ""
+    failed_cell, failure, loop = None, "", _Loop()
     try:
-        client.execute()
+        loop.run_until_complete(client.async_execute())
     except CellExecutionError as error:
         failed_cell, failure = last, f"{error.ename}: {error.evalue}".strip().splitlines()[-1]
     except CellTimeoutError:
         failed_cell, failure = last, f"no answer after {timeout} s"
     except DeadKernelError:
         failed_cell, failure = last, "the kernel died"
+    except KeyboardInterrupt:
+        client.shutdown_kernel = "immediate"
+        tasks = [task for task in asyncio.all_tasks(loop) if task.cancel()]
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        raise
+    finally:
+        loop.close()
     seconds = time.perf_counter() - start
     notebook.metadata = NotebookNode({"kernelspec": KERNEL})
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs = _merge_streams(cell.outputs)
+    for cell in code:
+        cell.outputs = _merge_streams(cell.outputs)
     return Run(notebook, seconds, failed_cell, failure)
 
 

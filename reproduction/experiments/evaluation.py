@@ -159,7 +159,7 @@ def _membership(train: Digits) -> Interval:
     return Interval(*membership_score(*scores).loc["AUC", ["value", "low", "high"]])
 
 
-def _images_and_speech(data: Digits, rows: Any = slice(None)) -> Pairing:
+def _images_and_speech(data: Digits, rows: Any = ...) -> Pairing:
     """Pairs of the chosen images with all recordings."""
     items = {"image": data.images[rows], "speech": data.waveforms}
     return Pairing(items, {"image": data.digits[rows], "speech": data.words})

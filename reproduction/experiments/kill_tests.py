@@ -1,7 +1,9 @@
-"""Durable memories: a writer killed at random moments, and two writers at the same time."""
+"""Durable memories: writers or a server killed at random moments, and two writers at once."""
 
+import importlib
 import multiprocessing
 import random
+import socket
 import tempfile
 import time
 from collections import Counter
@@ -14,7 +16,7 @@ from simmim_lite.memory import Milvus, SimulatedMemory, SQLite
 
 _DIM, _BATCH = 64, 50
 _BACKENDS = {"SQLite": SQLite, "Milvus": Milvus}
-_LONGEST = {"SQLite": 0.6, "Milvus": 3.0}  # highest number of seconds of writing before a kill
+_LONGEST = {"SQLite": 0.6, "Milvus": 3.0, "server": 9.0}  # most seconds until a kill
 
 
 def killed(backend: str, times: int, *, seed: int = 0) -> tuple[int, list[str]]:
@@ -37,23 +39,68 @@ def killed(backend: str, times: int, *, seed: int = 0) -> tuple[int, list[str]]:
         for trial in range(times):
             if moments.random() < 0.2:  # start a new file
                 path, kept = Path(folder) / f"memory{trial}.db", []
-            process, log = _start_writer(backend, path, f"run{trial}", 100_000)
+            log = path.with_name(f"run{trial}.log")
+            process, log = _start_writer(backend, path, log.stem, 100_000, log)
             time.sleep(moments.uniform(0, _LONGEST[backend]))
             process.kill()
             process.join()
             kept.append((log.stem, _acknowledged(log)))
             total += len(kept[-1][1])
-            try:
-                with _open(backend, path) as memory:
-                    for name, lines in kept if len(memory) else []:
-                        complaints += _lost(memory, lines, name)
-                    if len(memory):
-                        complaints += _missing_keys(memory)
-                        memory.read(torch.randn(1, _DIM), "text", 10)
-                    elif any(lines for _, lines in kept):
-                        complaints.append("all acknowledged batches are lost")
-            except Exception as error:
-                complaints.append(f"unreadable after a kill: {error!r}")
+            complaints += _complaints(backend, path, kept)
+    return total, complaints
+
+
+class MilvusServer:
+    """A Milvus server on loopback, on a free port, with its files in a folder.
+
+    The package milvus holds the server, as a program for Linux on x86-64.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self._port = free.getsockname()[1]
+        self.address = ""  # until `start`
+        self.start()
+
+    def start(self) -> None:
+        """Start, or start again after `kill`, with the same files, at the next free port."""
+        self._server = importlib.import_module("milvus").MilvusServer()
+        self._server.set_base_dir(str(self.folder))
+        self._server.listen_port = self._port
+        self._server.start()
+        self.address = f"http://127.0.0.1:{self._server.listen_port}"
+
+    def kill(self) -> None:
+        """End the server at once (SIGKILL)."""
+        self._server.server_proc.kill()
+        self._server.server_proc.wait()
+        self._server.stop()
+
+    def stop(self) -> None:
+        """End the server."""
+        self._server.stop()
+
+
+def server_killed(server: MilvusServer, times: int, *, seed: int = 0) -> tuple[int, list[str]]:
+    """Kill a Milvus server (SIGKILL) while a process writes to it; start, open and check it again.
+
+    All writers continue with the same memory. Returns what `killed` returns.
+    """
+    moments, kept, total, complaints = random.Random(seed), [], 0, []
+    with tempfile.TemporaryDirectory() as folder:
+        for trial in range(times):
+            log = Path(folder) / f"run{trial}.log"
+            process, log = _start_writer("Milvus", server.address, log.stem, 100_000, log)
+            time.sleep(moments.uniform(0, _LONGEST["server"]))
+            server.kill()
+            process.kill()  # it waits for the server
+            process.join()
+            kept.append((log.stem, _acknowledged(log)))
+            total += len(kept[-1][1])
+            server.start()
+            complaints += _complaints("Milvus", server.address, kept)
     return total, complaints
 
 
@@ -61,7 +108,8 @@ def two_writers(batches: int = 200) -> tuple[int, list[str]]:
     """Let two processes write to one SQLite file; return the number of items, and complaints."""
     with tempfile.TemporaryDirectory() as folder:
         path, complaints = Path(folder) / "memory.db", []
-        running = [_start_writer("SQLite", path, name, batches) for name in ("a", "b")]
+        logs = {name: path.with_name(f"{name}.log") for name in ("a", "b")}
+        running = [_start_writer("SQLite", path, name, batches, logs[name]) for name in logs]
         for process, _ in running:
             process.join()
         with _open("SQLite", path) as memory:
@@ -74,11 +122,28 @@ def two_writers(batches: int = 200) -> tuple[int, list[str]]:
             return len(memory), complaints
 
 
-def _open(backend: str, path: Path) -> SimulatedMemory:
+def _complaints(backend: str, path: Path | str, kept: list[tuple[str, list[str]]]) -> list[str]:
+    """Complaints about a store after a kill; ``kept``: names and acknowledged lines of writers."""
+    complaints = []
+    try:
+        with _open(backend, path) as memory:
+            for name, lines in kept if len(memory) else []:
+                complaints += _lost(memory, lines, name)
+            if len(memory):
+                complaints += _missing_keys(memory)
+                memory.read(torch.randn(1, _DIM), "text", 10)
+            elif any(lines for _, lines in kept):
+                complaints.append("all acknowledged batches are lost")
+    except Exception as error:
+        complaints.append(f"unreadable after a kill: {error!r}")
+    return complaints
+
+
+def _open(backend: str, path: Path | str) -> SimulatedMemory:
     return SimulatedMemory(_DIM, backend=_BACKENDS[backend](path))
 
 
-def _write_batches(backend: str, path: Path, name: str, batches: int, log: Path) -> None:
+def _write_batches(backend: str, path: Path | str, name: str, batches: int, log: Path) -> None:
     """Write batches; note each batch in ``log`` as soon as the memory has acknowledged it."""
     torch.set_num_threads(1)
     memory = _open(backend, path)
@@ -92,9 +157,10 @@ def _write_batches(backend: str, path: Path, name: str, batches: int, log: Path)
     memory.close()
 
 
-def _start_writer(backend: str, path: Path, name: str, batches: int) -> tuple[BaseProcess, Path]:
+def _start_writer(
+    backend: str, path: Path | str, name: str, batches: int, log: Path
+) -> tuple[BaseProcess, Path]:
     """Start a process that writes; return it, with its log, once it has opened the memory."""
-    log = path.with_name(f"{name}.log")
     process = _processes().Process(target=_write_batches, args=(backend, path, name, batches, log))
     process.start()
     while process.is_alive() and not (log.exists() and log.stat().st_size):

@@ -2,6 +2,7 @@
 
 Run ``python -m reproduction.peers.NAME`` from the root of the clone; ``--help`` lists options.
 
+- bench_busy: short fits beside busy processes, with several settings of threads that wait;
 - bench_cifar10: encoders of photographs without labels, on a GPU;
 - bench_contrastive: time and memory of contrastive losses;
 - bench_generation: generators of several modalities, with multivae;

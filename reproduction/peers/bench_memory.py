@@ -3,6 +3,7 @@
     python -m reproduction.peers.bench_memory            # kills and growth
     python -m reproduction.peers.bench_memory --crashes  # kills only
     python -m reproduction.peers.bench_memory --quick    # 10,000 keys, 5 kills
+    python -m reproduction.peers.bench_memory --server   # a Milvus server: kills, a query
     python -m reproduction.peers.bench_memory --real FOLDER
         # MNIST and FSDD: recall of an item under noise, class precision across modalities; the
         # encoder is read from FOLDER (embedder-full-0.model), or trained there in 8 CPU minutes
@@ -19,6 +20,7 @@ import argparse
 import importlib.util
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +31,12 @@ from scipy.optimize import curve_fit
 from torch import Tensor
 
 from reproduction.claims import Setting
-from reproduction.experiments.kill_tests import killed, two_writers
+from reproduction.experiments.kill_tests import (
+    MilvusServer,
+    killed,
+    server_killed,
+    two_writers,
+)
 from reproduction.experiments.memory import (
     DIM,
     NOISE,
@@ -226,6 +233,48 @@ def two(missed: list[str]) -> None:
     missed += [f"two writers: {complaint}" for complaint in complaints]
 
 
+def serve(kills: int) -> int:
+    """Kill a Milvus server; time a query at 100,000 keys beside search in this process."""
+    missed: list[str] = []
+    keys, queries = patches("train", 100_000), patches("test", QUERIES)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        server = MilvusServer(Path(folder))
+        try:
+            total, complaints = server_killed(server, kills)
+            print(
+                f"server: {kills} kills, {total:,} batches of 50, {len(complaints)} complaints",
+                flush=True,
+            )
+            missed += complaints
+            hnsw = {"index_type": "HNSW", "params": {"M": 16, "efConstruction": 80}}
+            backends = {
+                "server, FLAT": Milvus(server.address, name="flat"),
+                "server, HNSW": Milvus(server.address, name="hnsw", index=hnsw),
+                "exact": Ram(Exact()),
+                "IVF": Ram(Faiss("ivf")),
+                "HNSW": Ram(Faiss("hnsw")),
+            }
+            print(
+                f"{len(keys):,} keys, one query at a time, wall clock\n{'':<14} write s  ms/query"
+            )
+            for name, backend in backends.items():
+                with SimulatedMemory(DIM, backend=backend) as memory:
+                    start = time.perf_counter()
+                    memory.write({"patch": keys})
+                    written = time.perf_counter() - start
+                    memory.read(queries[:1], "patch", K)  # builds the index of FAISS
+                    spent, found = [], []
+                    for query in queries:
+                        start = time.perf_counter()
+                        found.append(memory.read(query[None], "patch", K).ids[0].numpy())
+                        spent.append(1000 * (time.perf_counter() - start))
+                    share, median = recall(found, queries, keys, K), float(np.median(spent))
+                print(f"{name:<14} {written:>7.1f} {median:>9.2f}  recall {share:.4f}", flush=True)
+        finally:
+            server.stop()
+    return report(missed)
+
+
 def real(folder: Path) -> int:
     """Recall of an item under noise, and class precision across modalities, MNIST and FSDD."""
     missed: list[str] = []
@@ -256,10 +305,13 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="10,000 keys, 5 kills")
     parser.add_argument("--real", type=Path, metavar="FOLDER", help="all of MNIST and FSDD")
     parser.add_argument("--crashes", action="store_true", help="kills only")
+    parser.add_argument("--server", action="store_true", help="a Milvus server (package milvus)")
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.real:
         return real(options.real)
+    if options.server:
+        return serve(2 if options.quick else 10)
     absent = {e.package for e in ENGINES.values() if not importlib.util.find_spec(e.package)}
     print("left out, not installed:", ", ".join(sorted(absent)) or "none")
     missed: list[str] = []

@@ -23,16 +23,14 @@ _LARGEST_EXPONENT = 60.0  # e^60 squared still fits float32's range as a gradien
 def barber_agakov(log_likelihood: Tensor, entropy: float) -> Tensor:
     """H(X) + E log q(x | y) <= I(X; Y), for any conditional density q; tight for the true one.
 
-    Barber & Agakov (2003).
-
-    Args:
-        log_likelihood: (K,), log q(x_i | y_i) of the positive pairs, nats.
-        entropy: H(X) in nats, known or fixed.
+    Barber & Agakov (2003). The (K,) log-likelihoods, log q(x_i | y_i), are those of the positives;
+    the entropy H(X) is known or fixed; all in nats.
     """
+    log_likelihood = _widen(log_likelihood, "log_likelihood")
     shape = tuple(log_likelihood.shape)
     if len(shape) != 1 or shape == (0,):
         raise ValueError(f"log_likelihood: expected shape (K,) with K >= 1, got {shape}")
-    return check_number("entropy", entropy, minimum=-math.inf) + _widen(log_likelihood).mean()
+    return check_number("entropy", entropy, minimum=-math.inf) + log_likelihood.mean()
 
 
 def donsker_varadhan(scores: Tensor, *, joint: Tensor | None = None) -> Tensor:
@@ -61,10 +59,8 @@ def mine(scores: Tensor, log_mean: Tensor) -> Tensor:
 def moving_log_mean(scores: Tensor, log_mean: Tensor | None, *, momentum: float = 0.99) -> Tensor:
     """Logarithm of the exponential moving average of the mean of e^f over the negatives.
 
-    Args:
-        scores: (K, K).
-        log_mean: the previous value, a scalar without gradient; None starts with this batch.
-        momentum: weight of the previous value, in [0, 1].
+    ``log_mean`` is the previous value, a scalar without gradient, and ``momentum`` its weight, in
+    [0, 1]; None starts with this batch.
     """
     check_number("momentum", momentum, minimum=0.0, maximum=1.0)
     current = _means(scores)[1].detach()
@@ -88,12 +84,9 @@ def nwj(scores: Tensor, *, joint: Tensor | None = None) -> Tensor:
 def info_nce(scores: Tensor) -> Tensor:
     """log K + E log softmax of the positive among K candidates: a lower bound, at most log K.
 
-    van den Oord et al. (2018, arXiv 1807.03748), Poole et al. (2019). Row i holds the candidates
-    of x_i.
-
-    Args:
-        scores: (N, K) with K >= N; the positive of row i is in column i, and the other columns,
-            also those beyond N (a queue, a memory), are independent of x_i.
+    van den Oord et al. (2018, arXiv 1807.03748), Poole et al. (2019). Row i of (N, K) scores holds
+    the candidates of x_i, with K >= N. The positive is in column i; the other columns, also those
+    beyond N (a queue, a memory), are independent of x_i.
     """
     scores = _widen(scores)
     if scores.ndim != 2 or not 1 <= scores.shape[0] <= scores.shape[1]:
@@ -144,7 +137,7 @@ def jensen_shannon(scores: Tensor, *, joint: Tensor | None = None) -> Tensor:
     log-ratio, which another bound can evaluate.
     """
     if joint is not None:
-        scores = _of_population(scores, joint)
+        scores = of_population(scores, joint)
         negatives = (_log_product(joint).exp() * logsigmoid(-scores)).sum()
         return math.log(4) + (joint * logsigmoid(scores)).sum() + negatives
     scores = _square(scores)
@@ -157,12 +150,9 @@ def club(log_likelihoods: Tensor) -> Tensor:
     """E_joint log p(y | x) - E_product log p(y | x) >= I, if p is the true conditional.
 
     Cheng et al. (2020, arXiv 2006.12013). With a learned conditional the value can be on either
-    side of I.
-
-    Args:
-        log_likelihoods: (K, K), entry [i, j] = log p(y_j | x_i).
+    side of I. Entry [i, j] of the (K, K) log-likelihoods is log p(y_j | x_i).
     """
-    matrix = _square(log_likelihoods)
+    matrix = _square(log_likelihoods, name="log_likelihoods")
     K, positives = len(matrix), matrix.diagonal()
     return positives.mean() - (matrix.sum() - positives.sum()) / (K * (K - 1))
 
@@ -172,7 +162,7 @@ def leave_one_out(log_likelihoods: Tensor) -> Tensor:
 
     Poole et al. (2019): the other x replace the marginal p(y). The argument is that of `club`.
     """
-    matrix = _square(log_likelihoods)
+    matrix = _square(log_likelihoods, name="log_likelihoods")
     negatives = _without_diagonal(matrix).logsumexp(dim=0) - math.log(len(matrix) - 1)
     return (matrix.diagonal() - negatives).mean()
 
@@ -183,10 +173,6 @@ def class_paired_ceiling(K: int, class_probabilities: Sequence[float]) -> float:
     Of the K - 1 negatives in a row, Binomial(K - 1, p(c)) belong to the class c of the positive and
     cannot be told from it: E log K / (1 + Binomial(K - 1, p(c))) nats, averaged over classes. The
     value rises with K to H(class), which is the mutual information.
-
-    Args:
-        K: number of candidates, the positive included.
-        class_probabilities: p(c), any number of classes.
     """
     negatives = np.arange(check_integer("K", K, minimum=1))
     p = as_probabilities("class_probabilities", class_probabilities).ravel()
@@ -194,21 +180,24 @@ def class_paired_ceiling(K: int, class_probabilities: Sequence[float]) -> float:
     return float(sum(share * (binom.pmf(negatives, K - 1, share) @ nats) for share in p[p > 0]))
 
 
-def _widen(scores: Tensor) -> Tensor:
+def _widen(scores: Tensor, name: str = "scores") -> Tensor:
     """Half precision as float32, the rest unchanged."""
+    if not isinstance(scores, Tensor):
+        raise TypeError(f"{name}: expected a tensor, got {type(scores).__name__}")
     if not torch.is_floating_point(scores):
-        raise TypeError(f"scores: expected floating point numbers, got dtype {scores.dtype}")
+        raise TypeError(f"{name}: expected floating point numbers, got dtype {scores.dtype}")
     return scores.float() if scores.dtype in (torch.float16, torch.bfloat16) else scores
 
 
-def _square(scores: Tensor, minimum: int = 2) -> Tensor:
+def _square(scores: Tensor, minimum: int = 2, name: str = "scores") -> Tensor:
+    scores = _widen(scores, name)
     if scores.ndim != 2 or scores.shape[0] != scores.shape[1] or len(scores) < minimum:
         shape = tuple(scores.shape)
-        raise ValueError(f"scores: expected shape (K, K) with K >= {minimum}, got {shape}")
-    return _widen(scores)
+        raise ValueError(f"{name}: expected shape (K, K) with K >= {minimum}, got {shape}")
+    return scores
 
 
-def _of_population(scores: Tensor, joint: Tensor) -> Tensor:
+def of_population(scores: Tensor, joint: Tensor) -> Tensor:
     """Check scores (n, m) beside the probability of each pair (n, m)."""
     if scores.shape != joint.shape or scores.ndim != 2:
         got = f"{tuple(scores.shape)} and {tuple(joint.shape)}"
@@ -226,7 +215,7 @@ def _without_diagonal(scores: Tensor) -> Tensor:
 def _means(scores: Tensor, joint: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Mean score of the positives, and log of the mean of e^score over the negatives."""
     if joint is not None:
-        scores = _of_population(scores, joint)
+        scores = of_population(scores, joint)
         log_negatives = (scores + _log_product(joint)).flatten().logsumexp(dim=0)
         return (joint * scores).sum(), log_negatives
     scores = _square(scores)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from simmim_lite._arguments import as_probabilities, check_choice, check_integer
+from simmim_lite._arguments import as_probabilities, as_tensor, check_choice, check_integer
 from simmim_lite.bounds._functions import (
     donsker_varadhan,
     info_nce,
@@ -19,6 +19,7 @@ from simmim_lite.bounds._functions import (
     mine,
     moving_log_mean,
     nwj,
+    of_population,
     smile,
 )
 
@@ -84,9 +85,8 @@ def exact_bound(
         options: of that expectation. "info_nce" takes ``K``, the number of candidates with the
             positive; None (the default) is the limit of infinitely many. "smile" takes ``clip``.
 
-    Returns:
-        Nats. All but "smile" are at most the mutual information of ``joint``, for any scores.
-        "donsker_varadhan" is the limit of many pairs: its expected value at K pairs is larger.
+    All but "smile" are at most the mutual information of ``joint``, for any scores, in nats.
+    "donsker_varadhan" is the limit of many pairs: its expected value at K pairs is larger.
     """
     exact = {name: entry.expectation for name, entry in BOUNDS.items() if entry.expectation}
     check_choice("bound", bound, tuple(exact))
@@ -94,11 +94,8 @@ def exact_bound(
         if name not in inspect.signature(exact[bound]).parameters:
             raise ValueError(f"{name}: expected no such option of {bound!r}, got {value}")
     table = torch.from_numpy(as_probabilities("joint", joint, tolerance=1e-6))
-    scores = scores.detach().cpu().double()
-    if scores.shape != table.shape or scores.ndim != 2:
-        got = f"{tuple(scores.shape)} and {tuple(table.shape)}"
-        raise ValueError(f"scores, joint: expected one shape (n, m), got {got}")
-    return float(exact[bound](scores, joint=table, **options))
+    scores = as_tensor("scores", scores, dtype=torch.float64, device="cpu").detach()
+    return float(exact[bound](of_population(scores, table), joint=table, **options))
 
 
 def _exact_info_nce(scores: Tensor, *, joint: Tensor, K: int | None = None) -> Tensor:
@@ -127,14 +124,6 @@ def _exact_info_nce(scores: Tensor, *, joint: Tensor, K: int | None = None) -> T
     return value - log_of_sum + math.log(K)
 
 
-def _mine_of_one_batch(scores: Tensor) -> Tensor:
-    return mine(scores, moving_log_mean(scores, None))
-
-
-def _nwj_of_log_ratio(scores: Tensor) -> Tensor:
-    return nwj(scores + 1)  # the critic that is trained by it is the log-ratio
-
-
 def _half_way(scores: Tensor) -> Tensor:
     """`interpolated` with alpha = 1/2, mean of both directions."""
     return (interpolated(scores, alpha=0.5) + interpolated(scores.T, alpha=0.5)) / 2
@@ -146,14 +135,19 @@ def _smile_by_jensen_shannon(scores: Tensor) -> Tensor:
     return trained + (smile(scores) - trained).detach()
 
 
+def _mine(scores: Tensor) -> Tensor:
+    return mine(scores, moving_log_mean(scores, None))
+
+
 _LN_4, _RATIO, _SHIFTED = math.log(4), "log-ratio", "log-ratio + any constant"
 _ALL = (  # name, function, is a lower bound, needs an offset, best critic, ceiling, expectation
     Bound("info_nce", info_nce, True, False, "log-ratio + any c(x)", math.log, _exact_info_nce),
-    Bound("mine", _mine_of_one_batch, False, False, _SHIFTED, None, donsker_varadhan),
+    Bound("mine", _mine, False, False, _SHIFTED, None, donsker_varadhan),
     Bound("donsker_varadhan", donsker_varadhan, False, False, _SHIFTED, None, donsker_varadhan),
-    Bound("nwj", nwj, True, True, "1 + log-ratio", None, nwj, objective=_nwj_of_log_ratio),
+    # The critic that NWJ trains here is the log-ratio.
+    Bound("nwj", nwj, True, True, "1 + log-ratio", None, nwj, lambda scores: nwj(scores + 1)),
     Bound("interpolated", _half_way, True, True, _RATIO, lambda K: 1 + math.log(2 * K - 2)),
-    Bound("smile", smile, False, True, _RATIO, None, smile, objective=_smile_by_jensen_shannon),
+    Bound("smile", smile, False, True, _RATIO, None, smile, _smile_by_jensen_shannon),
     Bound("jensen_shannon", jensen_shannon, True, True, _RATIO, lambda K: _LN_4, jensen_shannon),
 )
 BOUNDS: dict[str, Bound] = {bound.name: bound for bound in _ALL}

@@ -20,7 +20,7 @@ Examples:
     2.0794
 """
 
-from simmim_lite.contrastive._losses import (
+from simmim_lite.contrastive._tiles import (
     LearnedTemperature as LearnedTemperature,
     info_nce_loss as info_nce_loss,
     nt_xent_loss as nt_xent_loss,

@@ -1,24 +1,117 @@
-"""Sums over all scores and their gradients, computed tile by tile of the score matrix."""
+"""The losses, the learned temperature, and sums over all scores, tile by tile of their matrix."""
 
 import math
 from collections.abc import Callable, Iterator
 from functools import cache
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from simmim_lite._arguments import check_integer
+from simmim_lite._arguments import as_tensor, check_integer, check_number
 
+_COLDEST = 0.01  # temperature
 TILE = {"cpu": 256, "cuda": 2048}  # rows; a tile has 8 times as many columns, 2 MB on a CPU
 KEPT = {"cpu": 1 << 24, "cuda": 1 << 28}  # most scores that are kept instead of computed twice
 _SAFE_EXPONENT = 40.0  # sums of e^40 over millions of columns, and e^-40, are normal float32
 
 
+class LearnedTemperature(nn.Module):
+    """A positive temperature whose logarithm is learned, as in CLIP.
+
+    Radford et al. (2021, arXiv 2103.00020), section 2.5, keep the temperature at 0.01 or above.
+    Each call sets a lower parameter back to this minimum, where its gradient can raise the
+    temperature again. (A clamp of the value alone has the gradient 0 below.) The ``initial``
+    temperature is at least 0.01; ``learned=False`` keeps it.
+    """
+
+    def __init__(self, initial: float = 0.07, *, learned: bool = True):
+        super().__init__()
+        start = math.log(check_number("temperature", initial, minimum=_COLDEST))
+        self.log_temperature = nn.Parameter(torch.tensor(start), requires_grad=learned)
+
+    def forward(self) -> Tensor:
+        """Return the temperature, a positive scalar."""
+        with torch.no_grad():
+            self.log_temperature.clamp_(min=math.log(_COLDEST))
+        return self.log_temperature.exp()
+
+
+def info_nce_loss(
+    queries: Tensor,
+    keys: Tensor,
+    temperature: Tensor | float,
+    *,
+    symmetric: bool = True,
+    tile: int | None = None,
+) -> Tensor:
+    """InfoNCE: cross-entropy of finding each query's positive, the key of its row, among all keys.
+
+    van den Oord et al. (2018, arXiv 1807.03748); symmetric as in Radford et al. (2021, arXiv
+    2103.00020).
+
+    Args:
+        queries: (N, dim).
+        keys: (M, dim), M >= N; keys beyond N (a queue, a memory) are negatives of all queries.
+        temperature: positive scalar; a tensor of one number may be learned.
+        symmetric: take the mean with the other direction, in which the first N keys are queries.
+        tile: number of queries whose scores are held at a time, with 8 times as many keys, or with
+            all keys if the loss is one-way; None chooses.
+
+    Returns:
+        The loss in nats, a scalar; float32 for half precision, else of the embeddings' type.
+    """
+    queries, keys, scale = _check(queries, keys, temperature)
+    return Contrast.apply(queries, keys, scale, symmetric, False, tile)
+
+
+def nt_xent_loss(
+    first: Tensor, second: Tensor, temperature: Tensor | float, *, tile: int | None = None
+) -> Tensor:
+    """NT-Xent: cross-entropy of finding each view's positive among the 2N - 1 other views.
+
+    Chen et al. (2020, arXiv 2002.05709), equation 1, without the normalization. ``first`` and
+    ``second`` (N, dim) are views of the same N samples; the rest is as in `info_nce_loss`.
+    """
+    first, second, scale = _check(first, second, temperature, ("first", "second"))
+    if first.shape != second.shape:
+        got = f"{tuple(first.shape)} and {tuple(second.shape)}"
+        raise ValueError(f"first, second: expected equal shapes, got {got}")
+    views = torch.cat([first, second])
+    return Contrast.apply(views, views, scale, True, True, tile)
+
+
+def _check(
+    queries: Tensor,
+    keys: Tensor,
+    temperature: Tensor | float,
+    names: tuple[str, str] = ("queries", "keys"),
+) -> tuple[Tensor, ...]:
+    """Embeddings of one type, at least float32, and 1 / temperature as a tensor."""
+    for name, values in zip(names, (queries, keys), strict=True):
+        if not isinstance(values, Tensor) or not values.is_floating_point():
+            kind = values.dtype if isinstance(values, Tensor) else type(values).__name__
+            raise TypeError(f"{name}: expected a floating point tensor, got {kind}")
+        if values.ndim != 2 or 0 in values.shape:
+            raise ValueError(f"{name}: expected shape (N, dim), got {tuple(values.shape)}")
+        bad = ~values.detach().isfinite().all(dim=1)
+        if bad.any():
+            row = int(bad.nonzero()[0])
+            raise ValueError(f"{name}: expected finite numbers, got others in row {row}")
+    N, dim = queries.shape
+    if len(keys) < N or keys.shape[1] != dim:
+        expected, got = f"at least {N} rows of {dim} columns, as {names[0]}", tuple(keys.shape)
+        raise ValueError(f"{names[1]}: expected {expected}, got {got}")
+    dtype = torch.promote_types(torch.promote_types(queries.dtype, keys.dtype), torch.float32)
+    temperature = as_tensor("temperature", temperature, dtype=dtype, device=queries.device)
+    if temperature.numel() != 1 or not 0 < temperature.item() < math.inf:
+        raise ValueError(f"temperature: expected one positive number, got {temperature.tolist()}")
+    queries, keys = (values.to(dtype).contiguous() for values in (queries, keys))
+    return queries, keys, 1 / temperature.reshape(())
+
+
 class Contrast(torch.autograd.Function):
     """Mean cross-entropy of the rows of the scores; ``both``: of the rows, and of the columns.
-
-    ``mirrored``: queries and keys are the same views; see `Scores`.
 
     The forward pass forms the gradient while the scores exist. One way then costs three matrix
     products, as in the plain formula. Both ways cost four in a large batch: the sums of the columns
@@ -56,9 +149,8 @@ class Scores:
     """The scores ``scale * queries @ keys.T``, tile by tile; the caller may change each tile.
 
     ``mirrored``: queries and keys are the same views, and no view is scored with itself. Tiles
-    below the diagonal are left out, as those above it hold the same scores, transposed; the square
-    tiles on the diagonal are complete. ``small``: tiles of 2^score, which can neither overflow nor
-    vanish.
+    below the diagonal are left out, as those above it hold the same scores, transposed. ``small``:
+    tiles of 2^score, which can neither overflow nor vanish.
     """
 
     def __init__(self, queries, keys, scale, tile: int | None, mirrored: bool, small: bool):
@@ -111,10 +203,7 @@ class Sums:
 
 
 class Gradients:
-    """Gradients by queries and keys, without the scale, of a function of the scores.
-
-    The first term of the function is minus the mean score of the ``positives``.
-    """
+    """Gradients, without the scale, of a function of scores minus the mean score of positives."""
 
     def __init__(self, queries: Tensor, keys: Tensor, positives: Tensor, mirrored: bool):
         self.queries, self.keys, self.mirrored = queries, keys, mirrored
@@ -206,7 +295,8 @@ def _onednn_linear() -> Callable[..., Tensor] | None:
     """The function behind `torch.compile` of a linear layer. Not public, so it is tried first."""
     try:
         linear = torch.ops.mkldnn._linear_pointwise
-        linear(torch.ones(1, 1), torch.ones(1, 1), None, "none", [], "")
+        one = torch.ones(1, 1, dtype=torch.float32, device="cpu")
+        linear(one, one, None, "none", [], "")
     except (AttributeError, RuntimeError):
         return None
     return linear

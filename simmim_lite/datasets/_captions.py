@@ -21,7 +21,6 @@ DIGIT_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "e
 # word. MNIST leans right: its lowest tercile of slant is upright, not leftward.
 TERCILE_WORDS = (("thin", "", "thick"), ("upright", "", "slanted"), ("narrow", "", "wide"))
 _SPECK = 0.05  # parts with a smaller share of the ink are dirt
-_EIGHT_NEIGHBORS = np.ones((3, 3))
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,10 +58,14 @@ def load_captions(split: str = "train", *, full: bool | None = None) -> Captions
     chosen = parts(split)
     images = {part: load_digits(part, full=full) for part in {"train", *chosen}}
     measured = {part: measure_strokes(digits.images) for part, digits in images.items()}
-    cuts = _tercile_cuts(measured["train"], images["train"].labels)
+    cuts = [
+        # "hazen" puts a cut between two samples, never on a sample: no ties, no effect of rounding.
+        np.quantile(measured["train"][of_digit], (1 / 3, 2 / 3), axis=0, method="hazen")
+        for of_digit in images["train"].labels == np.arange(10)[:, None]
+    ]
     measurements = np.concatenate([measured[part] for part in chosen])
     labels = np.concatenate([images[part].labels for part in chosen])
-    terciles = (measurements[:, :, None] > cuts[labels]).sum(axis=2)
+    terciles = (measurements[:, None] > np.stack(cuts)[labels]).sum(axis=1)
     cells = np.column_stack([labels, terciles])
     return Captions(describe(cells), cells, measurements, split, images[chosen[0]].source)
 
@@ -126,19 +129,9 @@ def _sentence(digit: int, *terciles: int) -> str:
     return f"{article} {phrase}"
 
 
-def _tercile_cuts(measurements: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(10, 3, 2): the two values between the terciles, for each digit and measurement."""
-    cuts = [
-        # "hazen" puts a cut between two samples, never on a sample: no ties, no effect of rounding.
-        np.quantile(measurements[labels == digit], (1 / 3, 2 / 3), axis=0, method="hazen")
-        for digit in range(10)
-    ]
-    return np.stack(cuts).transpose(0, 2, 1)
-
-
 def _measure(image: np.ndarray) -> tuple[float, float, float]:
     """Thickness, slant and width of one image (height, width) that is not blank."""
-    regions, count = ndimage.label(image > 0, _EIGHT_NEIGHBORS)
+    regions, count = ndimage.label(image > 0, np.ones((3, 3)))  # also diagonally connected
     ink = np.bincount(regions.ravel(), image.ravel(), count + 1)
     image = np.where(ink[regions] >= _SPECK * image.sum(), image, 0)
 

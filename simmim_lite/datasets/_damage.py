@@ -7,10 +7,17 @@ this one is seeded, and its noise consists of other recordings of the set.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
-from simmim_lite._arguments import check_integer, check_number
+from simmim_lite._arguments import (
+    as_samples,
+    check_integer,
+    check_number,
+    check_same_length,
+    count_rows,
+)
 from simmim_lite._random import random_generator
 from simmim_lite.datasets._images import Images, load_digits
 from simmim_lite.datasets._speech import Speech, load_speech
@@ -40,7 +47,6 @@ def load_damaged_digits(
     *,
     energy: float = 0.25,
     snr_db: float = -6.0,
-    voices: int = 3,
     seed: int = 0,
     full: bool | None = None,
 ) -> DamagedDigits:
@@ -51,8 +57,7 @@ def load_damaged_digits(
     Args:
         energy: largest share of the variance of the training images that is kept, in [0, 1], and
             at least the share of the first component.
-        snr_db: energy of a recording over that of its babble, in dB.
-        voices: number of recordings in the babble.
+        snr_db: energy of a recording over that of its babble (of three recordings), in dB.
         full: as for `load_digits`.
     """
     from sklearn.decomposition import PCA  # here, as its import takes a second
@@ -60,27 +65,22 @@ def load_damaged_digits(
     images, speech = load_digits(split, full=full), load_speech(split, full=full)
     train_images = images if split == "train" else load_digits("train", full=full)
     train_speech = speech if split == "train" else load_speech("train", full=full)
-    pca = PCA(svd_solver="covariance_eigh").fit(_rows(train_images.images))
+    pca = PCA(svd_solver="covariance_eigh").fit(train_images.images.reshape(len(train_images), -1))
     shares = pca.explained_variance_ratio_
     count = int((np.cumsum(shares) <= check_number("energy", energy, minimum=0, maximum=1)).sum())
     if count == 0:
         raise ValueError(f"energy: expected at least {shares[0]:.3f}, one component, got {energy}")
-    kept = np.empty_like(images.images)
-    for start in range(0, len(images), _CHUNK):
-        part = images.images[start : start + _CHUNK]
-        coordinates = pca.transform(_rows(part))
+    kept = []
+    for part in np.array_split(images.images, 1 + len(images) // _CHUNK):
+        coordinates = pca.transform(part.reshape(len(part), -1))
         coordinates[:, count:] = 0
         gray = pca.inverse_transform(coordinates).round().clip(0, 255)
-        kept[start : start + _CHUNK] = gray.reshape(part.shape)
+        kept.append(gray.reshape(part.shape).astype(np.uint8))
     lengths = [len(waveform) for waveform in speech.waveforms]
-    noise = babble(lengths, train_speech.waveforms, voices=voices, seed=seed)
-    return DamagedDigits(
-        replace(images, images=kept),
-        replace(speech, waveforms=add_noise(speech.waveforms, noise, snr_db)),
-        count,
-        float(shares[:count].sum()),
-        float(snr_db),
-    )
+    noise = babble(lengths, train_speech.waveforms, seed=seed)
+    images = replace(images, images=np.concatenate(kept))
+    speech = replace(speech, waveforms=add_noise(speech.waveforms, noise, snr_db))
+    return DamagedDigits(images, speech, count, float(shares[:count].sum()), float(snr_db))
 
 
 def babble(
@@ -92,16 +92,19 @@ def babble(
     at a random sample and are repeated from their start. The clips are float32.
     """
     voices = check_integer("voices", voices, minimum=1)
-    spoken = [waveform for waveform in pool if np.any(waveform)]
+    count_rows("pool", pool)
+    count_rows("lengths", lengths)
+    recordings = [_waveform(f"pool[{row}]", voice) for row, voice in enumerate(pool)]
+    spoken = [voice for voice in recordings if voice.any()]
     if not spoken:
         raise ValueError("pool: expected a recording that is not silent, got none")
     generator = random_generator(seed, "babble")
     clips = []
     for length in lengths:
-        clip = np.zeros(length)
+        clip = np.zeros(check_integer("lengths", length, minimum=0))
         for chosen in generator.integers(len(spoken), size=voices):
-            voice = spoken[chosen].astype(np.float64)
-            places = generator.integers(len(voice)) + np.arange(length)
+            voice = spoken[chosen]
+            places = generator.integers(len(voice)) + np.arange(len(clip))
             clip += voice[places % len(voice)] / np.sqrt(np.mean(voice**2))
         clips.append(clip.astype(np.float32))
     return clips
@@ -117,24 +120,23 @@ def add_noise(
     waveform and is not silent; ``snr_db`` is in [-200, 200] dB.
     """
     snr_db = check_number("snr_db", snr_db, minimum=-200, maximum=200)
-    if len(waveforms) != len(noises):
-        raise ValueError(
-            f"noises: expected {len(waveforms)}, one for each waveform, got {len(noises)}"
-        )
+    check_same_length(waveforms=waveforms, noises=noises)
     noisy = []
     for row, (waveform, noise) in enumerate(zip(waveforms, noises, strict=True)):
-        signal, noise = np.asarray(waveform, np.float64), np.asarray(noise, np.float64)
-        if signal.ndim != 1 or signal.shape != noise.shape:
-            got = f"{signal.shape} and {noise.shape} in row {row}"
-            raise ValueError(f"noises: expected as many samples as the waveform, got {got}")
+        signal = _waveform(f"waveforms[{row}]", waveform)
+        noise = _waveform(f"noises[{row}]", noise)
+        check_same_length(**{f"waveforms[{row}]": signal, f"noises[{row}]": noise})
         power = (noise**2).sum()
         if power == 0:
-            raise ValueError(f"noises: expected sound, got silence in row {row}")
+            raise ValueError(f"noises[{row}]: expected sound, got silence")
         gain = np.sqrt((signal**2).sum() / power) * 10 ** (-snr_db / 20)
         noisy.append((signal + gain * noise).astype(np.float32))
     return noisy
 
 
-def _rows(images: np.ndarray) -> np.ndarray:
-    """Images (N, height, width) as rows of float64 (N, height * width)."""
-    return images.reshape(len(images), -1).astype(np.float64)
+def _waveform(name: str, value: Any) -> np.ndarray:
+    """Finite samples (T,) as float64."""
+    array = as_samples(name, value, minimum=1)
+    if array.shape[1] > 1:
+        raise ValueError(f"{name}: expected samples (T,), got shape {array.shape}")
+    return array[:, 0]

@@ -9,7 +9,6 @@ import hashlib
 import shutil
 import tarfile
 import tempfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -21,7 +20,7 @@ from filelock import FileLock
 from tqdm import tqdm
 
 from simmim_lite._arguments import check_choice
-from simmim_lite.datasets._files import DataError, cache_root, data_roots, embedded, find
+from simmim_lite.datasets._files import DataError, cache_root, data_roots, embedded, find, reading
 
 # The binary version (see `load_cifar10`), with the MD5 on the page of the data set.
 CIFAR10_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
@@ -34,11 +33,10 @@ MNIST_FILES = tuple(
     f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")
 )
 
-Check = Callable[[Path], None]
-
 _EMBEDDED = {"digits": "digits.npz.xz", "speech": "speech.npz.xz"}
 _TIMEOUT = 30  # seconds without a byte
 _CHUNK = 1 << 16  # bytes
+_MOST_UNPACKED = 1 << 30  # bytes of all files in one archive
 _UNPACKING = ".unpacking-"
 _NO_NETWORK = (
     "Run it again with a network (the bytes that have arrived are kept), or set the environment "
@@ -50,10 +48,8 @@ _TRY_AGAIN = "The bad file was removed; run it again."
 def available() -> dict[str, str | None]:
     """Where each data set is found: "embedded", a path, or None. Nothing is downloaded or read."""
     found = {name: "embedded" if embedded(file) else None for name, file in _EMBEDDED.items()}
-    for name, (find_set, _) in _FULL.items():
-        path = find_set()
-        found[name] = str(path) if path else None
-    return found
+    paths = {name: find_set() for name, (find_set, _) in _FULL.items()}
+    return found | {name: str(path) if path else None for name, path in paths.items()}
 
 
 def download(name: str) -> Path:
@@ -108,14 +104,8 @@ def fetch_cifar10() -> Path:
 
 def _fetch_fsdd() -> Path:
     """Download FSDD's recordings, checked by `fsdd_digest`, to ``<cache>/fsdd/recordings``."""
-    return _unpacked("fsdd.tar.gz", FSDD_URL, None, "fsdd/recordings", "*/recordings", _check_fsdd)
-
-
-def _check_fsdd(folder: Path) -> None:
-    got = fsdd_digest(folder)
-    if got != FSDD_DIGEST:
-        expected = f"FSDD 1.0.10, recordings of SHA-256 {FSDD_DIGEST}"
-        raise DataError(FSDD_URL, expected, got, _TRY_AGAIN)
+    folder, inside = "fsdd/recordings", "*/recordings"
+    return _unpacked("fsdd.tar.gz", FSDD_URL, None, folder, inside, FSDD_DIGEST)
 
 
 def fsdd_digest(folder: Path) -> str:
@@ -140,48 +130,58 @@ _FULL: dict[str, tuple[Callable[[], Path | None], Callable[[], Path]]] = {
 
 
 def fetch(urls: Sequence[str], target: Path, known_hash: str | None) -> None:
-    """Download the first address that answers to ``target``, with a progress bar.
+    """Download from the first address that sends the right file to ``target``.
 
     The file appears at ``target`` when it is complete and its checksum ("md5:..." or "sha256:...")
-    is right; with another checksum it is removed. Until then its bytes are in ``<target>.part``,
-    which a later call continues.
+    is right; with another checksum it is removed, and the next address is tried. Until then its
+    bytes are in ``<target>.part``, which a later call continues.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    pooch.get_logger().setLevel("WARNING")  # the progress bar is enough
-
-    def download_part(url: str, output_file: str, _: object) -> None:
-        part = target.with_name(target.name + ".part")
-        _complete(url, part)
-        part.replace(output_file)
-
+    part = target.with_name(target.name + ".part")
+    expected, advice = "a download" + (f" of {known_hash}" if known_hash else ""), _NO_NETWORK
     problems = []
     for url in urls:
         try:
-            pooch.retrieve(url, known_hash, target.name, target.parent, downloader=download_part)
+            continued = part.exists()
+            got = _complete(url, part, known_hash)
+            if got and continued:  # the bytes before were of another file
+                part.unlink()
+                got = _complete(url, part, known_hash)
+        except (requests.RequestException, ValueError) as error:  # also of a bad redirection
+            problems.append(f"{url}: {type(error).__name__}: {error}")
+            continue
+        if not got:
+            part.replace(target)
             return
-        except requests.RequestException as error:
-            problems.append(f"{url}: {error}")
-        except ValueError as error:  # another checksum; pooch removed the file
-            raise DataError(url, f"a file of {known_hash}", str(error), _TRY_AGAIN) from error
-    raise DataError(target.name, "a download", "; ".join(problems), _NO_NETWORK)
+        problems.append(f"{url}: {_size(part):,} bytes of {got}")
+        advice = _TRY_AGAIN
+        part.unlink()
+    raise DataError(target.name, expected, "; ".join(problems), advice)
+
+
+def _other_hash(path: Path, known_hash: str | None) -> str:
+    """The checksum of a file, "" if it is the known one or none is known."""
+    if known_hash is None:
+        return ""
+    algorithm = known_hash.partition(":")[0]
+    found = f"{algorithm}:{pooch.file_hash(str(path), algorithm)}"
+    return "" if found == known_hash.lower() else found
 
 
 def _unpacked(
-    archive: str, url: str, known_hash: str | None, folder: str, inside: str, *check: Check
+    archive: str, url: str, known_hash: str | None, folder: str, inside: str, digest: str = ""
 ) -> Path:
     """Return a folder of the cache, downloaded as an archive if it is missing."""
     with _locked_cache() as cache:
         target = cache / folder
         if not target.exists():
             fetch([url], cache / archive, known_hash)
-            extract_tar(cache / archive, target, inside, *check)
+            extract_tar(cache / archive, target, inside, digest)
     return target
 
 
-def extract_tar(
-    archive: Path, target: Path, inside: str, check: Check = lambda folder: None
-) -> None:
-    """Unpack a .tar.gz, check its folder ``inside`` (a glob), and move that folder to ``target``.
+def extract_tar(archive: Path, target: Path, inside: str, digest: str = "") -> None:
+    """Unpack a .tar.gz, and move its folder ``inside`` (a glob, of a `fsdd_digest`) to ``target``.
 
     The archive is removed in any case; ``target`` appears complete or not at all. Only plain files
     and folders inside the tree of the archive are accepted: no links, devices, absolute paths or
@@ -190,29 +190,34 @@ def extract_tar(
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         with tempfile.TemporaryDirectory(dir=archive.parent, prefix=_UNPACKING) as temporary:
-            with tarfile.open(archive, "r:gz") as tar:
-                tar.extractall(temporary, filter=partial(_refuse_unsafe, archive))
+            with reading(archive, "a .tar.gz archive", _TRY_AGAIN):
+                _extract_members(archive, temporary)
             found = next(Path(temporary).glob(inside), None)
             if found is None:
                 raise DataError(archive, f"a folder {inside}", "none", _TRY_AGAIN)
-            check(found)
+            got = fsdd_digest(found) if digest else ""
+            if got != digest:
+                raise DataError(archive, f"recordings of SHA-256 {digest}", got, _TRY_AGAIN)
             found.replace(target)
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        got = f"a damaged one ({error})"
-        raise DataError(archive, "a .tar.gz archive", got, _TRY_AGAIN) from error
     finally:
         archive.unlink()
 
 
-def _refuse_unsafe(archive: Path, member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo:
+def _extract_members(archive: Path, folder: str) -> None:
     """Python's filter "data", without the links and paths that this filter accepts or repairs."""
-    path = PureWindowsPath(member.name)  # knows both separators and drives
-    outside = path.drive or path.root or ".." in path.parts
-    if outside or not (member.isfile() or member.isdir()):
-        got = f"the member {member.name!r}, a link, a device or a path that leads out"
-        advice = "Do not use this archive; nothing of it was kept."
-        raise DataError(archive, "plain files in one folder", got, advice)
-    return tarfile.data_filter(member, folder)
+    size = 0
+    with tarfile.open(archive, "r:gz") as tar:
+        for member in tar:
+            size += member.size
+            if size > _MOST_UNPACKED:
+                raise ValueError(f"more than {_MOST_UNPACKED:,} bytes unpacked")
+            path = PureWindowsPath(member.name)  # knows both separators and drives
+            outside = path.drive or path.root or ".." in path.parts
+            if outside or not (member.isfile() or member.isdir()):
+                got = f"the member {member.name!r}, a link, a device or a path that leads out"
+                advice = "Do not use this archive; nothing of it was kept."
+                raise DataError(archive, "plain files in one folder", got, advice)
+            tar.extract(member, folder, filter="data")
 
 
 @contextmanager
@@ -221,25 +226,23 @@ def _locked_cache() -> Iterator[Path]:
     root = cache_root()
     try:
         root.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(root / ".lock")
-        lock.acquire()
+        lock = FileLock(root / ".lock").acquire()
     except OSError as error:
         advice = "Name another folder in the environment variable SIMMIM_CACHE."
         raise DataError(root, "a folder to keep downloads in", str(error), advice) from error
-    try:
+    with lock:
         for abandoned in root.glob(f"{_UNPACKING}*"):  # by a process that was killed
             shutil.rmtree(abandoned)
         yield root
-    finally:
-        lock.release()
 
 
-def _complete(url: str, part: Path) -> None:
-    """Append to ``part`` until it is complete; continue after a cut as long as bytes arrive."""
+def _complete(url: str, part: Path, known_hash: str | None) -> str:
+    """Append to ``part`` as long as bytes arrive, also after a cut; return `_other_hash`."""
     while True:
         before = _size(part)
         try:
-            return _append(url, part)
+            _append(url, part)
+            return _other_hash(part, known_hash)
         except requests.RequestException:
             if _size(part) <= before:
                 raise
@@ -258,7 +261,8 @@ def _append(url: str, part: Path) -> None:
         response.raise_for_status()
         if response.status_code != requests.codes.partial_content:
             start = 0  # the server sends the whole file again
-        total = start + int(response.headers.get("Content-Length", 0))
+        length = response.headers.get("Content-Length", "")
+        total = start + int(length) if length.isdecimal() else 0
         bar = tqdm(total=total or None, initial=start, desc=part.stem, unit="B", unit_scale=True)
         with bar, part.open("ab" if start else "wb") as file:
             for chunk in response.iter_content(_CHUNK):

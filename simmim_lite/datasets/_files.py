@@ -1,9 +1,11 @@
 """Where data are: the files in the package, the folders of ``SIMMIM_DATA``, the download cache."""
 
+import hashlib
 import io
 import lzma
 import os
-import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +13,16 @@ import pooch
 
 from simmim_lite._arguments import check_choice
 
-SPLITS = ("train", "test", "all")
 _PACKAGE = Path(__file__).resolve().parents[1]
+# SHA-256 of the embedded files, which nothing parses before it is compared.
+_SHA256 = {
+    "digits.npz.xz": "b26616488b69998a97c20bcbd81c858fa48eff1653c2fa0d8ef076e6f76023d9",
+    "speech.npz.xz": "a0f3e770de44e2ee5b949206e884bbb3d09c20bd292761ae11337fcde82d0370",
+}
 
 
 class DataError(Exception):
-    """A file or folder is missing, damaged or not what was expected.
-
-    Attributes:
-        where: the file, folder or address.
-        expected: the content that was expected.
-        got: what was found.
-        advice: what to do.
-    """
+    """A file, folder or address (``where``) is missing, damaged or not what was expected."""
 
     def __init__(self, where: object, expected: str, got: str, advice: str):
         super().__init__(where, expected, got, advice)  # all four, so that it can be pickled
@@ -31,6 +30,19 @@ class DataError(Exception):
 
     def __str__(self) -> str:
         return f"{self.where}: expected {self.expected}, got {self.got}. {self.advice}"
+
+
+@contextmanager
+def reading(path: Path, expected: str, advice: str = "Check or replace it.") -> Iterator[None]:
+    """Turn any error of a parser into a DataError about the file."""
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as error:  # each parser has errors of its own, and lets others out
+        missing = isinstance(error, FileNotFoundError)
+        got = f"something damaged or unreadable ({type(error).__name__}: {error})"
+        raise DataError(path, expected, "no such file" if missing else got, advice) from error
 
 
 def wants_full(full: bool | None) -> bool:
@@ -75,17 +87,16 @@ def embedded(name: str) -> Path | None:
 
 
 def read_embedded(name: str) -> dict[str, np.ndarray]:
-    """All arrays of an embedded ``.npz.xz``; xz checks its own sum, and nothing is unpickled."""
-    path = embedded(name)
+    """All arrays of an embedded ``.npz.xz``, after its checksum is compared."""
+    path = embedded(name) or _PACKAGE / "data" / name
+    expected = f"a file of SHA-256 {_SHA256[name]}"
     advice = "Install simmim-lite again, or fetch the file again from its repository."
-    if path is None:
-        raise DataError(_PACKAGE / "data" / name, "the embedded data", "no such file", advice)
-    try:
-        with lzma.open(path) as file:
-            archive = np.load(io.BytesIO(file.read()), allow_pickle=False)
-        return dict(archive)  # at once: an NpzFile reads its member again at every access
-    except (lzma.LZMAError, EOFError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(path, "arrays packed by xz", f"a damaged file ({error})", advice) from error
+    with reading(path, expected, advice):
+        content = path.read_bytes()
+        got = hashlib.sha256(content).hexdigest()
+        if got != _SHA256[name]:
+            raise DataError(path, expected, got, advice)
+        return dict(np.load(io.BytesIO(lzma.decompress(content)), allow_pickle=False))
 
 
 def split_indices(test: np.ndarray, split: str) -> np.ndarray:
@@ -95,5 +106,5 @@ def split_indices(test: np.ndarray, split: str) -> np.ndarray:
 
 def parts(split: str) -> tuple[str, ...]:
     """The parts of a split: ("train",), ("test",), or both for "all"."""
-    check_choice("split", split, SPLITS)
+    check_choice("split", split, ("train", "test", "all"))
     return ("train", "test") if split == "all" else (split,)

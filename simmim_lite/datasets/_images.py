@@ -1,13 +1,15 @@
 """Handwritten digits (embedded, all of MNIST, or of scikit-learn), CIFAR-10, and image files."""
 
 import io
+import math
 import re
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 
 from simmim_lite.datasets._download import download, fetch_cifar10, find_cifar10
 from simmim_lite.datasets._files import (
@@ -15,24 +17,22 @@ from simmim_lite.datasets._files import (
     find,
     parts,
     read_embedded,
+    reading,
     split_indices,
     wants_full,
 )
 
-CIFAR10_CLASSES = (
-    "airplane",
-    "automobile",
-    "bird",
-    "cat",
-    "deer",
-    "dog",
-    "frog",
-    "horse",
-    "ship",
-    "truck",
-)
-_CIFAR10_NAME = re.compile(r"(train|test)/([a-z]+)/(\d+)\.jpg")
+_CLASSES = "airplane automobile bird cat deer dog frog horse ship truck"
+CIFAR10_CLASSES = tuple(_CLASSES.split())
+_CIFAR10_NAME = re.compile(r"(train|test)/([a-z]+)/([0-9]+)\.jpg")
 _CIFAR10_COUNTS = {"train": 50_000, "test": 10_000}
+_LARGEST_JPEG = 1 << 16  # bytes of one image of CIFAR-10
+# Limits of an image file. A larger one, or one of few bytes that decodes to very many pixels, is
+# taken for a decompression bomb.
+_MOST_PIXELS, _SMALL, _PIXELS_PER_BYTE = 89_000_000, 1 << 22, 1000
+# What turns an image upright, by its EXIF orientation 2..8.
+_TURNS = "FLIP_LEFT_RIGHT ROTATE_180 FLIP_TOP_BOTTOM TRANSPOSE ROTATE_270 TRANSVERSE ROTATE_90"
+_TRANSPOSES = {i: Image.Transpose[name] for i, name in enumerate(_TURNS.split(), start=2)}
 _AGAIN = "Remove it and run `python -m simmim_lite data {}`."
 
 
@@ -75,22 +75,21 @@ def load_digits(split: str = "train", *, full: bool | None = None) -> Images:
 
 
 def load_mnist(split: str = "train") -> Images:
-    """All of MNIST (LeCun, Cortes, Burges), read by torchvision: 60,000 train, 10,000 test.
+    """All of MNIST (LeCun, Cortes, Burges): 60,000 images of "train", 10,000 of "test".
 
     The images (N, 28, 28) have white ink (255) on black (0). The download has 12 MB.
     """
     chosen = parts(split)
-    root = download("mnist").parent
-    from torchvision.datasets import MNIST  # here, as its import takes seconds
-
-    try:
-        sets = [MNIST(root, train=part == "train", download=False) for part in chosen]
-    except (AssertionError, IndexError, KeyError, OSError, RuntimeError, ValueError) as error:
-        raw, got = root / "MNIST" / "raw", f"a damaged one ({type(error).__name__}: {error})"
-        raise DataError(raw, "MNIST's idx files", got, _AGAIN.format("mnist")) from error
-    images = np.concatenate([half.data.numpy() for half in sets])
-    labels = np.concatenate([half.targets.numpy() for half in sets])
-    return Images(images, labels, split, str(root / "MNIST"))
+    raw = download("mnist") / "raw"
+    images, labels = [], []
+    with reading(raw, "MNIST's idx files", _AGAIN.format("mnist")):
+        for prefix in ("train" if part == "train" else "t10k" for part in chosen):
+            images.append(_read_idx(raw / f"{prefix}-images-idx3-ubyte", 3))
+            labels.append(_read_idx(raw / f"{prefix}-labels-idx1-ubyte", 1).astype(np.int64))
+            if images[-1].shape != (len(labels[-1]), 28, 28) or labels[-1].max() > 9:
+                got = f"images {images[-1].shape}, labels {labels[-1].shape} to {labels[-1].max()}"
+                raise ValueError(f"{prefix}: {got}")
+    return Images(np.concatenate(images), np.concatenate(labels), split, str(raw.parent))
 
 
 def load_cifar10(split: str = "train") -> Images:
@@ -104,17 +103,12 @@ def load_cifar10(split: str = "train") -> Images:
         Images of shape (N, 32, 32, 3); `CIFAR10_CLASSES` names the classes.
     """
     chosen = parts(split)
-    path = find_cifar10()
-    if path is None:
-        pickled = find("cifar-10-batches-py")
-        if pickled is not None:
-            raise DataError(
-                pickled,
-                "CIFAR-10's binary version (cifar-10-batches-bin)",
-                "its Python version, which is pickled code and is never opened",
-                "Run `python -m simmim_lite data cifar10` to download the binary version.",
-            )
-        path = fetch_cifar10()
+    path, pickled = find_cifar10(), find("cifar-10-batches-py")
+    if path is None and pickled is not None:
+        got = "its Python version, which is pickled code and is never opened"
+        advice = "Run `python -m simmim_lite data cifar10` to download the binary version."
+        raise DataError(pickled, "CIFAR-10's binary version (cifar-10-batches-bin)", got, advice)
+    path = path or fetch_cifar10()
     read = _read_cifar10_zip if path.suffix == ".zip" else _read_cifar10_binary
     images, labels = zip(*(read(path, part) for part in chosen), strict=True)
     return Images(np.concatenate(images), np.concatenate(labels), split, str(path))
@@ -139,20 +133,42 @@ def load_other_digits() -> Images:
 
 
 def read_image(path: str | Path) -> np.ndarray:
-    """Read an image file as uint8: (height, width) if it is gray, else (height, width, 3) RGB."""
+    """Read an image file as uint8: (height, width) if it is gray, else (height, width, 3) RGB.
+
+    The image is turned upright by its EXIF orientation. Transparency is left out; of an animation
+    the first image is read. Refused are gray images of more than 8 bits, more than 89 million
+    pixels, and small files of very many pixels (decompression bombs).
+    """
     path = Path(path)
-    try:
-        return _decode(path.read_bytes())
-    except (OSError, SyntaxError, ValueError) as error:
-        got = "no such file" if not path.exists() else f"something unreadable ({error})"
-        raise DataError(path, "an image (PNG, JPEG, ...)", got, "Check or replace it.") from error
+    with reading(path, "an image (PNG, JPEG, ...)"), path.open("rb") as file:
+        return _decode(file, path.stat().st_size)
 
 
-def _decode(encoded: bytes) -> np.ndarray:
-    with Image.open(io.BytesIO(encoded)) as image:
+def _decode(file: BinaryIO, size: int) -> np.ndarray:
+    """The image of a file of ``size`` bytes."""
+    with Image.open(file) as image:
+        width, height = image.size
+        if width * height > min(_MOST_PIXELS, max(_SMALL, _PIXELS_PER_BYTE * size)):
+            raise ValueError(f"too large, {width} x {height} pixels from {size:,} bytes")
+        if image.format in ("EPS", "WMF"):  # read by another program
+            raise ValueError(f"a drawing, format {image.format}")
         if image.mode.startswith(("I", "F")):
             raise ValueError(f"more than 8 bits a channel, mode {image.mode}")
-        return np.asarray(image if image.mode == "L" else image.convert("RGB"))
+        image.load()  # now the orientation is known: some formats have it behind the pixels
+        turn = _TRANSPOSES.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+        upright = image.convert("L" if image.mode in ("1", "L", "LA") else "RGB")
+        return np.array(upright if turn is None else upright.transpose(turn))
+
+
+def _read_idx(path: Path, dimensions: int) -> np.ndarray:
+    """The bytes in an idx file, with the sizes that its header states."""
+    header = np.fromfile(path, ">u4", 1 + dimensions).tolist()
+    if len(header) != 1 + dimensions or header[0] != 0x800 + dimensions:
+        raise ValueError(f"{path.name}: a header of {header}")
+    size, there = math.prod(header[1:]), path.stat().st_size - 4 * len(header)
+    if size != there or size == 0:
+        raise ValueError(f"{path.name}: {header[1:]} in the header, {there:,} bytes there")
+    return np.fromfile(path, np.uint8, offset=4 * len(header)).reshape(header[1:])
 
 
 def _read_cifar10_binary(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
@@ -160,10 +176,12 @@ def _read_cifar10_binary(folder: Path, part: str) -> tuple[np.ndarray, np.ndarra
     names = ["test_batch"] if part == "test" else [f"data_batch_{i}" for i in range(1, 6)]
     batches = []
     for path in (folder / f"{name}.bin" for name in names):
-        size, expected = path.stat().st_size if path.is_file() else 0, 10_000 * (1 + 3 * 32 * 32)
-        if size != expected:
-            raise DataError(path, f"{expected:,} bytes", f"{size:,}", _AGAIN.format("cifar10"))
-        batches.append(np.fromfile(path, dtype=np.uint8).reshape(10_000, -1))
+        with reading(path, "30,730,000 bytes, with labels 0..9", _AGAIN.format("cifar10")):
+            if path.stat().st_size != 10_000 * (1 + 3 * 32 * 32):
+                raise ValueError(f"{path.stat().st_size:,} bytes")
+            batches.append(np.fromfile(path, dtype=np.uint8).reshape(10_000, -1))
+            if batches[-1][:, 0].max() > 9:
+                raise ValueError(f"the label {batches[-1][:, 0].max()}")
     records = np.concatenate(batches)
     images = records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
     return np.ascontiguousarray(images), records[:, 0].astype(np.int64)
@@ -171,15 +189,21 @@ def _read_cifar10_binary(folder: Path, part: str) -> tuple[np.ndarray, np.ndarra
 
 def _read_cifar10_zip(path: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
     """``{part}/{class}/{number}.jpg``, decoded from the zip, sorted by class and number."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            matches = (_CIFAR10_NAME.fullmatch(name) for name in sorted(archive.namelist()))
-            found = [match for match in matches if match and match[1] == part]
-            images = np.stack([_decode(archive.read(match[0])) for match in found])
-            labels = np.array([CIFAR10_CLASSES.index(match[2]) for match in found], np.int64)
-        if images.shape != (_CIFAR10_COUNTS[part], 32, 32, 3):
-            raise ValueError(f"images of shape {images.shape}")
-    except (zipfile.BadZipFile, OSError, SyntaxError, ValueError) as error:
-        expected = f"a zip of {_CIFAR10_COUNTS[part]:,} CIFAR-10 images ({part})"
-        raise DataError(path, expected, f"something else ({error})", "Replace it.") from error
+    count = _CIFAR10_COUNTS[part]
+    expected = f"a zip of {count:,} CIFAR-10 images ({part})"
+    with reading(path, expected, "Replace it."), zipfile.ZipFile(path) as archive:
+        matches = (_CIFAR10_NAME.fullmatch(name) for name in sorted(set(archive.namelist())))
+        found = [match for match in matches if match and match[1] == part]
+        if len(found) != count:
+            raise ValueError(f"{len(found):,} images")
+        images = np.empty((count, 32, 32, 3), np.uint8)
+        for row, name in enumerate(match[0] for match in found):
+            if archive.getinfo(name).file_size > _LARGEST_JPEG:
+                raise ValueError(f"{name}: {archive.getinfo(name).file_size:,} bytes")
+            encoded = archive.read(name)
+            image = _decode(io.BytesIO(encoded), len(encoded))
+            if image.shape != images.shape[1:]:
+                raise ValueError(f"{name}: an image of shape {image.shape}")
+            images[row] = image
+        labels = np.array([CIFAR10_CLASSES.index(match[2]) for match in found], np.int64)
     return images, labels

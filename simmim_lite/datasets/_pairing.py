@@ -6,11 +6,18 @@ Torch is imported in the functions that draw with it, so that loading data does 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
+from numbers import Number
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from simmim_lite._arguments import as_labels, check_choice, check_integer
+from simmim_lite._arguments import (
+    as_array,
+    as_class_numbers,
+    as_labels,
+    check_choice,
+    check_integer,
+)
 from simmim_lite._random import random_generator
 from simmim_lite.datasets._captions import load_captions
 from simmim_lite.datasets._images import load_digits
@@ -57,9 +64,6 @@ class Pairing:
         items: arrays or sequences by name of the modality. Modalities that are paired item by item
             have as many items as the first modality.
         labels: class of each item, for the first modality and all that are paired by class.
-        resample: draw new positives within the class every time; otherwise each row keeps the
-            positives of one draw.
-        seed: of the draw that is kept.
 
     Raises:
         ValueError: fewer than two modalities, lengths that do not match, a class without items.
@@ -69,9 +73,6 @@ class Pairing:
         self,
         items: Mapping[str, Sequence[Any] | np.ndarray],
         labels: Mapping[str, Sequence[Any] | np.ndarray] | None = None,
-        *,
-        resample: bool = True,
-        seed: int = 0,
     ):
         labels = {} if labels is None else labels
         if len(items) < 2:
@@ -95,8 +96,7 @@ class Pairing:
                 expected = f"{self._rows} in {name!r}, one for each of {first!r}"
                 raise ValueError(f"items: expected {expected}, got {count}")
             else:
-                self._symbols[name] = _symbols(items[name])
-        self._kept = {} if resample else self._draw_once(seed)
+                self._symbols[name] = _symbols(f"items[{name!r}]", items[name])
 
     def __len__(self) -> int:
         """Number of rows, the items of the first modality."""
@@ -107,21 +107,17 @@ class Pairing:
 
         Rows (B,) in a tensor take a generator of torch, in an array one of NumPy.
         """
-        drawn = dict.fromkeys(self.items, rows)
-        for name, classes in self._classes.items():
-            if name in self._kept:
-                drawn[name] = _same_kind(self._kept[name], rows)[rows]
-            else:
-                drawn[name] = classes.draw(rows, generator)
-        return drawn
+        numbers = as_class_numbers("rows", rows, len(self))
+        rows = numbers if isinstance(rows, np.ndarray) else rows.long()
+        drawn = {name: classes.draw(rows, generator) for name, classes in self._classes.items()}
+        return {name: drawn.get(name, rows) for name in self.items}
 
     @property
     def mutual_information(self) -> dict[tuple[str, str], float]:
         """Nats of each two modalities, in the order of the items, by exact counting.
 
-        They hold for the population, of which rows that keep their positives are a sample. For two
-        modalities that are paired item by item and are not sentences, the value is the entropy of
-        the row, ln(rows): true for these rows only.
+        For two modalities that are paired item by item and are not sentences or single numbers, the
+        value is the entropy of the row, ln(rows): true for these rows only.
         """
         return {
             (a, b): sample_mutual_information(self._symbols[a], self._symbols[b])
@@ -137,27 +133,20 @@ class Pairing:
             expected = ", ".join(self.items)
             got = f"{first!r} and {second!r}"
             raise ValueError(f"first, second: expected two of {expected}, got {got}")
-        (items_a, a), (items_b, b) = self._candidates(first), self._candidates(second)
         symbols = self._symbols[first], self._symbols[second]
         joint = np.zeros([column.max() + 1 for column in symbols])
         np.add.at(joint, symbols, 1 / len(self))
-        joint = joint if a is None else a.T @ joint
-        joint = joint if b is None else joint @ b
-        return Population(items_a, items_b, joint, sample_mutual_information(*symbols))
+        items_a, joint = self._spread(first, joint)
+        items_b, joint = self._spread(second, joint.T)
+        return Population(items_a, items_b, joint.T.copy(), sample_mutual_information(*symbols))
 
-    def _candidates(self, name: str) -> tuple[np.ndarray, np.ndarray | None]:
-        """Items (m,), and for each symbol the probability of each; None where they are the same."""
-        if name in self._classes:
-            return self._classes[name].table()
-        return np.unique(self._symbols[name], return_index=True)[1], None
-
-    def _draw_once(self, seed: int) -> dict[str, np.ndarray]:
-        import torch
-
-        drawn_seed = int(random_generator(seed, "partners drawn once").integers(2**63))
-        generator = torch.Generator().manual_seed(drawn_seed)
-        rows = torch.arange(self._rows)
-        return {name: c.draw(rows, generator).numpy() for name, c in self._classes.items()}
+    def _spread(self, name: str, joint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Items (m,), and the table of symbols (k, n) as a table of items (m, n)."""
+        if name not in self._classes:  # every item is a symbol
+            return np.unique(self._symbols[name], return_index=True)[1], joint
+        of_items = self._classes[name].of_items
+        same = of_items[:, None] == np.arange(len(joint))
+        return np.arange(len(of_items)), (same / same.sum(axis=0).clip(min=1)) @ joint
 
 
 class BlindPairing(Pairing):
@@ -180,12 +169,12 @@ class _Classes:
     """The items of one modality, sorted by class."""
 
     def __init__(self, name: str, row_labels: Any, labels: Any, rows: int, items: int):
-        of_rows, of_items = np.asarray(row_labels), np.asarray(labels)
+        of_rows, of_items = as_array("labels", row_labels), as_array("labels", labels)
         if of_rows.shape != (rows,) or of_items.shape != (items,):
             got = f"shapes {of_rows.shape} and {of_items.shape}"
             expected = f"{rows} for the first modality and {items} for {name!r}"
             raise ValueError(f"labels: expected {expected}, got {got}")
-        classes = as_labels("labels", np.concatenate([of_rows, of_items]))
+        classes = as_labels("labels", [*of_rows, *of_items])  # in a list, 1 is not "1"
         self.of_rows, self.of_items = classes[:rows], classes[rows:]
         self.sizes = np.bincount(self.of_items, minlength=classes.max() + 1)
         missing = np.flatnonzero(self.sizes[self.of_rows] == 0)
@@ -197,44 +186,31 @@ class _Classes:
 
     def draw(self, rows: Rows, generator: Any) -> Rows:
         """For each row an item of its class, uniform."""
-        of_rows, sizes, starts, order = (
-            _same_kind(array, rows) for array in (self.of_rows, self.sizes, self.starts, self.order)
-        )
-        classes = of_rows[rows]
+        array = rows if isinstance(rows, np.ndarray) else rows.cpu().numpy()
+        classes = self.of_rows[array]
+        starts, sizes = self.starts[classes], self.sizes[classes]
         if isinstance(rows, np.ndarray):
             within = np.empty_like(classes)
             for label in np.unique(classes):
                 same = np.flatnonzero(classes == label)
-                within[same] = generator.choice(sizes[label], size=len(same))
-        else:
-            import torch
+                within[same] = generator.choice(self.sizes[label], size=len(same))
+            return self.order[starts + within]
+        import torch
 
-            uniform = torch.rand(
-                len(rows), generator=generator, device=rows.device, dtype=torch.double
-            )
-            within = (uniform * sizes[classes]).long().clamp(max=sizes[classes] - 1)
-        return order[starts[classes] + within]
-
-    def table(self) -> tuple[np.ndarray, np.ndarray]:
-        """All items, and for each class of the rows the probability of each item."""
-        same = np.arange(self.of_rows.max() + 1)[:, None] == self.of_items
-        return np.arange(len(self.of_items)), same / same.sum(axis=1, keepdims=True).clip(min=1)
+        uniform = torch.rand(
+            rows.shape, generator=generator, device=rows.device, dtype=torch.double
+        )
+        within = (uniform.cpu().numpy() * sizes).astype(np.int64).clip(max=sizes - 1)
+        return torch.from_numpy(self.order[starts + within]).to(rows.device)
 
 
-def _same_kind(array: np.ndarray, like: Rows) -> Rows:
-    """The array, or a tensor on the device of ``like`` if that is a tensor."""
-    if isinstance(like, np.ndarray):
-        return array
-    import torch
-
-    return torch.from_numpy(array).to(like.device)
-
-
-def _symbols(items: Sequence[Any] | np.ndarray) -> np.ndarray:
-    """Index of the sentence or whole number of each item; items of other kinds all differ."""
-    array = items if isinstance(items, np.ndarray) else np.asarray(items[:1])
-    discrete = array.ndim == 1 and array.dtype.kind in "iuSU"
-    return as_labels("items", items) if discrete else np.arange(len(items))
+def _symbols(name: str, items: Sequence[Any] | np.ndarray) -> np.ndarray:
+    """Index of the sentence or number of each item; items of other kinds all differ."""
+    kinds = str | bytes | Number | None
+    column = str(getattr(items, "dtype", "object")) != "object"
+    if getattr(items, "ndim", 1) == 1 and (column or any(isinstance(i, kinds) for i in items)):
+        return as_labels(name, items)
+    return np.arange(len(items))
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,16 +246,11 @@ def paired_digits(
 ) -> PairedSample:
     """Images, recordings and captions of the same digits, with the information they share.
 
-    A pair is drawn from a `Pairing`: an image X, uniform in the split; its caption T, a function of
-    X; a recording S, uniform among those of the same class C, independent of everything else. C is
-    a function of X, of S and of T, because no item is in two classes. Then:
-
-    - I(image; speech) = H(C): given C the two are independent, so I(X; S) = I(X; C) = H(C);
-    - I(speech; text) = H(C), for the same reason;
-    - I(image; text) = H(T), because H(T | X) = 0.
-
-    H(C) and H(T) are counted over the images of the split. They hold for the population of the
-    pairs, for every N; an estimate from N pairs has an error of its own.
+    A pair is drawn from a `Pairing`: an image, uniform in the split; its caption T, a function of
+    the image; a recording, uniform among those of the same class C, independent of all else. No
+    item is in two classes, so I(image; speech) = I(speech; text) = H(C); I(image; text) = H(T).
+    Both are counted over the images of the split. They hold for the population of the pairs, for
+    every N; an estimate from N pairs has an error of its own.
 
     Args:
         modalities: two or three of `MODALITIES`.

@@ -34,9 +34,10 @@ from simmim_lite.encoders._audio import (
     mel_filters as mel_filters,
     power_spectrogram as power_spectrogram,
 )
-from simmim_lite.encoders._base import Encoder as Encoder, TabularEncoder as TabularEncoder
-from simmim_lite.encoders._images import (
+from simmim_lite.encoders._base import (
+    Encoder as Encoder,
     ImageEncoder as ImageEncoder,
+    TabularEncoder as TabularEncoder,
     resnet18_encoder as resnet18_encoder,
 )
 from simmim_lite.encoders._text import TextEncoder as TextEncoder, Tokenizer as Tokenizer

@@ -10,12 +10,13 @@ import torch
 from scipy.signal import resample_poly
 from torch import Tensor, nn
 
-from simmim_lite._arguments import check_integer, check_number
-from simmim_lite._random import seeded, uniform_integers
+from simmim_lite._arguments import as_array, as_tensor, check_integer, check_number, count_rows
+from simmim_lite._numerics import center_and_scale
+from simmim_lite._random import seeded
 from simmim_lite.encoders._base import Encoder, normalized_layer
 
-# Added to the mel energies of a waveform of peak 1, so that digital silence has a logarithm. With a
-# lower floor, synthetic and recorded silence would differ, which carries no meaning.
+# Added to the mel energies of a waveform of peak 1. With less, synthetic and recorded silence would
+# differ, which carries no meaning.
 FLOOR = 1e-2
 _STRETCH, _WARP = 0.15, 0.1  # largest relative changes of speed and of the mel scale
 _SHIFT = 0.25  # largest shift in time, as a fraction of half the clip
@@ -26,13 +27,15 @@ _CHUNK = 512  # waveforms at a time, to limit the memory of spectrograms
 def power_spectrogram(waveforms: Tensor, *, window: int = 256, hop: int = 80) -> Tensor:
     """Return the squared absolute value of the short-time Fourier transform (periodic Hann window).
 
-    (N, samples) -> (N, window // 2 + 1, frames), frames = (samples - window) // hop + 1. Frames lie
-    completely within the waveform; frame t begins at sample t * hop and has ``window`` samples.
-    Frequency k is k * rate / window Hz. Over both halves of the spectrum, the powers of a frame sum
-    to ``window`` times the energy of its windowed samples (Parseval).
+    (N, samples) -> (N, window // 2 + 1, frames), frames = (samples - window) // hop + 1. Frame t
+    has the ``window`` samples from t * hop on, and frequency k is k * rate / window Hz. Over both
+    halves of the spectrum, the powers of a frame sum to ``window`` times the energy of its windowed
+    samples (Parseval).
     """
     window = check_integer("window", window, minimum=2)
     hop = check_integer("hop", hop, minimum=1)
+    waveforms = as_tensor("waveforms", waveforms)
+    waveforms = waveforms.float() if waveforms.dtype.itemsize < 4 else waveforms
     if waveforms.ndim != 2 or waveforms.shape[1] < window:
         got = tuple(waveforms.shape)
         raise ValueError(f"waveforms: expected shape (N, samples >= {window}), got {got}")
@@ -52,8 +55,7 @@ def mel_filters(
     the peaks of its neighbors. ``filters @ power_spectrogram(...)`` are the mel energies.
 
     Args:
-        rate: samples per second.
-        window: samples of a frame of the spectrogram.
+        rate, window: samples per second, and per frame of the spectrogram.
         mels: number of filters, few enough that each contains a frequency of the spectrogram.
         low, high: start of the first and end of the last filter, in Hz; None is half the rate.
     """
@@ -67,12 +69,9 @@ def mel_filters(
     left, peak, right = (corners[i : i + mels, None] for i in range(3))
     rise, fall = (frequencies - left) / (peak - left), (right - frequencies) / (right - peak)
     filters = np.minimum(rise, fall).clip(min=0)
-    empty = np.flatnonzero(~filters.any(axis=1))
-    if empty.size:
-        raise ValueError(
-            f"mels: expected filters wide enough for frequencies {rate / window:g} Hz apart, got "
-            f"{mels}, and filter {empty[0]} contains none; take fewer, or a longer window"
-        )
+    if not filters.any(axis=1).all():
+        expected = f"filters wide enough for frequencies {rate / window:g} Hz apart"
+        raise ValueError(f"mels: expected {expected}, got {mels}; take fewer or a longer window")
     return torch.from_numpy(filters).float()
 
 
@@ -81,25 +80,23 @@ def log_mel(
 ) -> Tensor:
     """Return the log-mel spectrogram, ln(mel energies + floor): (N, samples) -> (N, mels, frames).
 
-    ``filters`` come from `mel_filters`, ``window`` and ``hop`` are those of `power_spectrogram`.
+    See `power_spectrogram`, and `mel_filters` for the ``filters``.
     """
-    return (filters @ power_spectrogram(waveforms, window=window, hop=hop) + floor).log()
+    power = power_spectrogram(waveforms, window=window, hop=hop)
+    return (filters.to(power) @ power + floor).log()
 
 
 class AudioEncoder(Encoder):
     """Encode waveforms, -> (N, dim): log-mel spectrogram, two convolutions, bidirectional GRU.
 
     Waveforms are resampled to ``rate``, divided by their peak, and cut or filled with silence to
-    ``seconds``. The convolutions run over time. The output uses the mean and the maximum of the
-    GRU over time, so the position of the sound within the clip matters little.
+    ``seconds``. An offset larger than the sound itself is subtracted before. The output uses mean
+    and maximum over time, so the position of the sound within the clip matters little.
 
     Args:
-        rate: samples per second of the spectrogram's input.
-        seconds: length of each clip.
         mels: number of mel bands, from 50 Hz to half the rate.
         window, hop: of the spectrogram, in samples; None takes 32 and 10 milliseconds.
-        width: channels of the convolutions.
-        hidden: size of the GRU in each direction.
+        width, hidden: channels of the convolutions, and size of the GRU in each direction.
     """
 
     filters: Tensor
@@ -142,28 +139,26 @@ class AudioEncoder(Encoder):
     def prepare(self, waveforms: Any, *, rate: int | None = None) -> Tensor:
         """Return log-mel spectrograms (N, mels, frames) float32; spectrograms pass through.
 
-        Args:
-            waveforms: a sequence of arrays (T,) of any lengths, or one array (N, T).
-            rate: of the waveforms, in samples per second; None takes ``rate`` of the encoder.
+        Waveforms are a sequence of arrays (T,) of any lengths, or one array (N, T), with ``rate``
+        samples per second; None takes that of the encoder.
         """
         if isinstance(waveforms, Tensor) and waveforms.ndim == 3:
             if waveforms.shape[1] != self.mels or 0 in waveforms.shape:
-                raise ValueError(
-                    f"waveforms: expected shape (N, samples), or spectrograms (N, {self.mels}, "
-                    f"frames), got {tuple(waveforms.shape)}"
-                )
+                expected = f"shape (N, samples), or spectrograms (N, {self.mels}, frames)"
+                raise ValueError(f"waveforms: expected {expected}, got {tuple(waveforms.shape)}")
             return waveforms
         rate = self.rate if rate is None else check_integer("rate", rate, minimum=1)
-        if not isinstance(waveforms, Sequence | np.ndarray | Tensor) or not len(waveforms):
-            got = "nothing" if hasattr(waveforms, "__len__") else type(waveforms).__name__
+        known = isinstance(waveforms, Sequence | np.ndarray | Tensor)
+        if not known or not count_rows("waveforms", waveforms):
+            got = "nothing" if known else type(waveforms).__name__
             raise ValueError(f"waveforms: expected a sequence of arrays, got {got}")
         clips = np.zeros((len(waveforms), self.samples), np.float32)
         for row, (clip, waveform) in enumerate(zip(clips, waveforms, strict=True)):
             sound = _normalized(waveform, rate, self.rate, row)[: self.samples]
             clip[: len(sound)] = sound
-        filters, options = self.filters.cpu(), {"window": self.window, "hop": self.hop}
+        options = {"window": self.window, "hop": self.hop}
         parts = torch.from_numpy(clips).split(_CHUNK)
-        return torch.cat([log_mel(part, filters, **options) for part in parts])
+        return torch.cat([log_mel(part, self.filters, **options) for part in parts])
 
     def extra_repr(self) -> str:
         return f"{self.rate} Hz, {self.samples} samples, window {self.window}, hop {self.hop}"
@@ -176,49 +171,48 @@ class AudioEncoder(Encoder):
     def augment(self, prepared: Tensor, generator: torch.Generator) -> Tensor:
         """Return spectrograms of another voice, speed, position and loudness, with noise and gaps.
 
-        Time and frequency are stretched and shifted (formants of different speakers differ by about
-        one mel band). Gain has a standard deviation of 4 dB, noise of 0.3 nats. Then SpecAugment
-        (Park et al. 2019, arXiv 1904.08779), adapted to clips of a second or less, sets a run of up
-        to a seventh of the bands, and of the frames, to the lowest value of the clip.
+        Time and frequency are stretched and shifted. Gain has a standard deviation of 4 dB, noise
+        of 0.3 nats. Then SpecAugment (Park et al. 2019, arXiv 1904.08779) sets a run of up to a
+        seventh of the bands, and of the frames, to the lowest value of the clip.
         """
         N, mels, frames = prepared.shape
-        device = prepared.device
+        new: dict[str, Any] = {"device": prepared.device, "dtype": prepared.dtype}
         lowest = prepared.amin(dim=(1, 2), keepdim=True)
-        draws = 2 * torch.rand(4, N, generator=generator, device=device) - 1
-        largest = torch.tensor([_STRETCH, _SHIFT, _WARP, 2 * _BANDS / mels], device=device)
+        draws = 2 * torch.rand(4, N, generator=generator, **new) - 1
+        largest = torch.tensor([_STRETCH, _SHIFT, _WARP, 2 * _BANDS / mels], **new)
         stretch, shift, warp, move = draws * largest[:, None]
         zero = torch.zeros_like(shift)
         theta = torch.stack([1 + stretch, zero, shift, zero, 1 + warp, move], 1).view(N, 2, 3)
         grid = nn.functional.affine_grid(theta, [N, 1, mels, frames], align_corners=False)
         above = (prepared - lowest)[:, None]
         read = nn.functional.grid_sample(above, grid, align_corners=False)[:, 0] + lowest
-        gain = torch.randn(N, 1, 1, generator=generator, device=device) * (4 * math.log(10) / 10)
-        noise = 0.3 * torch.randn(prepared.shape, generator=generator, device=device)
+        gain = torch.randn(N, 1, 1, generator=generator, **new) * (4 * math.log(10) / 10)
+        noise = 0.3 * torch.randn(prepared.shape, generator=generator, **new)
         kept = _kept(N, mels, generator)[:, :, None] & _kept(N, frames, generator)[:, None]
         return (read + gain + noise).where(kept, lowest)
 
 
 def _kept(N: int, length: int, generator: torch.Generator) -> Tensor:
     """Mask (N, length), False in a random run of up to a seventh of each row."""
-    sizes = uniform_integers(0, length // 7, (N, 1), generator)
-    starts = (
-        torch.rand(N, 1, generator=generator, device=generator.device) * (length - sizes + 1)
-    ).long()
+    new: dict[str, Any] = {"generator": generator, "device": generator.device}
+    sizes = torch.randint(length // 7 + 1, (N, 1), **new)
+    starts = (torch.rand(N, 1, dtype=torch.float32, **new) * (length - sizes + 1)).long()
     places = torch.arange(length, device=generator.device)
     return (places < starts) | (places >= starts + sizes)
 
 
 def _normalized(waveform: Any, rate: int, wanted: int, row: int) -> np.ndarray:
     """One waveform, resampled from ``rate`` to ``wanted``, with peak 1; silence stays silence."""
-    if isinstance(waveform, Tensor):
-        waveform = waveform.detach().cpu().numpy()
-    sound = np.asarray(waveform)
+    sound = as_array(f"waveforms[{row}]", waveform)
     if sound.ndim != 1 or not sound.size or sound.dtype.kind not in "if":
         got = f"{sound.dtype} of shape {sound.shape}"
         raise ValueError(f"waveforms: expected numbers of shape (T,), got {got} in row {row}")
-    sound = sound.astype(np.float32)
-    if not np.isfinite(sound).all():
+    if sound.dtype.kind == "f" and not np.isfinite(sound).all():
         raise ValueError(f"waveforms: expected finite samples, got others in row {row}")
+    mean, deviation = center_and_scale(sound)
+    if abs(mean) > deviation or not 1e-30 < deviation < 1e30:
+        sound = (sound - mean) / deviation  # 0 if the sound is constant
+    sound = sound.astype(np.float32)
     if rate != wanted:
         ratio = Fraction(wanted, rate)
         sound = resample_poly(sound, ratio.numerator, ratio.denominator)

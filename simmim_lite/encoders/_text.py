@@ -2,45 +2,58 @@
 
 import hashlib
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from simmim_lite._arguments import check_integer
+from simmim_lite._arguments import as_array, as_class_numbers, check_integer
 from simmim_lite._random import seeded
 from simmim_lite.encoders._base import Encoder
 
 _PADDING, _UNKNOWN = 0, 1
-_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+# Words in the letters of `_kind`: letters with marks, joined by ' or -; a symbol, such as an emoji;
+# a flag; punctuation that a mark or a variation selector makes a symbol (a keycap, for example).
+_WORD = re.compile("[lm][lmzvi]*(?:j[lm][lmzvi]*)*|[st][mvt]*(?:z[st][mvt]*)*|rr?|o[mvt]+")
+_NON_JOINER = "\u200c"
+_SPECIAL = {"'": "j", "’": "j", "-": "j", _NON_JOINER: "z", "\u200d": "z", "\u200b": " "}
+_CATEGORIES = {"L": "l", "N": "l", "Cn": "l", "Co": "l", "M": "m", "Cf": "i", "P": "o", "S": "o"}
 
 
 class Tokenizer:
     """Map words to numbers, in any language that separates words by spaces.
 
-    A word is a run of letters and digits, in lower case, and may contain ' and -. Number 0 is
-    padding after shorter sentences; 1 is any word that is not in the vocabulary.
+    A word is a run of letters, their combining marks and digits, and may contain ' and -; an emoji
+    is a word, too. Case does not count (by Unicode's case folding), nor does the way in which a
+    letter is encoded (Unicode's canonical equivalence). Number 0 is padding after shorter
+    sentences; 1 is any word that is not in the vocabulary.
 
     Args:
         vocabulary: the words with the numbers 2, 3, ..., each once.
     """
 
     def __init__(self, vocabulary: Sequence[str]):
-        if isinstance(vocabulary, str):
-            raise TypeError(f"vocabulary: expected words, got one string, {vocabulary!r}")
+        words_in_rows = list(words_of("vocabulary", vocabulary))
         self.vocabulary = tuple(vocabulary)
-        if len(set(self.vocabulary)) != len(self.vocabulary) or not self.vocabulary:
+        self._numbers = {}
+        for row, words in enumerate(words_in_rows):
+            if len(words) != 1:
+                got = f"{self.vocabulary[row]!r} in row {row}"
+                raise ValueError(f"vocabulary: expected one word in each row, got {got}")
+            self._numbers[words[0]] = 2 + row
+        if len(self._numbers) != len(self.vocabulary) or not self.vocabulary:
             raise ValueError("vocabulary: expected at least one word, and each only once")
-        self._numbers = {word: 2 + i for i, word in enumerate(self.vocabulary)}
 
     @classmethod
     def from_texts(cls, texts: Iterable[str], *, minimum: int = 1) -> "Tokenizer":
         """Take all words that occur at least ``minimum`` times, the most frequent first."""
         minimum = check_integer("minimum", minimum, minimum=1)
-        counts = Counter(word for sentence in _words(texts) for word in sentence)
+        counts = Counter(word for sentence in words_of("texts", texts) for word in sentence)
         ranked = sorted(counts, key=lambda word: (-counts[word], word))
         return cls([word for word in ranked if counts[word] >= minimum])
 
@@ -55,18 +68,22 @@ class Tokenizer:
     def encode(self, texts: Iterable[str]) -> Tensor:
         """Return the word numbers (N, longest) int64 of sentences with words, padded with 0."""
         rows = []
-        for row, words in enumerate(_words(texts)):
+        for row, words in enumerate(words_of("texts", texts)):
             if not words:
                 raise ValueError(f"texts: expected a word in each, got none in row {row}")
-            rows.append(torch.tensor([self._numbers.get(word, _UNKNOWN) for word in words]))
+            numbers = [self._numbers.get(word, _UNKNOWN) for word in words]
+            rows.append(torch.tensor(numbers, device="cpu"))
         if not rows:
             raise ValueError("texts: expected at least one sentence, got none")
         return nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=_PADDING)
 
     def decode(self, numbers: Tensor) -> list[str]:
         """Return sentences of word numbers (N, length), with ? for unknown words."""
-        words = ("", "?", *self.vocabulary)
-        return [" ".join(words[i] for i in row if i != _PADDING) for row in numbers.tolist()]
+        words, rows = ("", "?", *self.vocabulary), as_array("numbers", numbers)
+        if rows.ndim != 2:
+            raise ValueError(f"numbers: expected shape (N, length), got {rows.shape}")
+        rows = as_class_numbers("numbers", rows.ravel(), len(self)).reshape(rows.shape)
+        return [" ".join(words[i] for i in row if i != _PADDING) for row in rows]
 
 
 class TextEncoder(Encoder):
@@ -130,10 +147,55 @@ class TextEncoder(Encoder):
         return self.head(states.sum(dim=1) / lengths[:, None])  # states of padding are 0
 
 
-def _words(texts: Iterable[str]) -> Iterable[list[str]]:
+def as_texts(name: str, texts: Iterable[str]) -> list[str]:
+    """Return texts as a list; refuse one string, and what is not a string."""
     if isinstance(texts, str):
-        raise TypeError(f"texts: expected sentences, got one string, {texts!r}")
-    for row, text in enumerate(texts):
+        raise TypeError(f"{name}: expected a list of strings, got one string, {texts!r}")
+    try:
+        found = list(texts)
+    except TypeError as error:
+        raise TypeError(f"{name}: expected strings, got {type(texts).__name__}") from error
+    for row, text in enumerate(found):
         if not isinstance(text, str):
-            raise TypeError(f"texts: expected strings, got {type(text).__name__} in row {row}")
-        yield _WORD.findall(text.lower())
+            raise TypeError(f"{name}: expected strings, got {type(text).__name__} in row {row}")
+    return found
+
+
+def words_of(name: str, texts: Iterable[str]) -> Iterable[list[str]]:
+    """Yield the words of each text, case-folded and in Unicode's composed form (NFC)."""
+    for text in as_texts(name, texts):
+        folded = unicodedata.normalize("NFD", text).casefold()
+        kinds = "".join(map(_kind, folded))
+        yield [_compose(folded[slice(*found.span())]) for found in _WORD.finditer(kinds)]
+
+
+def _compose(word: str) -> str:
+    """The word without characters that change nothing but its display, composed."""
+    if word.isascii():
+        return word
+    if _kind(word[0]) != "o":
+        word = "".join(character for character in word if _kind(character) not in "vi")
+    return unicodedata.normalize("NFC", word).rstrip(_NON_JOINER)
+
+
+@cache
+def _kind(character: str) -> str:
+    """Class of a character, for `_WORD`.
+
+    j joins words; z joins characters (Persian, Indic, emoji); v is a variation selector; r is half
+    a flag; t is a skin tone or tag; s is a symbol; l is a letter or digit; m is a combining mark;
+    i is ignored in a word; o is punctuation; anything else separates words.
+    """
+    code, category = ord(character), unicodedata.category(character)
+    if character in _SPECIAL:
+        return _SPECIAL[character]
+    if 0xFE00 <= code <= 0xFE0F:
+        return "v"
+    if 0x1F1E6 <= code <= 0x1F1FF:
+        return "r"
+    if 0x1F3FB <= code <= 0x1F3FF or 0xE0020 <= code <= 0xE007F:
+        return "t"
+    # By range, as the newest emoji are unassigned in older versions of Python.
+    if 0x1F000 <= code <= 0x1FAFF or (code >= 0x2100 and category in ("So", "Sm")):
+        return "s"
+    return _CATEGORIES.get(category, _CATEGORIES.get(category[0], " "))

@@ -23,18 +23,6 @@ Examples:
     0.70, chance level 0.25, upper bound 1.00
 """
 
-from simmim_lite.evaluation._attribution import (
-    Attribution as Attribution,
-    integrated_gradients as integrated_gradients,
-    randomization_table as randomization_table,
-    rank_correlation as rank_correlation,
-)
-from simmim_lite.evaluation._calibration import (
-    brier_score as brier_score,
-    calibration_error as calibration_error,
-    calibration_table as calibration_table,
-    reliability_table as reliability_table,
-)
 from simmim_lite.evaluation._comparisons import (
     compare_estimators as compare_estimators,
     evaluate_bounds as evaluate_bounds,
@@ -71,11 +59,20 @@ from simmim_lite.evaluation._intervals import (
     shuffled_folds as shuffled_folds,
     wilson_interval as wilson_interval,
 )
-from simmim_lite.evaluation._privacy import (
+from simmim_lite.evaluation._models import (
+    Attribution as Attribution,
     augmentation_consistency as augmentation_consistency,
+    brier_score as brier_score,
+    calibration_error as calibration_error,
+    calibration_table as calibration_table,
+    integrated_gradients as integrated_gradients,
     membership_score as membership_score,
+    randomization_table as randomization_table,
+    rank_correlation as rank_correlation,
+    reliability_table as reliability_table,
 )
 from simmim_lite.evaluation._representations import (
+    Retrieval as Retrieval,
     agreement_table as agreement_table,
     cluster_accuracy as cluster_accuracy,
     cluster_table as cluster_table,
@@ -85,12 +82,9 @@ from simmim_lite.evaluation._representations import (
     knn_accuracy as knn_accuracy,
     label_efficiency_curve as label_efficiency_curve,
     linear_probe as linear_probe,
+    precision_at_k as precision_at_k,
     probe_learner as probe_learner,
     probe_suite as probe_suite,
-)
-from simmim_lite.evaluation._retrieval import (
-    Retrieval as Retrieval,
-    precision_at_k as precision_at_k,
     recall_at_k as recall_at_k,
     retrieval_table as retrieval_table,
 )

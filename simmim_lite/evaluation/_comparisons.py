@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from simmim_lite._arguments import check_choice, check_integer
+from simmim_lite._torch_state import like_parameters, ordinary_torch
 from simmim_lite.bounds import BOUNDS
 from simmim_lite.ground_truth import GroundTruth
 from simmim_lite.mutual_information import estimate
@@ -20,42 +21,33 @@ def compare_estimators(
 ) -> pd.DataFrame:
     """Estimates of the mutual information of each source by each method, from the same samples.
 
-    Args:
-        methods: for `mutual_information.estimate`.
-        n: samples per estimate.
-        seeds: repetitions; seeds 0, 1, ... draw the samples.
-
-    Returns:
-        One row per estimate: source, method, seed, and in nats nats, standard_error, truth and
-        error (nats - truth).
+    Seeds 0, 1, ... draw n samples each, for all ``methods`` of `mutual_information.estimate`. The
+    table has one row per estimate; its column "error" is nats - truth.
     """
     rows = []
     for name, source in sources.items():
         for seed in range(check_integer("seeds", seeds, minimum=1)):
             x, y = source.sample(n, seed)
             for method in methods:
-                found = estimate(x, y, method, seed=seed)
-                row = name, method, seed, found.nats, found.standard_error
-                rows.append((*row, source.mutual_information))
+                found, truth = estimate(x, y, method, seed=seed), source.mutual_information
+                rows.append((name, method, seed, found.nats, found.standard_error, truth))
     columns = ["source", "method", "seed", "nats", "standard_error", "truth"]
     frame = pd.DataFrame(rows, columns=columns)
     return frame.assign(error=frame["nats"] - frame["truth"])
 
 
+@ordinary_torch()
 def evaluate_bounds(
     critic: nn.Module | Callable[[Tensor, Tensor], Tensor],
     batches: Iterable[tuple[Tensor, Tensor]],
     functions: Mapping[str, Function] | Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Values of bounds for the scores of a critic.
+    """Values of bounds in nats, one row per batch, one column per bound.
 
     Args:
         critic: x (K, dim_x), y (K, dim_y) -> scores (K, K).
         batches: pairs (x, y), the same for all bounds.
         functions: names in `bounds.BOUNDS` (None: all of them), or functions of the scores by name.
-
-    Returns:
-        One row per batch, one column per bound, in nats.
     """
     functions = _functions(tuple(BOUNDS) if functions is None else functions)
     with torch.no_grad():
@@ -63,6 +55,7 @@ def evaluate_bounds(
         return pd.DataFrame([{name: f(s).item() for name, f in functions.items()} for s in scores])
 
 
+@ordinary_torch()
 def staircase(
     critic: nn.Module,
     objective: str | Function,
@@ -81,13 +74,9 @@ def staircase(
     Args:
         critic: for 20 and 20 columns, trained in place by Adam with learning rate 0.002.
         objective: a name in `bounds.BOUNDS`, or a function of the scores, to be maximized.
-        functions: values to record at each step, as for `evaluate_bounds`.
-        levels: true nats, one after another.
-        steps: batches per level.
+        functions: as for `evaluate_bounds`; one column each, beside the level, one row per step.
+        levels: true nats, one after another, each for ``steps`` batches.
         cubed: take the cube of each y, which does not change the mutual information.
-
-    Returns:
-        One row per step: level (nats), and one column per function.
     """
     steps = check_integer("steps", steps, minimum=1)
     functions = _functions(functions)
@@ -100,9 +89,10 @@ def staircase(
     for level in levels:
         correlation = math.sqrt(-math.expm1(-2 * level / 20))
         for _ in range(steps):
-            x, noise = torch.randn(2, 64, 20, generator=generator)
+            x, noise = torch.randn(2, 64, 20, generator=generator, dtype=torch.float32)
             y = correlation * x + math.exp(-level / 20) * noise
-            scores = critic(x, y**3 if cubed else y)
+            y = y**3 if cubed else y
+            scores = critic(like_parameters(critic, x), like_parameters(critic, y))
             optimizer.zero_grad()
             (-objective(scores)).backward()
             optimizer.step()

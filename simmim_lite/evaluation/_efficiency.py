@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from io import BytesIO
+from typing import Any
 
 import pandas as pd
 import torch
@@ -18,6 +19,7 @@ from torch.nn.utils.parametrize import register_parametrization
 from torch.utils.flop_counter import FlopCounterMode
 
 from simmim_lite._arguments import check_integer
+from simmim_lite._torch_state import cpu_by_default, gradients
 from simmim_lite.environment import measure_bytes, measure_seconds
 
 # Largest difference of the outputs, relative to the largest output. An exported model does the same
@@ -26,6 +28,7 @@ from simmim_lite.environment import measure_bytes, measure_seconds
 TOLERANCES = {"float32": 0.0, "int8 weights": 0.02, "exported": 1e-5}
 
 
+@gradients()
 def efficiency_table(
     model: nn.Module,
     batch: Tensor,
@@ -43,10 +46,8 @@ def efficiency_table(
         batch: items (M, ...), repeated to fill a batch.
         batch_sizes: each at least 2 for models with batch normalization.
 
-    Returns:
-        One row per mode and batch size: mode ("inference" or "training"), batch_size, device,
-        parameters, weight_bytes (parameters and buffers), flops (per item), peak_bytes (without
-        weights and batch), samples_per_second.
+    The table has a row per mode and batch size; flops are per item, and peak_bytes without weights
+    and batch.
     """
     sizes = [check_integer("batch_sizes", size, minimum=1) for size in batch_sizes]
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -85,11 +86,8 @@ def deployment_table(
         batch: items (N, ...), 2 or more.
         score: outputs of the batch -> a number, such as the accuracy.
 
-    Returns:
-        Rows "float32", "int8 weights" (`with_int8_weights`) and "exported": bytes (of the weights;
-        of the file for the exported version), samples_per_second, difference (largest difference of
-        the outputs from float32, relative to the largest output), tolerance (allowed difference),
-        score.
+    Bytes are those of the weights, or of the file of the exported version. The difference is the
+    largest from the outputs of float32, relative to the largest output, beside its tolerance.
     """
     model = deepcopy(model).eval()
     small = with_int8_weights(model)
@@ -158,13 +156,15 @@ def _exported(model: nn.Module, batch: Tensor) -> tuple[nn.Module, int]:
     with warnings.catch_warnings(), torch.no_grad():
         # Each recurrent layer sets its list of weights anew and warns; the outputs are compared.
         warnings.filterwarnings("ignore", message="The tensor attributes? self.*_flat_weights")
-        any_size = ({0: torch.export.Dim.AUTO},)
+        Dim: Any = torch.export.Dim  # torch 2.6 declares it as a function
+        any_size = ({0: Dim.AUTO},)
         two = batch[:2].clone()  # a view would write the whole batch into the file
         program = torch.export.export(model, (two,), dynamic_shapes=any_size)
     file = BytesIO()
     torch.export.save(program, file)
     file.seek(0)
-    return torch.export.load(file).module(), len(file.getvalue())
+    with cpu_by_default():
+        return torch.export.load(file).module(), len(file.getvalue())
 
 
 def _inference(model: nn.Module, items: Tensor) -> Callable[[], Tensor]:

@@ -11,24 +11,32 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from simmim_lite._arguments import as_samples, check_integer, check_same_length
+from simmim_lite._arguments import (
+    as_array,
+    as_class_numbers,
+    as_labels,
+    as_samples,
+    as_tensor,
+    check_integer,
+    check_same_length,
+)
+from simmim_lite._numerics import squared_distances
 from simmim_lite._random import random_generator, seeded
 from simmim_lite.encoders import Encoder
+from simmim_lite.encoders._text import words_of
 from simmim_lite.training import Batches, History, fit
 
 _ROWS = 1024  # at a time
 _BORDER = 5  # pixels, half the window of SSIM
+EXCESS = 10.0  # beyond 0..1; an output of a network can be there, but no image in 0..255
 
 
 class EvaluationClassifier(nn.Module):
     """A classifier of real items that recognizes the class of generated ones.
 
-    It must be independent of the generator: other weights and another seed. Its accuracy on real
-    test items is an upper bound of the coherence that it can find; report both.
-
-    Args:
-        encoder: untrained, `ImageEncoder` or `AudioEncoder`, with a seed of its own.
-        seed: of the weights of the last layer.
+    It must be independent of the generator: an untrained `ImageEncoder` or `AudioEncoder` with a
+    seed of its own, and another ``seed`` for the last layer. Its accuracy on real test items is an
+    upper bound of the coherence that it can find; report both.
     """
 
     def __init__(self, encoder: Encoder, classes: int = 10, *, seed: int = 1000):
@@ -45,13 +53,12 @@ class EvaluationClassifier(nn.Module):
     def fit(
         self, items: Any, labels: Any, *, steps: int, batch_size: int = 128, **options: Any
     ) -> History:
-        """Train on real items in place, with the augmentation of the encoder.
+        """Train in place on N real items of classes (N,), with the augmentation of the encoder.
 
-        Args:
-            items, labels: N items that the encoder can prepare, and their classes (N,).
-            options: as for `training.fit`.
+        Options as for `training.fit`.
         """
-        x, y = self.encoder.prepare(items), torch.as_tensor(np.asarray(labels))
+        x = self.encoder.prepare(items)
+        y = torch.from_numpy(as_class_numbers("labels", labels, self.head.out_features))
 
         def augment(batch: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
             return batch | {"x": self.encoder.augment(batch["x"], generator)}
@@ -77,8 +84,9 @@ class EvaluationClassifier(nn.Module):
     def coherence(self, items: Any, labels: Any) -> float:
         """Return the fraction of items with the requested class; of real items, the accuracy."""
         predicted = self.classify(items)
-        check_same_length(items=predicted, labels=labels)
-        return float((predicted == np.asarray(labels)).mean())
+        numbers = as_class_numbers("labels", labels, self.head.out_features)
+        check_same_length(items=predicted, labels=numbers)
+        return float((predicted == numbers).mean())
 
 
 def frechet_distance(first: Any, second: Any) -> float:
@@ -90,12 +98,20 @@ def frechet_distance(first: Any, second: Any) -> float:
     the samples get smaller: compare equal numbers of samples, (N, dim) and (M, dim), only.
     """
     a, b = _as_sets(first=first, second=second)
-    covariances = [np.atleast_2d(np.cov(x, rowvar=False)) for x in (a, b)]
-    # Eigenvalues of a product of two positive semidefinite matrices are real and >= 0.
-    roots = np.sqrt(np.linalg.eigvals(covariances[0] @ covariances[1]).real.clip(min=0))
+    a, b = a - a[0], b - a[0]  # only lowers the rounding error
     difference = a.mean(axis=0) - b.mean(axis=0)
-    traces = sum(np.trace(c) for c in covariances)
-    return float(difference @ difference + traces - 2 * roots.sum())
+    roots = [_root(x - x.mean(axis=0)) for x in (a, b)]
+    # The trace is the squared distance of the roots R (C = R R') after the best rotation of one:
+    # a sum of squares, without the rounding error of the square roots of eigenvalues.
+    left, _, right = np.linalg.svd(roots[1].T @ roots[0])
+    apart = roots[0] - roots[1] @ (left @ right)
+    return float(difference @ difference + np.square(apart).sum())
+
+
+def _root(centered: np.ndarray) -> np.ndarray:
+    """Return R (dim, dim) such that R R' is the covariance of centered samples (N, dim)."""
+    root = np.linalg.qr(centered, mode="r") / np.sqrt(len(centered) - 1)
+    return np.pad(root, ((0, root.shape[1] - len(root)), (0, 0))).T
 
 
 def density_and_coverage(real: Any, generated: Any, *, k: int = 5) -> tuple[float, float]:
@@ -105,23 +121,24 @@ def density_and_coverage(real: Any, generated: Any, *, k: int = 5) -> tuple[floa
     real neighbor. Density is the number of balls around a generated sample, divided by k: about 1
     for equal distributions, more for samples in dense regions only. Coverage is the fraction of
     balls with a generated sample inside: for equal distributions and numbers about 1 - (1/2)^k.
-
-    Args:
-        real, generated: (N, dim) and (M, dim) features.
-        k: below N.
+    The features are (N, dim) and (M, dim). Real rows that repeat count once; k is below their
+    number.
     """
-    r, g = map(torch.from_numpy, _as_sets(real=real, generated=generated))
+    real, generated = _as_sets(real=real, generated=generated)
+    r, g = torch.from_numpy(np.unique(real, axis=0)), torch.from_numpy(generated)
     k = check_integer("k", k, minimum=1, maximum=len(r) - 1)
-    radii = torch.cdist(r, r).kthvalue(k + 1, dim=1).values  # the nearest is the sample itself
-    inside = torch.cdist(r, g) < radii[:, None]
+    # The nearest is the sample itself. A distance that rounds to the radius is not inside.
+    radii = squared_distances(r, r).kthvalue(k + 1, dim=1).values * (1 - 1e-9)
+    inside = squared_distances(r, g) < radii[:, None]
     return float(inside.sum(dim=0).double().mean() / k), float(inside.any(dim=1).double().mean())
 
 
 def spread_within_classes(features: Any, labels: Any) -> float:
     """Mean distance between two samples (N, dim) of one class, mean over the classes (N,)."""
-    x, labels = torch.from_numpy(as_samples("features", features)), np.asarray(labels)
-    check_same_length(features=x, labels=labels)
-    classes = [x[labels == label] for label in np.unique(labels)]
+    x = torch.from_numpy(as_samples("features", features))
+    codes = as_labels("labels", labels)
+    check_same_length(features=x, labels=codes)
+    classes = [x[codes == code] for code in range(codes.max() + 1)]
     distances = [torch.pdist(rows).mean().item() for rows in classes if len(rows) > 1]
     if not distances:
         raise ValueError("labels: expected a class of two samples or more, got none")
@@ -130,10 +147,17 @@ def spread_within_classes(features: Any, labels: Any) -> float:
 
 def distance_to_nearest(items: Any, memory: Any) -> float:
     """Mean Euclidean distance of items (N, ...) to their nearest neighbors in memory (M, ...)."""
-    x, y = (torch.as_tensor(np.asarray(v)).float().flatten(1) for v in (items, memory))
+    arrays = {"items": as_array("items", items), "memory": as_array("memory", memory)}
+    if (arrays["items"].dtype == np.uint8) != (arrays["memory"].dtype == np.uint8):
+        got = " and ".join(str(array.dtype) for array in arrays.values())
+        raise TypeError(f"items, memory: expected numbers in one range, got {got}")
+    x, y = (
+        torch.from_numpy(as_samples(name, array.reshape(*array.shape[:1], -1), minimum=1))
+        for name, array in arrays.items()
+    )
     if x.shape[1] != y.shape[1]:
         raise ValueError(f"memory: expected {x.shape[1]} numbers per item, got {y.shape[1]}")
-    nearest = [torch.cdist(part, y).amin(dim=1) for part in x.split(_ROWS)]
+    nearest = [squared_distances(part, y).amin(dim=1).sqrt() for part in x.split(_ROWS)]
     return float(torch.cat(nearest).mean())
 
 
@@ -160,17 +184,16 @@ class RealItems:
         Each class is halved, so that class frequencies do not add to the distance of the halves.
         """
         order = random_generator(0, "halves").permutation(len(self.items))
-        by_class = np.argsort(np.asarray(self.labels)[order], kind="stable")
+        check_same_length(items=self.items, labels=self.labels)
+        by_class = np.argsort(as_labels("labels", self.labels)[order], kind="stable")
         first, second = (order[np.sort(by_class[start::2])] for start in (0, 1))
         return torch.from_numpy(first), torch.from_numpy(second)
 
     def measure(self, items: Tensor, labels: Any) -> dict[str, float]:
         """Return all metrics of generated items (N, ...) with their requested classes (N,).
 
-        Returns:
-            coherence (0..1); frechet and density (0..infinity); coverage (0..1); diversity and
-            copy_distance, divided by those of the real test items: 1 is as diverse as these and as
-            far from the memory, a copy has copy_distance 0.
+        Diversity and copy_distance are divided by those of the real test items: 1 is as diverse as
+        these and as far from the memory, a copy has copy_distance 0.
         """
         features, real = map(self.classifier.features, (items, self.items[self.halves[1]]))
         density, coverage = density_and_coverage(real, features)
@@ -188,12 +211,13 @@ class RealItems:
     def consistency(self, samples: Tensor) -> dict[str, float]:
         """Return how seeds change generated items (queries, seeds, ...), and their classes.
 
-        Returns:
-            agreement: fraction of the samples of a query with its most frequent class, mean over
-            queries; 1 is best. variety: mean distance between the samples of a query, divided by
-            that between real items of one class. A generator that ignores its noise has agreement
-            1 and variety 0.
+        Agreement: fraction of the samples of a query with its most frequent class, mean over
+        queries; 1 is best. Variety: mean distance between the samples of a query, divided by that
+        between real items of one class. A generator that ignores its noise has variety 0.
         """
+        if not isinstance(samples, Tensor) or samples.ndim < 3:
+            got = type(samples).__name__
+            raise TypeError(f"samples: expected a tensor (queries, seeds, ...), got {got}")
         count, seeds = samples.shape[:2]
         flat = samples.flatten(0, 1)
         predicted = self.classifier.classify(flat).reshape(count, seeds)
@@ -214,10 +238,9 @@ def generation_table(
         retrieved: (N, k, ...), the items that memory returned for the queries of row "memory", in
             random order.
 
-    Returns:
-        One row per generator with the metrics of `RealItems.measure`, and three more: "retrieval",
-        one retrieved item; "pixel mean", the mean of the k retrieved items; "real", the other half
-        of the real test items, whose frechet is the baseline for all.
+    Each row has the metrics of `RealItems.measure`. Three are added: "retrieval", one retrieved
+    item; "pixel mean", the mean of the k retrieved items; "real", the other half of the real test
+    items, whose frechet is the baseline for all.
     """
     missing = {"no memory", "memory"} - set(rows)
     if missing:
@@ -227,7 +250,7 @@ def generation_table(
     controls = {
         "retrieval": (retrieved[:, 0], labels),
         "pixel mean": (retrieved.mean(dim=1), labels),
-        "real": (truth.items[truth.halves[0]], truth.labels[truth.halves[0]]),
+        "real": (truth.items[truth.halves[0]], as_array("labels", truth.labels)[truth.halves[0]]),
     }
     measured = {n: truth.measure(*row) for n, row in (dict(rows) | controls).items()}
     return pd.DataFrame(measured).T.rename_axis("row")
@@ -244,17 +267,14 @@ def coherence_table(
     Args:
         generate: ``generate(queries, source, target)`` returns one sample per query.
         classifiers: by target modality, ``classifier(samples, labels)`` -> fraction of the samples
-            with the requested class, such as `EvaluationClassifier.coherence`.
-        queries: by source modality, N items each.
+            with the requested class, such as `EvaluationClassifier.coherence`; the columns.
+        queries: by source modality, N items each; the rows.
         labels: (N,), the classes of the queries of each source.
-
-    Returns:
-        One row per source modality, one column per target modality.
     """
-    table: dict[str, dict[str, float]] = {target: {} for target in classifiers}
-    for target, classifier in classifiers.items():
-        for source, items in queries.items():
-            table[target][source] = classifier(generate(items, source, target), labels)
+    table = {
+        target: {name: classify(generate(x, name, target), labels) for name, x in queries.items()}
+        for target, classify in classifiers.items()
+    }
     return pd.DataFrame(table)
 
 
@@ -268,10 +288,8 @@ def ssim(made: Any, reference: Any) -> Tensor:
     Wang et al. (2004), doi 10.1109/TIP.2003.819861, with a Gaussian window of 1.5 pixels, computed
     by torchmetrics. The mean is over the places where the 11 x 11 window lies within the image, as
     in scikit-image. torchmetrics 1.9 includes the borders, 1.4 did not: with borders that are black
-    in both images, as for digits, its value is far higher.
-
-    Args:
-        made, reference: (N, channels, height, width) in 0..1, height and width at least 11.
+    in both images, as for digits, its value is far higher. Images (N, channels, height, width) are
+    in 0..1, or uint8; values of ``made`` may leave the range, as outputs of a network do.
     """
     from torchmetrics.functional.image import structural_similarity_index_measure
 
@@ -282,7 +300,7 @@ def ssim(made: Any, reference: Any) -> Tensor:
     _, places = structural_similarity_index_measure(
         made, reference, data_range=1.0, reduction="none", return_full_image=True
     )
-    return places[:, :, _BORDER:-_BORDER, _BORDER:-_BORDER].mean(dim=(1, 2, 3))
+    return places[:, :, _BORDER:-_BORDER, _BORDER:-_BORDER].mean(dim=(1, 2, 3)).float()
 
 
 def psnr(made: Any, reference: Any) -> Tensor:
@@ -291,7 +309,7 @@ def psnr(made: Any, reference: Any) -> Tensor:
     Images as for `ssim`, of any size. Negative where the error exceeds the range; at best infinity.
     """
     made, reference = _as_pair(made, reference, 4)
-    return -10 * ((made - reference) ** 2).mean(dim=(1, 2, 3)).log10()
+    return -10 * ((made - reference) ** 2).mean(dim=(1, 2, 3)).log10().float()
 
 
 def snr(made: Any, reference: Any) -> Tensor:
@@ -300,29 +318,47 @@ def snr(made: Any, reference: Any) -> Tensor:
     10 log10(energy of reference / energy of error). Negative for waveforms that sound equal but
     have other phases, such as those of Griffin-Lim.
     """
-    from torchmetrics.functional.audio import signal_noise_ratio
-
-    return signal_noise_ratio(*_as_pair(made, reference, 2))
+    made, reference = _as_pair(made, reference, 2, images=False)
+    error = (made - reference).square().sum(dim=1)
+    ratio = 10 * (reference.square().sum(dim=1) / error).log10()
+    return ratio.masked_fill(error == 0, torch.inf).float()
 
 
 def caption_match(made: Sequence[str], references: Sequence[str]) -> np.ndarray:
     """Return whether each text has the words of its reference in the same order: (N,) bool.
 
-    Punctuation and case do not count.
+    Words are those of `simmim_lite.encoders.Tokenizer`; punctuation (also ' and - in a word) and
+    case do not count.
     """
     check_same_length(made=made, references=references)
-    words = [[re.findall(r"\w+", text.lower()) for text in texts] for texts in (made, references)]
-    return np.array([a == b for a, b in zip(*words, strict=True)])
+    texts = {"made": made, "references": references}
+    words = [[re.split("[ '’-]", " ".join(w)) for w in words_of(*given)] for given in texts.items()]
+    return np.array([a == b for a, b in zip(*words, strict=True)], dtype=bool)
 
 
-def _as_pair(made: Any, reference: Any, dimensions: int) -> tuple[Tensor, Tensor]:
-    """Both as float tensors of one shape, without broadcasting."""
-    a, b = (torch.as_tensor(x).float() for x in (made, reference))
+def _as_pair(
+    made: Any, reference: Any, dimensions: int, *, images: bool = True
+) -> tuple[Tensor, Tensor]:
+    """Both as float64 tensors of one shape, without broadcasting, images for a range of 1."""
+    given = {"made": made, "reference": reference}
+    dtypes = [as_array(name, value).dtype for name, value in given.items()]
+    a, b = (as_tensor(n, x, dtype=torch.float64, device="cpu") for n, x in given.items())
     shape, expected = tuple(a.shape), tuple(b.shape)
     if shape != expected:
         raise ValueError(f"made: expected the shape of reference, {expected}, got {shape}")
     if a.ndim != dimensions or 0 in shape:
         raise ValueError(f"made: expected {dimensions} dimensions, got shape {shape}")
+    if not images:
+        if dtypes[0] != dtypes[1] and any(dtype.kind in "iu" for dtype in dtypes):
+            raise TypeError(f"made, reference: expected one dtype, got {dtypes[0]} and {dtypes[1]}")
+        return a, b
+    for name, dtype, values, excess in zip(given, dtypes, (a, b), (EXCESS, 1e-3), strict=True):
+        low, high = values.min().item(), values.max().item()
+        wrong = high == 1 if dtype == np.uint8 else low < -excess or high > 1 + excess
+        if wrong:
+            wanted, got = "images in 0..1, or uint8 in 0..255", f"{low:g}..{high:g} of {dtype}"
+            raise ValueError(f"{name}: expected {wanted}, got {got}")
+    a, b = (x / 255 if dtype == np.uint8 else x for x, dtype in zip((a, b), dtypes, strict=True))
     return a, b
 
 

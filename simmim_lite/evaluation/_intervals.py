@@ -15,10 +15,11 @@ LEVEL = 0.95  # confidence level of all intervals
 _RESAMPLES = 2000  # of a bootstrap
 
 Folds = list[tuple[np.ndarray, np.ndarray]]
+Metric = Callable[[np.ndarray, np.ndarray], float]
 
 
 class Interval(NamedTuple):
-    """A measured value and the two ends of its 95 % confidence interval."""
+    """A measured value and the ends of its 95 % confidence interval."""
 
     value: float
     low: float
@@ -36,8 +37,7 @@ def bootstrap_interval(
     an accuracy of 0 or 1.
 
     Args:
-        outcomes: (N,) or (N, columns), for each item whether the prediction is correct, a score,
-            or a pair of numbers.
+        outcomes: (N,) or (N, columns), such as scores, or whether each prediction is correct.
         statistic: maps outcomes (M,) or (M, columns) to a number.
         groups: (N,), the group of each item, such as its speaker. Whole groups are resampled: items
             of one speaker are not independent, and would give too short an interval.
@@ -70,12 +70,9 @@ def bootstrap_interval(
 
 
 def wilson_interval(correct: Any) -> Interval:
-    """Wilson interval (1927) of a proportion of independent items, such as an accuracy.
+    """Wilson interval (1927) of the proportion of N independent items that are correct (N,).
 
-    With N correct of N, the lower end is about 1 - 4 / N.
-
-    Args:
-        correct: (N,) bool, or 0 and 1.
+    The items are bool, or 0 and 1. With N correct of N, the lower end is about 1 - 4 / N.
     """
     x = as_column("correct", correct, "item", minimum=1)
     if not np.isin(x, (0, 1)).all():
@@ -101,24 +98,16 @@ def fold_interval(values: Any) -> Interval:
     validation items per training item (Nadeau & Bengio 2003, doi 10.1023/A:1024068626366).
     Student's t with k - 1 degrees of freedom.
     """
-
-    def error(x: np.ndarray) -> float:
-        k = len(x)
-        return float(np.sqrt((1 / k + 1 / (k - 1)) * x.var(ddof=1)))
-
-    return _student_interval("fold", values, error)
+    return _student_interval(
+        "fold", values, lambda x: np.sqrt((1 / len(x) + 1 / (len(x) - 1)) * x.var(ddof=1))
+    )
 
 
 def grouped_folds(labels: Any, groups: Any, *, folds: int = 5, seed: int = 0) -> Folds:
     """Cross-validation folds with no group on both sides; classes are as balanced as groups allow.
 
-    Args:
-        labels: (N,), classes.
-        groups: (N,), the speaker, voice or writer of each item; at least ``folds`` groups.
-
-    Returns:
-        For each fold the sorted training rows and validation rows. Each row is a validation row in
-        exactly one fold.
+    The groups (N,), such as speakers or writers of the items, are ``folds`` or more. The result has
+    for each fold the sorted training rows and validation rows; each row is a validation row once.
     """
     y, g = as_labels("labels", labels), as_labels("groups", groups)
     check_same_length(labels=y, groups=g)
@@ -135,21 +124,13 @@ def shuffled_folds(labels: Any, *, folds: int = 5, seed: int = 0) -> Folds:
     """
     y = as_labels("labels", labels)
     folds = check_integer("folds", folds, minimum=2)
-    smallest = np.bincount(y).min()
-    if smallest < folds:
-        raise ValueError(
-            f"labels: expected {folds} or more items of each class, got {smallest} of a class"
-        )
+    if (least := np.bincount(y).min()) < folds:
+        raise ValueError(f"labels: expected {folds} or more items of each class, got {least}")
     return list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(y, y))
 
 
 def cross_validate(
-    metric: Callable[[np.ndarray, np.ndarray], float],
-    labels: Any,
-    groups: Any,
-    *,
-    folds: int = 5,
-    seed: int = 0,
+    metric: Metric, labels: Any, groups: Any, *, folds: int = 5, seed: int = 0
 ) -> pd.DataFrame:
     """Metric in shuffled folds beside the metric in folds that keep groups apart.
 
@@ -157,12 +138,9 @@ def cross_validate(
     speaker. Use the training set only: hyperparameters may be chosen by this table, and the test
     set is evaluated once, at the end.
 
-    Args:
-        metric: ``metric(train_rows, validation_rows)`` fits a new model, preprocessing included.
-        labels, groups, folds, seed: as for `grouped_folds`.
-
-    Returns:
-        One row per fold: kind ("shuffled" or "grouped"), fold, value, items (validation items).
+    ``metric(train_rows, validation_rows)`` fits a new model, preprocessing included. Labels, groups
+    and folds are those of `grouped_folds`. The table has one row per fold of each kind, "shuffled"
+    and "grouped", with its value and number of validation items.
     """
     rows = []
     for kind, plan in (

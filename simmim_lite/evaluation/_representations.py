@@ -1,40 +1,42 @@
-"""Representations: probes of frozen features, few labels, clusters, and consistency over seeds."""
+"""Representations: probes of frozen features, few labels, clusters, agreement, retrieval."""
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import torch
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import adjusted_rand_score, cohen_kappa_score, normalized_mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix
-from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from simmim_lite._arguments import (
     as_array,
+    as_common_labels,
     as_labels,
     as_samples,
     check_integer,
     check_number,
     check_same_length,
 )
+from simmim_lite._numerics import squared_distances
 from simmim_lite._random import random_generator
 
 
 def fit_linear_probe(train_features: Any, train_labels: Any, *, C: float = 0.1) -> Pipeline:
     """Fit the classifier of `linear_probe`: a scikit-learn pipeline with ``predict_proba``.
 
-    Args:
-        train_features, train_labels: as for `linear_probe`.
-        C: inverse strength of the penalty.
+    Features and labels as for `linear_probe`. C is the inverse strength of the penalty.
     """
     train = as_samples("train_features", train_features)
     labels = as_array("train_labels", train_labels)
+    if as_labels("train_labels", labels).max() == 0:
+        raise ValueError(f"train_labels: expected two classes or more, got only {labels[0]}")
     check_same_length(train_features=train, train_labels=labels)
     C = check_number("C", C, minimum=1e-12)
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=C, tol=1e-3, max_iter=2000))
@@ -53,7 +55,7 @@ def linear_probe(
 
     Args:
         train_features, test_features: (N, dim) and (M, dim), arrays or tensors.
-        train_labels, test_labels: (N,) and (M,), of any type that can be sorted.
+        train_labels, test_labels: (N,) and (M,), both words or both numbers of any type.
     """
     x, y, x_test, y_test = _check_split(train_features, train_labels, test_features, test_labels)
     return float(fit_linear_probe(x, y).score(x_test, y_test))
@@ -71,13 +73,23 @@ def knn_accuracy(
     x, y, x_test, y_test = _check_split(train_features, train_labels, test_features, test_labels)
     k = check_integer("k", k, minimum=1, maximum=len(x))
     for name, features in (("train_features", x), ("test_features", x_test)):
-        zero = np.flatnonzero(~features.any(axis=1))
-        if zero.size:
+        if (zero := np.flatnonzero(~features.any(axis=1))).size:
             raise ValueError(f"{name}: expected rows with a direction, got zeros in row {zero[0]}")
-    classifier = KNeighborsClassifier(
-        k, metric="cosine", weights=lambda distance: np.clip(1 - distance, 1e-9, None)
-    )
-    return float(classifier.fit(x, y).score(x_test, y_test))
+    near, far = (torch.from_numpy(_directions(features)) for features in (x, x_test))
+    predicted = []
+    for part in far.split(1024):
+        # |u - v|^2 is 2 - 2 cos, without the rounding error of a cosine near 1.
+        distance, neighbor = squared_distances(part, near).topk(k, largest=False)
+        votes = np.zeros((len(part), y.max() + 1))
+        weight = (1 - distance / 2).clamp(min=1e-9)
+        np.add.at(votes, (np.arange(len(part))[:, None], y[neighbor]), weight)
+        predicted.append(votes.argmax(axis=1))
+    return float((np.concatenate(predicted) == y_test).mean())
+
+
+def _directions(rows: np.ndarray) -> np.ndarray:
+    rows = rows / np.abs(rows).max(axis=1, keepdims=True)  # squares stay in range
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
 def probe_suite(
@@ -85,9 +97,8 @@ def probe_suite(
 ) -> dict[str, float]:
     """Accuracies of three probes of the same features, from most to least supervision.
 
-    Returns:
-        "linear probe"; "20 neighbors"; "k-means" of the test rows alone, which uses no label but
-        the number of classes, scored by `cluster_accuracy`.
+    "k-means" of the test rows alone uses no label but the number of classes; it is scored by
+    `cluster_accuracy`.
     """
     x, y, x_test, y_test = _check_split(train_features, train_labels, test_features, test_labels)
     kmeans = KMeans(len(np.unique(y_test)), n_init=10, random_state=0)
@@ -117,11 +128,7 @@ def label_efficiency_curve(
             features with a network that is trained from scratch on these labels.
         labels: (N,) of the training set.
         counts: numbers of labels, from one per class to N; larger ones are left out.
-        draws: number of random sets of labeled rows.
-        seed: of the first draw; draw i has seed + i.
-
-    Returns:
-        One row per measurement: labels, draw, learner, accuracy.
+        draws: number of random sets of labeled rows; draw i has seed + i.
     """
     if not learners:
         raise ValueError("learners: expected at least one, got none")
@@ -145,6 +152,7 @@ def probe_learner(
 ) -> Callable[[np.ndarray], float]:
     """Return a learner for `label_efficiency_curve`: a `linear_probe` fitted on the given rows."""
     x, y = as_array("train_features", train_features), as_array("train_labels", train_labels)
+    check_same_length(train_features=x, train_labels=y)
     return lambda rows: linear_probe(x[rows], y[rows], test_features, test_labels)
 
 
@@ -166,15 +174,9 @@ def cluster_accuracy(labels: Any, clusters: Any) -> float:
     """Clustering accuracy under the best one-to-one assignment of clusters to classes.
 
     Unsupervised clustering accuracy (Xie et al. 2016, arXiv 1511.06335, equation 10), with the
-    Hungarian method as in scipy's linear_sum_assignment. Clusters without a class count as wrong.
-    The assignment is the only use of the labels; as the best assignment is taken, the chance level
-    is above 1 / classes.
-
-    Args:
-        labels, clusters: (N,) each, of any type that can be sorted.
-
-    Returns:
-        0..1; 1 only if the two partitions are equal.
+    Hungarian method as in scipy's linear_sum_assignment; (N,) labels and clusters of any type.
+    Clusters without a class count as wrong: 1 means that the two partitions are equal. As the best
+    assignment is taken, the chance level is above 1 / classes.
     """
     labels, clusters = as_labels("labels", labels), as_labels("clusters", clusters)
     check_same_length(labels=labels, clusters=clusters)
@@ -185,11 +187,9 @@ def cluster_accuracy(labels: Any, clusters: Any) -> float:
 def cluster_table(labels: Any, clusterings: Mapping[str, Any]) -> pd.DataFrame:
     """Several clusterings, by name, of the same rows, compared with their classes (N,).
 
-    Returns:
-        One row per clustering: accuracy (`cluster_accuracy`); NMI, the mutual information divided
-        by the mean of the two entropies, which favors many small clusters; ARI, the adjusted Rand
-        index (Hubert & Arabie 1985), with mean 0 for random clusters and negative for worse;
-        clusters, their number. scikit-learn computes NMI and ARI.
+    Accuracy is `cluster_accuracy`; NMI is the mutual information divided by the mean of the two
+    entropies, which favors many small clusters; ARI is the adjusted Rand index (Hubert & Arabie
+    1985), with mean 0 for random clusters and negative for worse; clusters is their number.
     """
     y, rows = as_labels("labels", labels), {}
     for name, clusters in clusterings.items():
@@ -205,23 +205,18 @@ def cluster_table(labels: Any, clusterings: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def agreement_table(predictions: Mapping[Any, Any]) -> pd.DataFrame:
-    """Agreement of the predictions of every two runs on the same items.
+    """Agreement of every two runs, by seed or name: their predicted classes (N,) of the same items.
 
-    Args:
-        predictions: by seed or name, (N,) predicted classes; two runs or more.
-
-    Returns:
-        One row per pair: first, second; agreement, the fraction of equal predictions; kappa (Cohen
-        1960), 0 for the agreement that the class frequencies alone give, 1 for equal predictions,
-        nan if both runs predict one and the same class only.
+    Agreement is the fraction of equal predictions. Kappa (Cohen 1960) is 0 for the agreement that
+    class frequencies alone give, 1 for equal predictions, nan if both predict one class only.
     """
     if len(predictions) < 2:
         raise ValueError(f"predictions: expected two runs or more, got {list(predictions)}")
     rows = []
     for first, second in combinations(predictions, 2):
-        a, b = np.asarray(predictions[first]), np.asarray(predictions[second])
-        check_same_length(**{f"predictions of {first}": a, f"predictions of {second}": b})
-        x, y = np.split(as_labels("predictions", np.concatenate([a, b])), 2)
+        runs = {f"predictions of {run}": predictions[run] for run in (first, second)}
+        x, y = as_common_labels(**runs)
+        check_same_length(**dict(zip(runs, (x, y), strict=True)))
         kappa = cohen_kappa_score(x, y) if max(x.max(), y.max()) > 0 else np.nan
         rows.append((first, second, float((x == y).mean()), float(kappa)))
     return pd.DataFrame(rows, columns=["first", "second", "agreement", "kappa"])
@@ -233,13 +228,8 @@ def kernel_alignment(first: Any, second: Any) -> float:
     Centered kernel alignment (Kornblith et al. 2019, arXiv 1905.00414) with the unbiased HSIC of
     Song et al. (2012, JMLR 13): about 0 for independent embeddings, where the biased one is near
     dim / (N + dim). Two seeds of one training may differ by a rotation, so their columns cannot be
-    compared directly.
-
-    Args:
-        first, second: (N, dim) and (N, dim'), rows of the same items, N >= 4, not all equal.
-
-    Returns:
-        At most 1; negative values occur by chance only.
+    compared directly. The rows, (N, dim) and (N, dim'), are of the same N >= 4 items and not all
+    equal. The value is at most 1, and negative by chance only.
     """
     x, y = as_samples("first", first, minimum=4), as_samples("second", second, minimum=4)
     check_same_length(first=x, second=y)
@@ -270,12 +260,115 @@ def _check_split(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     train = as_samples("train_features", train_features)
     test = as_samples("test_features", test_features, minimum=1)
-    y_train, y_test = as_array("train_labels", train_labels), as_array("test_labels", test_labels)
+    y_train, y_test = as_common_labels(train_labels=train_labels, test_labels=test_labels)
     check_same_length(train_features=train, train_labels=y_train)
     check_same_length(test_features=test, test_labels=y_test)
     columns, got = train.shape[1], test.shape[1]
     if columns != got:
-        raise ValueError(
-            f"test_features: expected {columns} columns as in train_features, got {got}"
-        )
+        raise ValueError(f"test_features: expected {columns} columns as in training, got {got}")
     return train, y_train, test, y_test
+
+
+# --- retrieval: precision@k and recall@k of a score matrix, beside chance and upper bound
+
+
+class Retrieval(NamedTuple):
+    """A measured mean over queries, that of scores without information, and of perfect scores."""
+
+    value: float
+    chance: float
+    upper_bound: float
+
+
+def precision_at_k(scores: Any, query_labels: Any, candidate_labels: Any, k: int = 1) -> Retrieval:
+    """Precision@k: fraction of the ``k`` best candidates with the query's label, mean over queries.
+
+    Candidates of equal score are in random order, and the expectation over all orders is taken:
+    constant scores give exactly the chance level.
+
+    Args:
+        scores: (N, M), higher is better; one row per query, one column per candidate.
+        query_labels, candidate_labels: (N,) and (M,), classes or instance numbers.
+        k: at most M.
+    """
+    hits, relevant, k = _hits(scores, query_labels, candidate_labels, k)
+    return Retrieval(
+        float(hits.mean() / k),
+        float(relevant.mean() / np.shape(scores)[1]),
+        float(np.minimum(relevant, k).mean() / k),
+    )
+
+
+def recall_at_k(scores: Any, query_labels: Any, candidate_labels: Any, k: int = 1) -> Retrieval:
+    """Recall@k: fraction of the candidates with the query's label that are among the ``k`` best.
+
+    With one such candidate per query, such as the caption of an image, this is the R@k of
+    cross-modal retrieval. With more than k, the upper bound is below 1. Arguments as for
+    `precision_at_k`, but each query needs a candidate of its label.
+    """
+    hits, relevant, k = _hits(scores, query_labels, candidate_labels, k)
+    if (others := np.flatnonzero(relevant == 0)).size:
+        got = f"{others.size} others, the first in row {others[0]}"
+        raise ValueError(f"query_labels: expected only labels of candidates, got {got}")
+    return Retrieval(
+        float((hits / relevant).mean()),
+        k / np.shape(scores)[1],
+        float((np.minimum(relevant, k) / relevant).mean()),
+    )
+
+
+def retrieval_table(
+    scores: Any,
+    first_labels: Any,
+    second_labels: Any,
+    *,
+    names: tuple[str, str] = ("first", "second"),
+    ks: Sequence[int] = (1, 5),
+    recall: bool = False,
+) -> pd.DataFrame:
+    """`precision_at_k` in both directions between two modalities.
+
+    Scores are (N, M), one row per item of the first modality, one column per item of the second.
+    The table has a row `Retrieval` per direction and k, such as "first to second, P@1"; ``recall``
+    adds `recall_at_k` ("R@1") below each precision.
+    """
+    scores, (first, second) = as_array("scores", scores), names
+    labels = {"first_labels": first_labels, "second_labels": second_labels}
+    first_labels, second_labels = as_common_labels(**labels)
+    metrics: dict[str, Callable[..., Retrieval]] = {"P": precision_at_k}
+    if recall:
+        metrics["R"] = recall_at_k
+    rows = {}
+    for direction, *arguments in (
+        (f"{first} to {second}", scores, first_labels, second_labels),
+        (f"{second} to {first}", scores.T, second_labels, first_labels),
+    ):
+        for k in ks:
+            for letter, metric in metrics.items():
+                rows[f"{direction}, {letter}@{k}"] = metric(*arguments, k)
+    return pd.DataFrame(rows, index=Retrieval._fields).T
+
+
+def _hits(
+    scores: Any, query_labels: Any, candidate_labels: Any, k: int
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """For each query its expected hits among the k best, and its relevant candidates; and k."""
+    scores = as_array("scores", scores)
+    if scores.dtype.kind not in "biuf":
+        raise TypeError(f"scores: expected real numbers, got dtype {scores.dtype}")
+    labels = {"query_labels": query_labels, "candidate_labels": candidate_labels}
+    queries, candidates = as_common_labels(**labels)
+    if scores.shape != (*queries.shape, *candidates.shape):
+        expected = f"(queries, candidates) for labels {queries.shape} and {candidates.shape}"
+        raise ValueError(f"scores: expected {expected}, got {scores.shape}")
+    if np.isnan(scores).any():
+        row = int(np.flatnonzero(np.isnan(scores).any(axis=1))[0])
+        raise ValueError(f"scores: expected numbers, got nan in row {row}")
+    k = check_integer("k", k, minimum=1, maximum=scores.shape[1])
+    threshold = np.partition(scores, -k, axis=1)[:, -k, None]
+    relevant = queries[:, None] == candidates
+    above, tied = scores > threshold, scores == threshold
+    places = k - above.sum(axis=1)  # drawn at random from the tied candidates; at least one
+    hits = (above & relevant).sum(axis=1)
+    hits = hits + places * (tied & relevant).sum(axis=1) / tied.sum(axis=1)
+    return hits, relevant.sum(axis=1), k

@@ -10,9 +10,19 @@ import pandas as pd
 from scipy.integrate import trapezoid
 from scipy.ndimage import gaussian_filter
 
-from simmim_lite._arguments import as_array, check_integer, check_number, check_same_length
+from simmim_lite._arguments import (
+    as_array,
+    as_common_labels,
+    as_samples,
+    check_integer,
+    check_number,
+    check_same_length,
+    count_rows,
+)
 from simmim_lite._random import random_generator
 from simmim_lite.datasets import add_noise, babble
+from simmim_lite.encoders._text import as_texts
+from simmim_lite.evaluation._generation import EXCESS
 from simmim_lite.evaluation._intervals import wilson_interval
 from simmim_lite.evaluation._representations import draw_evenly, fit_linear_probe
 
@@ -28,7 +38,7 @@ LEVELS = {  # of each corruption: its modality and, beginning with none, its str
 
 def gaussian_noise(images: Any, deviation: float, *, seed: int = 0) -> np.ndarray:
     """Add Gaussian noise of this deviation to images (N, ...) in 0..1, without clipping."""
-    images = as_array("images", images)
+    images = _images(images)
     check_number("deviation", deviation, minimum=0.0)
     noise = deviation * random_generator(seed, "noise").standard_normal(images.shape)
     return (images + noise).astype(images.dtype)
@@ -36,7 +46,7 @@ def gaussian_noise(images: Any, deviation: float, *, seed: int = 0) -> np.ndarra
 
 def salt_and_pepper(images: Any, fraction: float, *, seed: int = 0) -> np.ndarray:
     """Replace a fraction of the pixels of images (N, ...) in 0..1 by 0 or 1, equally often."""
-    images = as_array("images", images)
+    images = _images(images)
     check_number("fraction", fraction, minimum=0.0, maximum=1.0)
     draws = random_generator(seed, "salt and pepper").random(images.shape)
     return np.where(draws < fraction, (draws < fraction / 2).astype(images.dtype), images)
@@ -48,7 +58,7 @@ def occlude(images: Any, fraction: float, *, seed: int = 0) -> np.ndarray:
     The square covers a fraction of the pixels, up to rounding of its side, in all channels. It lies
     within the image, and is cut off where the image is smaller.
     """
-    images = as_array("images", images).copy()
+    images = _images(images).copy()
     height, width = images.shape[-2:]
     fraction = check_number("fraction", fraction, minimum=0.0, maximum=1.0)
     side = round(np.sqrt(fraction * height * width))
@@ -64,9 +74,21 @@ def blur(images: Any, deviation: float, *, seed: int = 0) -> np.ndarray:
 
     The deviation is in pixels. The seed is without effect; all corruptions have this argument.
     """
-    images = as_array("images", images)
+    images = _images(images)
     deviation = check_number("deviation", deviation, minimum=0.0)
-    return gaussian_filter(images, deviation, mode="constant", axes=(-2, -1))
+    wide = images.astype(np.promote_types(images.dtype, np.float32))  # scipy has no float16
+    return gaussian_filter(wide, deviation, mode="constant", axes=(-2, -1)).astype(images.dtype)
+
+
+def _images(images: Any) -> np.ndarray:
+    """Images that a corruption for the range 0..1 suits; earlier noise may have left the range."""
+    array = as_array("images", images)
+    if array.dtype.kind != "f":
+        raise TypeError(f"images: expected floating point numbers in 0..1, got dtype {array.dtype}")
+    if array.size and not np.abs(array).max() <= 1 + EXCESS:
+        low, high = array.min(), array.max()
+        raise ValueError(f"images: expected numbers in 0..1, got {low:g}..{high:g}")
+    return array
 
 
 def mistype(texts: Sequence[str], letters: int, *, seed: int = 0) -> list[str]:
@@ -74,7 +96,7 @@ def mistype(texts: Sequence[str], letters: int, *, seed: int = 0) -> list[str]:
     letters = check_integer("letters", letters, minimum=0)
     generator = random_generator(seed, "typing errors")
     mistyped = []
-    for text in texts:
+    for text in as_texts("texts", texts):
         characters = list(text)
         places = [i for i, character in enumerate(characters) if character.isalpha()]
         for place in generator.permutation(places)[:letters].astype(int):
@@ -91,26 +113,25 @@ def robustness_table(
     voices: Sequence[np.ndarray] = (),
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Metric for queries with increasing corruption.
+    """Metric for queries with increasing corruption: one row per level, 0 (none) to 3.
 
     Args:
         metric: ``metric(queries, modality)``.
         queries: at least one of "image", floating point (N, ...) in 0..1; "speech", waveforms;
-            "text", sentences.
+            "text", sentences. The columns are the corruptions in `LEVELS` of these modalities.
         voices: recordings for the babble.
-
-    Returns:
-        One row per level, 0 (none) to 3, one column per kind of corruption in `LEVELS` of these
-        modalities.
     """
     corruptions: dict[str, Callable[..., Any]] = {
         "Gaussian noise": gaussian_noise,
         "salt and pepper": salt_and_pepper,
         "occlusion": occlude,
         "blur": blur,
-        "babble": lambda waves, snr_db, seed: _add_babble(waves, snr_db, voices, seed),
+        "babble": functools.partial(_add_babble, voices),
         "typing errors": mistype,
     }
+    for modality, items in queries.items():
+        if not count_rows(f"queries[{modality!r}]", items):
+            raise ValueError(f"queries[{modality!r}]: expected at least one, got none")
     table = {}
     for kind, (modality, levels) in LEVELS.items():
         if modality in queries:
@@ -122,14 +143,9 @@ def robustness_table(
 def robustness_area(table: pd.DataFrame, *, chance: float = 0.0) -> pd.DataFrame:
     """Area under each robustness curve, with equal distances between levels.
 
-    Args:
-        chance: chance level of the metric.
-
-    Returns:
-        One row per kind of corruption: clean (level 0), worst (last level) and area, the mean
-        height of the curve above chance divided by the clean height above chance: 1 if the
-        corruption has no effect, near 0 if the first level leaves only chance. Compare areas of
-        equal levels only.
+    The area is the mean height of the curve above the chance level, divided by the clean height (of
+    level 0) above it: 1 if the corruption has no effect, near 0 if the first level leaves only
+    chance. Compare areas of equal levels only.
     """
     chance = check_number("chance", chance, minimum=-np.inf)
     if len(table) < 2:
@@ -167,18 +183,16 @@ def transfer_table(
             source, "source probe" is nan.
         labels: number of labels for each target probe, balanced over classes; None uses all.
 
-    Returns:
-        One row per embedder and dataset, the source first: dataset, features; "source probe", test
-        accuracy of the probe that was fitted on the source; "target probe", that of a probe fitted
-        on the dataset itself, with the same features; low and high, 95 % Wilson interval of the
-        latter; items, the number of test items.
+    The table has a row per embedder and dataset, the source first: "source probe" is the test
+    accuracy of the probe that was fitted on the source, "target probe" that of a probe fitted on
+    the dataset itself, with the same features and a 95 % Wilson interval.
     """
     rows = []
     for name, embed in embedders.items():
-        fitted = _features(embed, source)
+        fitted = _features(embed, "source", source)
         probe = fit_linear_probe(fitted.train, fitted.train_labels)
         for dataset, split in {"source": source, **targets}.items():
-            train, train_labels, test, test_labels = _features(embed, split)
+            train, train_labels, test, test_labels = _features(embed, dataset, split)
             shared = np.isin(test_labels, probe.classes_).all()
             accuracy = probe.score(test, test_labels) if shared else np.nan
             count = len(train) if labels is None else check_integer("labels", labels, minimum=2)
@@ -190,16 +204,21 @@ def transfer_table(
     return pd.DataFrame(rows, columns=columns)
 
 
-def _features(embed: Callable[[Any], Any], split: LabeledSplit) -> LabeledSplit:
-    train, test = (as_array("embedders", embed(items)) for items in (split.train, split.test))
-    train_labels, test_labels = np.asarray(split.train_labels), np.asarray(split.test_labels)
-    check_same_length(train=train, train_labels=train_labels)
-    check_same_length(test=test, test_labels=test_labels)
-    return LabeledSplit(train, train_labels, test, test_labels)
+def _features(embed: Callable[[Any], Any], name: str, split: LabeledSplit) -> LabeledSplit:
+    given = split._asdict()
+    labels = {f"{name}.{key}": given[key] for key in ("train_labels", "test_labels")}
+    as_common_labels(**labels)
+    for key in ("train", "test"):
+        features = as_samples(f"features of {name}.{key}", embed(given[key]), minimum=1)
+        found = as_array(f"{name}.{key}_labels", given[f"{key}_labels"])
+        check_same_length(**{f"{name}.{key}": features, f"{name}.{key}_labels": found})
+        found = found.astype(str) if found.dtype.kind == "S" else found  # scikit-learn wants it
+        given |= {key: features, f"{key}_labels": found}
+    return LabeledSplit(**given)
 
 
 def _add_babble(
-    waves: Sequence[np.ndarray], snr_db: float, voices: Sequence[np.ndarray], seed: int
+    voices: Sequence[np.ndarray], waves: Sequence[np.ndarray], snr_db: float, *, seed: int
 ) -> list[np.ndarray]:
     if snr_db == np.inf:
         return list(waves)

@@ -13,20 +13,7 @@ Examples:
 """
 
 # Each module registers its exercises when it is imported.
-from simmim_lite.exercises import (  # noqa: F401
-    _bounds,
-    _encoders,
-    _entropy,
-    _evaluation,
-    _fusion,
-    _generation,
-    _manifold,
-    _memory,
-    _multimodal,
-    _mutual_information,
-    _start_here,
-    _training,
-)
+from simmim_lite.exercises import _information, _practice, _representations  # noqa: F401
 from simmim_lite.exercises._check import (
     EXERCISES as EXERCISES,
     Case as Case,

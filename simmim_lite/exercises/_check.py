@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from simmim_lite._arguments import check_choice
+from simmim_lite._arguments import as_array, check_choice
 
 
 @dataclass(frozen=True)
 class Case:
-    """A call and its answer; ``why`` completes the sentence "it should be ..., because ..."."""
+    """A call and its answer; ``why`` completes the sentence "it should be ..., because ...".
+
+    The learner's function gets lists among the ``arguments`` as arrays.
+    """
 
     situation: str
     arguments: tuple
@@ -59,42 +62,39 @@ def check(name: str, function: Callable) -> None:
     task, cases = EXERCISES[name].task, list(EXERCISES[name].cases())
     for case in cases:
         # Copies, because the learner's function may change its arguments.
-        arguments = tuple(np.copy(a) if isinstance(a, np.ndarray) else a for a in case.arguments)
+        arguments = [np.array(a) if isinstance(a, np.ndarray | list) else a for a in case.arguments]
         try:
             answer = function(*arguments)
         except NotImplementedError:
             answer = None
         except Exception as error:
-            raise AssertionError(
-                f"{name}: on {case.situation} the function failed with "
-                f"{type(error).__name__}: {error}. It should {task}."
-            ) from error
+            failed = f"the function failed with {type(error).__name__}: {error}. It should {task}."
+            raise AssertionError(f"{name}: on {case.situation} {failed}") from error
         if answer is None or answer is Ellipsis or answer is NotImplemented:
             print(f"{name}: not done yet. It should {task}.")
             return
         if not _agrees(answer, case.expected, case.tolerance):
-            raise AssertionError(
-                f"{name}: on {case.situation} the answer should be {_show(case.expected)}, "
-                f"because {case.why}; got {_show(answer)}."
-            )
+            reason = f"because {case.why}; got {_show(answer)}."
+            expected = f"the answer should be {_show(case.expected)}"
+            raise AssertionError(f"{name}: on {case.situation} {expected}, {reason}")
     print(f"{name}: correct, {len(cases)} cases of {len(cases)}.")
 
 
 def _agrees(answer: Any, expected: Any, tolerance: float) -> bool:
     """Return whether the shapes are equal and the numbers agree within the tolerance."""
     try:
-        answer = np.asarray(answer, dtype=float)
+        answer = as_array("answer", answer)
     except (TypeError, ValueError):
         return False
     expected = np.asarray(expected, dtype=float)
-    return answer.shape == expected.shape and np.allclose(
-        answer, expected, rtol=tolerance, atol=1e-9
-    )
+    if answer.dtype.kind not in "biuf" or answer.shape != expected.shape:
+        return False
+    return np.allclose(answer, expected, rtol=tolerance, atol=1e-9)
 
 
 def _show(value: Any) -> str:
     try:
-        text = np.array2string(np.asarray(value, dtype=float), precision=4, threshold=12)
-        return " ".join(text.split())
+        array = as_array("value", value).astype(float)
+        return " ".join(np.array2string(array, precision=4, threshold=12).split())
     except (TypeError, ValueError):
         return repr(value)[:80]

@@ -35,20 +35,18 @@ Examples:
     tensor([[0.9412, 0.0588]])
 """
 
-from simmim_lite.fusion._classifiers import (
-    BayesClassifier as BayesClassifier,
-    FusedClassifier as FusedClassifier,
-    fit_temperature as fit_temperature,
-)
 from simmim_lite.fusion._fusions import (
     FUSIONS as FUSIONS,
     AttentionFusion as AttentionFusion,
     AverageFusion as AverageFusion,
+    BayesClassifier as BayesClassifier,
     BilinearFusion as BilinearFusion,
     ConcatenationFusion as ConcatenationFusion,
+    FusedClassifier as FusedClassifier,
     Fusion as Fusion,
     GatedFusion as GatedFusion,
     ProductOfExperts as ProductOfExperts,
     WeightedFusion as WeightedFusion,
     drop_modalities as drop_modalities,
+    fit_temperature as fit_temperature,
 )

@@ -1,27 +1,36 @@
-"""Fusions of feature vectors, and missing modalities during training."""
+"""Fusions of feature vectors, missing modalities during training, classifiers of modalities."""
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
+from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
-from simmim_lite._arguments import check_integer, check_number
+from simmim_lite._arguments import (
+    as_array,
+    as_probabilities,
+    as_tensor,
+    check_choice,
+    check_integer,
+    check_number,
+)
 from simmim_lite._random import seeded
+from simmim_lite._torch_state import like_parameters
+from simmim_lite.encoders._base import ByName, encoded
 
 
 class Fusion(nn.Module):
     """Base class: checks the arguments and puts zeros in place of missing modalities.
 
-    A subclass creates its layers in `build`.
+    A subclass creates its layers, if it has any, in `build`.
 
     Args:
         names: modalities, in the order of ``present`` and ``weights``.
         dim: size of the input vectors and of the output vector.
-        seed: of the initial weights, if the fusion has any.
-
-    Attributes:
-        weights: (N, M) weights of the modalities in the last call, or None.
+        seed: of the initial weights.
     """
 
     def __init__(self, names: Sequence[str], dim: int, *, seed: int = 0):
@@ -29,10 +38,12 @@ class Fusion(nn.Module):
         if isinstance(names, str):
             raise TypeError(f"names: expected several names, got {names!r}")
         self.names = tuple(names)
+        if not all(isinstance(name, str) for name in self.names):
+            raise TypeError(f"names: expected strings, got {list(names)}")
         if len(set(self.names)) != len(self.names) or not self.names:
             raise ValueError(f"names: expected different names, got {list(names)}")
         self.dim = check_integer("dim", dim, minimum=1)
-        self.weights: Tensor | None = None
+        self.weights: Tensor | None = None  # (N, M), of the last call
         with seeded(seed):
             self.build(dim, len(self.names))
 
@@ -45,8 +56,7 @@ class Fusion(nn.Module):
         ``present`` (N, M) bool: the modalities of each row; None: all that ``features`` holds. A
         row without any modality raises ValueError.
         """
-        stacked, present = self._check(features, present)
-        fused, weights = self.fuse(stacked, present)
+        fused, weights = self.fuse(*self._check(features, present))
         self.weights = None if weights is None else weights.detach()
         return fused
 
@@ -61,19 +71,20 @@ class Fusion(nn.Module):
         available = available.expand(len(first), -1)
         return available if present is None else available & present.to(first.device)
 
-    def _check(
-        self, features: Mapping[str, Tensor], present: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        unknown = set(features) - set(self.names)
-        if unknown or not features:
-            got = ", ".join(map(repr, features)) or "none"
+    def _check(self, items: Mapping[str, Any], present: Tensor | None) -> tuple[Tensor, Tensor]:
+        if not items or not set(items) <= set(self.names):
+            got = ", ".join(map(repr, items)) or "none"
             raise ValueError(f"features: expected some of {', '.join(self.names)}, got {got}")
-        N = len(next(iter(features.values())))
-        for name, values in features.items():
+        features: dict[str, Tensor] = {}
+        for name, values in items.items():
+            if not isinstance(values, Tensor):
+                values = torch.from_numpy(as_array(f"features[{name!r}]", values))
+            values = values if values.is_floating_point() else values.to(torch.float32)
+            features[name] = like_parameters(self, values)
+            N, M = len(next(iter(features.values()))), len(self.names)
             if values.shape != (N, self.dim):
                 got = f"{tuple(values.shape)} for {name!r}"
                 raise ValueError(f"features: expected shape ({N}, {self.dim}), got {got}")
-        M = len(self.names)
         if present is not None and (present.dtype != torch.bool or present.shape != (N, M)):
             got = f"{present.dtype} of shape {tuple(present.shape)}"
             raise ValueError(f"present: expected bool ({N}, {M}), got {got}")
@@ -82,7 +93,7 @@ class Fusion(nn.Module):
         if empty.any():
             row = int(empty.nonzero()[0])
             raise ValueError(f"present: expected a modality in each row, got none in row {row}")
-        missing = torch.zeros_like(values)
+        missing = torch.zeros_like(features[name])
         columns = [features.get(name, missing) for name in self.names]
         return torch.stack(columns, dim=1).where(present[:, :, None], 0), present
 
@@ -109,9 +120,8 @@ class WeightedFusion(Fusion):
 class GatedFusion(Fusion):
     """Gated multimodal units (Arevalo et al. 2017, arXiv 1702.01992), for any number of modalities.
 
-    Each modality has a layer of its own. A gate, a layer of all modalities, computes the weight of
-    each modality in each feature. The paper's sigmoid gate for two is the softmax of two logits.
-    ``weights`` are the means over the features.
+    A gate, a layer of all modalities, computes the weight of each modality in each feature. The
+    paper's sigmoid for two is the softmax of two logits. ``weights`` are means over the features.
     """
 
     def build(self, dim: int, M: int) -> None:
@@ -140,9 +150,9 @@ class ConcatenationFusion(Fusion):
 class BilinearFusion(Fusion):
     """Low-rank bilinear pooling: a product of projections, one factor for each modality.
 
-    For two modalities: Kim et al. (2017, arXiv 1610.04325). For more modalities, and with the
-    constant 1 that keeps the terms of single modalities: Liu et al. (2018, arXiv 1806.00064),
-    equation 6. The factor of a missing modality is 1.
+    Kim et al. (2017, arXiv 1610.04325); for any number of modalities, and with the constant 1 that
+    keeps the terms of single ones: Liu et al. (2018, arXiv 1806.00064), equation 6. The factor of a
+    missing modality is 1.
     """
 
     def build(self, dim: int, M: int) -> None:
@@ -161,8 +171,7 @@ class AttentionFusion(Fusion):
     """Self-attention between the present modalities, then a hidden layer, then the mean.
 
     One transformer block (Vaswani et al. 2017, arXiv 1706.03762) on M tokens, each with a learned
-    embedding of its modality. ``weights`` are the attention that each modality receives: the mean
-    over heads and over the querying modalities.
+    embedding of its modality. ``weights`` are the attention that each modality receives, as a mean.
     """
 
     def build(self, dim: int, M: int) -> None:
@@ -185,26 +194,20 @@ class ProductOfExperts(Fusion):
     """Bayes' rule for modalities that are independent given the outcome (Hinton 2002).
 
     log p(c | x_1..x_M) = sum of log p(c | x_m) - (M - 1) log p(c), up to normalization, over the
-    present modalities. Nothing is learned. If the experts' probabilities are correct, no fusion
-    does better. The input vectors are log-probabilities of ``dim`` outcomes, up to a constant in
-    each row; the output is normalized. ``prior`` (dim,): p(c), None is uniform.
+    present modalities. If the experts' probabilities are correct, no fusion does better. The input
+    vectors are log-probabilities of ``dim`` outcomes, up to a constant in each row; the output is
+    normalized. ``prior`` (dim,): p(c), None is uniform.
     """
 
     log_prior: Tensor
 
-    def __init__(
-        self,
-        names: Sequence[str],
-        dim: int,
-        *,
-        prior: Sequence[float] | Tensor | None = None,
-        seed: int = 0,
-    ):
+    def __init__(self, names: Sequence[str], dim: int, *, prior: Any = None, seed: int = 0):
         super().__init__(names, dim, seed=seed)
-        p = torch.full((dim,), 1 / dim) if prior is None else torch.as_tensor(prior).float()
-        if p.shape != (dim,) or not bool((p > 0).all()) or abs(p.sum() - 1) > 1e-5:
+        prior = [1 / dim] * dim if prior is None else prior
+        p = as_probabilities("prior", prior, tolerance=1e-5)
+        if p.shape != (dim,) or not (p > 0).all():
             raise ValueError(f"prior: expected {dim} positive numbers of sum 1, got {p.tolist()}")
-        self.register_buffer("log_prior", p.log())
+        self.register_buffer("log_prior", torch.from_numpy(p).float().log())
 
     def fuse(self, stacked: Tensor, present: Tensor) -> tuple[Tensor, None]:
         experts = stacked.log_softmax(dim=2).where(present[:, :, None], 0).sum(dim=1)
@@ -234,7 +237,11 @@ def drop_modalities(
     from the global random state.
     """
     check_number("probability", probability, minimum=0.0, maximum=1.0)
-    draws = torch.rand(present.shape, generator=generator).to(present.device).where(present, -1)
+    if present.dtype != torch.bool:
+        raise TypeError(f"present: expected bool, got {present.dtype}")
+    device = "cpu" if generator is None else generator.device
+    draws = torch.rand(present.shape, generator=generator, device=device, dtype=torch.float32)
+    draws = draws.to(present.device).where(present, -1)
     largest = draws == draws.amax(dim=1, keepdim=True)  # stays in any case
     return present & ((draws >= probability) | largest)
 
@@ -247,3 +254,135 @@ def _weighted_sum(weights: Tensor, stacked: Tensor) -> Tensor:
 def _concatenated(stacked: Tensor, present: Tensor) -> Tensor:
     """(N, M, dim) and (N, M) -> (N, M * (dim + 1))."""
     return torch.cat([stacked.flatten(1), present.to(stacked.dtype)], dim=1)
+
+
+class Classifier(nn.Module):
+    """``classifier(batch, present=None) -> (N, classes)`` for a batch of some or all modalities."""
+
+    def predict(self, batch: Mapping[str, Tensor], present: Tensor | None = None) -> Tensor:
+        """Return log-probabilities (N, classes), in evaluation mode and without gradients."""
+        was_training = self.training
+        self.eval()
+        try:
+            with torch.no_grad():
+                return self(batch, present).log_softmax(dim=1)
+        finally:
+            self.train(was_training)
+
+    @staticmethod
+    def loss(logits: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+        """Cross-entropy with ``batch["label"]`` (N,) int64, for `simmim_lite.training.fit`."""
+        return cross_entropy(logits, batch["label"])
+
+
+class FusedClassifier(Classifier):
+    """Linear classifier of fused features.
+
+    The ``encoders`` of some modalities, (N, ...) -> (N, dim), are trained with the rest; the other
+    modalities are vectors already. ``drop`` is the probability of `drop_modalities` in training.
+    """
+
+    def __init__(
+        self,
+        fusion: Fusion,
+        classes: int,
+        *,
+        encoders: Mapping[str, nn.Module] | None = None,
+        drop: float = 0.0,
+        seed: int = 0,
+    ):
+        super().__init__()
+        _check_names("fusion", fusion.names)
+        unknown = set(encoders or {}) - set(fusion.names)
+        if unknown:
+            expected, got = ", ".join(fusion.names), ", ".join(map(repr, sorted(unknown)))
+            raise ValueError(f"encoders: expected some of {expected}, got {got}")
+        self.fusion = fusion
+        self.encoders = ByName(encoders or {}, "encoders")
+        self.drop = check_number("drop", drop, minimum=0.0, maximum=1.0)
+        with seeded(seed):
+            self.head = nn.Linear(fusion.dim, check_integer("classes", classes, minimum=2))
+
+    def forward(self, batch: Mapping[str, Tensor], present: Tensor | None = None) -> Tensor:
+        """Return logits (N, classes); other entries of the batch, as labels, are ignored."""
+        features = {name: batch[name] for name in self.fusion.names if name in batch}
+        for name in features:
+            if name in self.encoders:
+                features[name] = encoded(self.encoders[name], features[name])
+        if self.training and self.drop and features:
+            present = drop_modalities(self.fusion.presence(features, present), self.drop)
+        return self.head(like_parameters(self.head, self.fusion(features, present)))
+
+    def augment(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+        """Return the batch with items augmented by their encoders' ``augment``, for training."""
+        augmented = dict(batch)
+        for name, encoder in self.encoders.items():
+            augment = getattr(encoder, "augment", None)
+            if augment and name in batch:
+                augmented[name] = augment(batch[name], generator)
+        return augmented
+
+
+class BayesClassifier(Classifier):
+    """Bayes' rule for classifiers of one modality each, without joint training.
+
+    Optimal if classes are equally frequent, modalities are independent given the class, and the
+    probabilities of each classifier are correct (see `calibrate`). Each of the ``classifiers``,
+    ``classifier(batch) -> (N, classes)``, reads the entry of its modality.
+    """
+
+    temperatures: Tensor  # (M,), divisors of the logits of each modality
+
+    def __init__(self, classifiers: Mapping[str, nn.Module], classes: int):
+        super().__init__()
+        self.fusion = ProductOfExperts(list(classifiers), classes)
+        _check_names("classifiers", self.fusion.names)
+        self.classifiers = ByName(classifiers, "classifiers")
+        self.register_buffer("temperatures", torch.ones(len(classifiers)))
+
+    def forward(self, batch: Mapping[str, Tensor], present: Tensor | None = None) -> Tensor:
+        """Return log-probabilities (N, classes)."""
+        logits = {
+            name: self.classifiers[name]({name: batch[name]}) / temperature
+            for name, temperature in zip(self.fusion.names, self.temperatures, strict=True)
+            if name in batch
+        }
+        return self.fusion(logits, present)
+
+    def calibrate(self, name: str, values: Tensor, labels: Tensor) -> float:
+        """Set and return the temperature of ``name`` by `fit_temperature`, from N new items."""
+        check_choice("name", name, self.fusion.names)
+        self.eval()
+        with torch.no_grad():
+            temperature = fit_temperature(self.classifiers[name]({name: values}), labels)
+        self.temperatures[self.fusion.names.index(name)] = temperature
+        return temperature
+
+
+def _check_names(argument: str, names: tuple[str, ...]) -> None:
+    if "label" in names:
+        raise ValueError(f"{argument}: expected no modality 'label', which is the entry of classes")
+
+
+def fit_temperature(logits: Tensor, labels: Tensor) -> float:
+    """Return the temperature that calibrates softmax(logits / temperature).
+
+    Networks are overconfident. One temperature, with the smallest cross-entropy on items that the
+    network was not trained on, corrects much of that and keeps the order of the classes (Guo et al.
+    2017, arXiv 1706.04599). ``logits`` (N, classes) or log-probabilities, and ``labels`` (N,)
+    int64, give a number between 1/20 and 20: near 1/20 if all rows are classified correctly.
+    """
+    logits = as_tensor("logits", logits).detach().double()
+    labels = as_tensor("labels", labels, dtype=torch.int64, device=logits.device)
+    if logits.ndim != 2 or labels.shape != logits.shape[:1] or not len(logits):
+        got = f"{tuple(logits.shape)} and {tuple(labels.shape)}"
+        raise ValueError(f"logits, labels: expected (N, classes) and (N,), got {got}")
+    if labels.min() < 0 or labels.max() >= logits.shape[1]:
+        got = f"{labels.min()} to {labels.max()}"
+        raise ValueError(f"labels: expected classes in 0..{logits.shape[1] - 1}, got {got}")
+
+    def loss(log_temperature: float) -> float:  # convex in 1 / temperature: one minimum
+        return cross_entropy(logits / math.exp(log_temperature), labels).item()
+
+    ends = (-math.log(20), math.log(20))
+    return math.exp(minimize_scalar(loss, bounds=ends, method="bounded").x)

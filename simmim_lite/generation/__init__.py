@@ -29,15 +29,12 @@ Examples:
     torch.Size([3, 2])
 """
 
-from simmim_lite.generation._captions import CaptionDecoder as CaptionDecoder
 from simmim_lite.generation._cross_modal import (
     CrossModalGenerator as CrossModalGenerator,
     Generated as Generated,
     Generator as Generator,
     LatentGenerator as LatentGenerator,
 )
-from simmim_lite.generation._flow import RectifiedFlow as RectifiedFlow
-from simmim_lite.generation._gan import ConditionalGAN as ConditionalGAN
 from simmim_lite.generation._latents import (
     FoundItems as FoundItems,
     LatentSpace as LatentSpace,
@@ -47,7 +44,12 @@ from simmim_lite.generation._latents import (
     neighbor_means as neighbor_means,
     sample_around as sample_around,
 )
-from simmim_lite.generation._speech import (
+from simmim_lite.generation._samplers import (
+    ConditionalGAN as ConditionalGAN,
+    RectifiedFlow as RectifiedFlow,
+)
+from simmim_lite.generation._sequences import (
+    CaptionDecoder as CaptionDecoder,
     griffin_lim as griffin_lim,
     power_from_mel as power_from_mel,
     to_waveforms as to_waveforms,

@@ -9,8 +9,6 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from simmim_lite._arguments import check_choice, check_integer, check_number
-from simmim_lite.generation._flow import RectifiedFlow
-from simmim_lite.generation._gan import ConditionalGAN
 from simmim_lite.generation._latents import (
     FoundItems,
     LatentSpace,
@@ -18,6 +16,7 @@ from simmim_lite.generation._latents import (
     make_condition,
     sample_around,
 )
+from simmim_lite.generation._samplers import ConditionalGAN, RectifiedFlow
 from simmim_lite.memory import SimulatedMemory
 from simmim_lite.multimodal import MultimodalInfoMax
 
@@ -28,13 +27,11 @@ _ITEMS = 4  # retrieved items whose mean latents are part of the condition "item
 
 @dataclass(frozen=True, eq=False)
 class Generated:
-    """New items and their sources.
+    """New items of the target modality: (N, ...), or N sentences, and their sources.
 
-    Attributes:
-        samples: (N, ...) items of the target modality, or N sentences.
-        ids: (N, k) int64 ids of the remembered items that each sample was drawn from, the most
-            important item first, padded with -1.
-        remembered: (N,) bool, True where the sample was drawn around items written after training.
+    ``ids`` (N, k) int64 are those of the remembered items that each sample was drawn from, the most
+    important item first, padded with -1. ``remembered`` (N,) bool is True where the sample was
+    drawn around items written after training.
     """
 
     samples: Tensor | list[str] = field(repr=False)
@@ -45,10 +42,9 @@ class Generated:
 class Generator(Protocol):
     """Interface of a generator of one modality.
 
-    Attributes:
-        condition: input of `sample`: "query", the embedding of the query; "key", the target's key
-            of one retrieved item, drawn by weight; "items", the query and the mean latents of four
-            similar retrieved items. See `make_condition`.
+    The ``condition`` of `sample` is "query", the embedding of the query; "key", the target's key of
+    one retrieved item, drawn by weight; or "items", the query and the mean latents of four similar
+    retrieved items. See `make_condition`.
     """
 
     condition: str
@@ -65,11 +61,9 @@ class Generator(Protocol):
 class LatentGenerator(nn.Module):
     """Generator with a sampler, a flow or a GAN, in the latent space of an autoencoder.
 
-    Args:
-        space: latent space of the sampler.
-        condition: see `Generator`. With "key", only classes that the memory holds are drawn.
-        detail: for samples around remembered items, see `LatentSpace.vary`.
-        options: further arguments of ``sampler.sample``, such as the guidance.
+    For ``condition`` see `Generator`. With "key", only classes that the memory holds are drawn. For
+    the ``detail`` of samples around remembered items see `LatentSpace.vary`. The ``options`` are
+    further arguments of ``sampler.sample``, such as the guidance.
     """
 
     def __init__(
@@ -114,17 +108,13 @@ class CrossModalGenerator:
     otherwise, `WhitenedKeys` do.
 
     Args:
-        embedder: trained embedder of all modalities.
         generators: a `Generator` for each target modality.
-        memory: memory to search, or None.
+        memory: memory to search; None raises ValueError if a condition needs it.
         known: highest id in the memory when the generators were trained; None for the present one.
         beta: inverse temperature of the weights of retrieved items.
         search: by source, the modality whose keys are searched; by default the source.
-        keys: `WhitenedKeys` that made the keys of the memory; None for ``embedder.project``.
-
-    Raises:
-        ValueError: a condition without a memory; `WhitenedKeys` together with a search or a
-            condition that needs keys shared by the modalities.
+        keys: `WhitenedKeys` that made the keys of the memory; None for ``embedder.project``. With a
+            search or a condition that needs keys shared by the modalities, they raise ValueError.
     """
 
     def __init__(
@@ -163,9 +153,8 @@ class CrossModalGenerator:
     ) -> Generated:
         """Draw ``n`` new items for each query; those of a query stand together.
 
-        Args:
-            queries: items of the source modality, in the form that its encoder takes.
-            source, target: modalities; the same modality twice gives variations.
+        Queries are items that the encoder of the ``source`` modality takes. A ``target`` equal to
+        the source gives variations.
         """
         check_choice("source", source, self.embedder.names)
         check_choice("target", target, tuple(self.generators))
@@ -175,8 +164,8 @@ class CrossModalGenerator:
         generator, encoder = self.generators[target], self.embedder.encoders[target]
         if self.memory is None:
             samples = generator.sample(make_condition(z), seed=seed)
-            nothing = torch.empty(len(z), 0, dtype=torch.int64)
-            return Generated(samples, nothing, torch.zeros(len(z), dtype=torch.bool))
+            nothing = z.new_empty(len(z), 0, dtype=torch.int64)
+            return Generated(samples, nothing, z.new_zeros(len(z), dtype=torch.bool))
         keys = z
         if self.keys is not None:
             keys = self.keys({source: queries})[source].repeat_interleave(n, dim=0)
@@ -203,7 +192,7 @@ def _condition(
 ) -> tuple[Tensor, Tensor]:
     """The condition for queries z, and the ids (N, k) of the items in the condition."""
     if kind == "query":
-        return make_condition(z), torch.empty(len(z), 0, dtype=torch.int64)
+        return make_condition(z), z.new_empty(len(z), 0, dtype=torch.int64)
     if kind == "key":  # of one item: a mean over many would be the same for all queries of a class
         ids = found.at(torch.multinomial(found.weights, 1, generator=generator))
         return make_condition(found.memory.keys(ids[:, 0], found.modality)), ids

@@ -12,12 +12,15 @@ from sklearn.neighbors import NearestNeighbors
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from simmim_lite._arguments import check_choice, check_integer, check_number
+from simmim_lite._arguments import as_tensor, check_choice, check_integer, check_number, count_rows
+from simmim_lite._numerics import center_and_scale
+from simmim_lite._torch_state import like_parameters
 from simmim_lite.generation._vae import ConditionalVAE
 from simmim_lite.memory import SimulatedMemory
 from simmim_lite.multimodal import MultimodalInfoMax, Pairing
 from simmim_lite.training import Batches
 
+_FAR = 100.0  # mean or standard deviation that no standardized batch has
 _NOISE = 1e-3  # of the largest standard deviation: narrower directions count as noise
 
 
@@ -25,12 +28,9 @@ class LatentSpace(nn.Module):
     """Latents of an autoencoder, standardized: each column has mean 0 and variance 1.
 
     A generator of a few standardized columns is far smaller and faster than a generator of pixels;
-    the decoder adds what all items have in common (Rombach et al. 2022, arXiv 2112.10752). Results
-    are on the CPU.
-
-    Args:
-        vae: trained autoencoder without a condition.
-        items: (N, ...) items; mean and variance are those of their aggregate posterior.
+    the decoder adds what all items have in common (Rombach et al. 2022, arXiv 2112.10752). ``vae``
+    is trained, without a condition; mean and variance are those of the aggregate posterior of
+    ``items`` (N, ...). Results are on the CPU.
     """
 
     mean: Tensor
@@ -39,8 +39,11 @@ class LatentSpace(nn.Module):
     def __init__(self, vae: ConditionalVAE, items: Tensor):
         super().__init__()
         self.vae, self.dim = vae, vae.latent_dim
+        if not count_rows("items", items):
+            raise ValueError("items: expected at least one, got none")
         means, deviations = vae.encode(items)
-        variance = means.var(dim=0) + (deviations**2).mean(dim=0)
+        spread = means.var(dim=0, correction=min(1, len(means) - 1))  # 0 of a single item
+        variance = spread + (deviations**2).mean(dim=0)
         self.register_buffer("mean", means.mean(dim=0))
         self.register_buffer("deviation", variance.sqrt())
         self.low, self.high = float(items.min()), float(items.max())
@@ -70,11 +73,13 @@ class LatentSpace(nn.Module):
 def make_condition(queries: Tensor, latents: Tensor | None = None) -> Tensor:
     """Return the condition of a generator: (N, dim) or (N, dim + latent dim).
 
-    Args:
-        queries: (N, dim) unit vectors, embeddings of queries or retrieved keys; scaled by
-            sqrt(dim), so that entries are of order 1.
-        latents: (N, latent dim) mean latents of retrieved items; zeros stand for no items.
+    ``queries`` (N, dim) are unit vectors of queries or of retrieved keys; times sqrt(dim), their
+    entries are of order 1. ``latents`` (N, latent dim) are means of retrieved items, 0 for none.
     """
+    for name, rows in {"queries": queries, "latents": latents}.items():
+        if rows is not None and (rows.shape[:-1] != queries.shape[:1] or not rows.shape[-1]):
+            got = tuple(rows.shape)
+            raise ValueError(f"{name}: expected one row for each query, (N, columns), got {got}")
     scaled = queries * math.sqrt(queries.shape[1])
     return scaled if latents is None else torch.cat([scaled, latents], dim=1)
 
@@ -95,7 +100,7 @@ def condition_batches(
 
     Args:
         pairs: N pairs; the first modality is the target.
-        embeddings: by modality, of the items of ``pairs``; see `MultimodalInfoMax.project`.
+        embeddings: of the items of ``pairs``, from `MultimodalInfoMax.project`.
         targets: (N, ...) targets x, or means and standard deviations (N, latent dim) of their
             latents, from which x is drawn.
         latents: (N, latent dim) mean latents of remembered items, see `make_condition`.
@@ -103,6 +108,7 @@ def condition_batches(
     if not embeddings or not set(embeddings) <= set(pairs.items):
         expected, got = ", ".join(pairs.items), ", ".join(embeddings) or "none"
         raise ValueError(f"embeddings: expected some of {expected}, got {got}")
+    embeddings = {m: as_tensor(f"embeddings[{m!r}]", z) for m, z in embeddings.items()}
     means, deviations = targets if isinstance(targets, tuple) else (targets, None)
     columns = {"targets": means, "deviations": deviations, "latents": latents}
     data = {name: rows for name, rows in columns.items() if rows is not None}
@@ -123,24 +129,28 @@ def condition_batches(
         modality = torch.randint(len(paired), rows.shape, generator=generator, device=rows.device)
         queries = paired[modality, torch.arange(len(rows), device=rows.device)]
         if "deviations" in batch:
-            noise = torch.randn(x.shape, generator=generator, device=rows.device)
+            noise = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
             x = x + batch["deviations"] * noise
         return {"x": x, "condition": make_condition(queries, batch.get("latents"))}
 
-    data["row"] = torch.arange(len(pairs))
+    data["row"] = torch.arange(len(pairs), device="cpu")
     return Batches(data, batch_size, seed=seed, transform=draw)
 
 
 def neighbor_means(latents: Tensor, k: int) -> Tensor:
     """Return the mean of the k nearest other rows, for each row of latents: (N, dim), on the CPU.
 
-    In training, this mean takes the place of the mean latents of k retrieved items. The row itself
-    is left out: otherwise a generator would learn to copy.
+    In training, this mean takes the place of the mean latents of k retrieved items. A row and its
+    copies are left out: otherwise a generator would learn to copy.
     """
-    k = check_integer("k", k, minimum=1, maximum=len(latents) - 1)
-    latents = latents.detach().cpu()
-    search = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(latents.numpy())
-    return latents[torch.from_numpy(search.kneighbors(return_distance=False))].mean(dim=1)
+    latents = as_tensor("latents", latents).detach().cpu()
+    distinct, copy_of = torch.unique(latents, dim=0, return_inverse=True)
+    if len(distinct) == len(latents):  # in their order
+        distinct, copy_of = latents, torch.arange(len(latents), device="cpu")
+    k = check_integer("k", k, minimum=1, maximum=len(distinct) - 1)
+    search = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(distinct.numpy())
+    means = distinct[torch.from_numpy(search.kneighbors(return_distance=False))].mean(dim=1)
+    return means[copy_of]
 
 
 def sample_around(
@@ -161,8 +171,7 @@ def sample_around(
     that the z_j span. A single candidate is returned unchanged.
 
     Args:
-        latents: (N, K, dim) candidates.
-        weights: (N, K), >= 0; candidates of weight 0 are not used.
+        latents, weights: (N, K, dim) candidates; (N, K), >= 0, where 0 leaves candidates out.
         n_neighbors: n, the number of candidates of a sample.
         spread: size of the random part, 0 for none.
         pull: position of the center between the anchor (0) and the mean (1). Means are closer to
@@ -172,9 +181,14 @@ def sample_around(
         Latents (N, dim), and columns (N, min(n_neighbors, K)) of the candidates used, the anchor
         first, then by distance; -1 where a row has fewer.
     """
+    latents, weights = as_tensor("latents", latents), as_tensor("weights", weights)
+    if latents.ndim != 3:
+        raise ValueError(f"latents: expected shape (N, K, dim), got {tuple(latents.shape)}")
     N, K, _ = latents.shape
     if weights.shape != (N, K):
         raise ValueError(f"weights: expected shape {(N, K)}, got {tuple(weights.shape)}")
+    if (weights < 0).any():
+        raise ValueError(f"weights: expected numbers of at least 0, got {weights.min():g}")
     empty = ~(weights > 0).any(dim=1)
     if empty.any():
         row = int(empty.nonzero()[0])
@@ -192,20 +206,39 @@ def sample_around(
     count = used.sum(dim=1, keepdim=True)
     chosen = latents[rows[:, None], nearest.indices]
     mean = (chosen * used[:, :, None]).sum(dim=1) / count
-    scales = torch.randn(N, n, generator=generator, device=latents.device) * used * spread
-    scales = scales / (count - 1).clamp(min=1).sqrt()
+    new: dict[str, Any] = {"device": latents.device, "dtype": latents.dtype}
+    scales = torch.randn(N, n, generator=generator, **new) * used * spread
+    scales = scales / (count - 1).to(latents).clamp(min=1).sqrt()
     moved = (scales[:, :, None] * (chosen - mean[:, None])).sum(dim=1)
     return anchors + pull * (mean - anchors) + moved, nearest.indices.where(used, -1)
+
+
+def as_condition(network: nn.Module, condition: Any, columns: int) -> Tensor:
+    """Return a condition (N, columns) on the device and in the dtype of a network."""
+    condition = as_tensor("condition", condition)
+    if condition.ndim != 2 or condition.shape[1] != columns:
+        got = tuple(condition.shape)
+        raise ValueError(f"condition: expected shape (N, {columns}), got {got}")
+    return like_parameters(network, condition)
+
+
+def check_scale(batches: Any) -> None:
+    """Raise ValueError if "x" is far from mean 0 and variance 1, the noise that samplers move."""
+    if not isinstance(batches, Batches):
+        return
+    center, scale = center_and_scale(batches[0]["x"].detach().cpu().double().numpy())
+    mean, deviation = np.abs(center).max(), scale[np.isfinite(scale)].max(initial=0)
+    if mean > _FAR or deviation > _FAR or 0 < deviation < 1 / _FAR:
+        got = f"means up to {mean:.3g} and standard deviations up to {deviation:.3g}"
+        raise ValueError(f'batches: expected a standardized "x", as of `LatentSpace`, got {got}')
 
 
 @dataclass(frozen=True, eq=False)
 class FoundItems:
     """Remembered items of one modality: K candidates for each of N queries.
 
-    Attributes:
-        encoder: encoder of the modality.
-        ids: (N, K) int64 ids of the items in the memory.
-        weights: (N, K) weights >= 0; items of weight 0 are not used.
+    Items have ``ids`` (N, K) int64 in the memory and ``weights`` (N, K) >= 0; items of weight 0 are
+    not used. The ``encoder`` is that of the modality.
     """
 
     memory: SimulatedMemory
@@ -241,10 +274,8 @@ class WhitenedKeys:
         keys = WhitenedKeys(embedder, pairs.items)
         memory.write(keys(new), new)
 
-    Args:
-        embedder: trained embedder.
-        items: by modality, N > dim training items that determine the whitening.
-        dim: columns of the keys, at most those of the encoders.
+    N > dim training ``items`` of each modality determine the whitening. Keys have ``dim`` columns,
+    at most as many as the features.
     """
 
     def __init__(self, embedder: MultimodalInfoMax, items: Mapping[str, Any], dim: int = 64):
@@ -262,8 +293,6 @@ class WhitenedKeys:
         """Return unit vectors (N, dim) for each modality, on the CPU."""
         for name in items:
             check_choice("items", name, tuple(self._maps))
-        keys = {}
-        for name, features in self.embedder.encode(items).items():
-            mean, scaled = self._maps[name]
-            keys[name] = normalize((features - mean) @ scaled, dim=1)
-        return keys
+        encoded = self.embedder.encode(items)
+        maps = {name: (x, *self._maps[name]) for name, x in encoded.items()}
+        return {name: normalize((x - mean) @ by, dim=1) for name, (x, mean, by) in maps.items()}

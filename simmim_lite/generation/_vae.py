@@ -1,18 +1,21 @@
 """Conditional variational autoencoder (VAE) for any pair of encoder and decoder networks."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, pad
 
-from simmim_lite._arguments import check_choice, check_integer, check_number
-from simmim_lite._random import seeded
+from simmim_lite._arguments import as_tensor, check_choice, check_integer, check_number
+from simmim_lite._random import normal_numbers, seeded
+from simmim_lite._torch_state import like_parameters, ordinary_torch
+from simmim_lite.augment import as_float
 from simmim_lite.training import Batches, History, fit
 
 _ROWS = 512  # in a batch without gradients
+_ROUNDING = 1e-3  # beyond 0 and 1, of interpolation and of half precision
 _HIDDEN = 256  # units between the two linear layers
 
 
@@ -34,17 +37,16 @@ class ConditionalVAE(nn.Module):
     log p(x | c) >= E_q log p(x | z, c) - KL(q(z | x, c) || N(0, I)), where q is a normal
     distribution with independent columns (Kingma & Welling 2014, arXiv 1312.6114, eq. 10; with a
     condition: Sohn, Lee & Yan 2015, NeurIPS). Without a condition, the model is an autoencoder.
-    Samples and everything else without gradients are on the CPU.
+    Everything without gradients, such as samples, is on the CPU.
 
     Args:
         encoder: network called as ``encoder(x, c)``; returns (N, 2 latent_dim), the mean and the
             log variance of q.
         decoder: maps (N, latent_dim + condition_dim) to logits ("bernoulli") or means ("normal").
-        latent_dim: columns of z.
         condition_dim: columns of c; 0 for no condition.
         likelihood: "bernoulli", for pixels in 0..1 (exact for 0 and 1, a pseudo-likelihood for gray
-            values), or "normal", centered at the decoder's output.
-        scale: standard deviation of "normal".
+            values), or "normal", centered at the decoder's output, with standard deviation
+            ``scale``.
     """
 
     def __init__(
@@ -68,7 +70,8 @@ class ConditionalVAE(nn.Module):
 
     def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return "reconstruction" and "divergence" of the bound in nats, each (N,)."""
-        x, condition = batch["x"], batch.get("condition")
+        x, condition = like_parameters(self, self._items(batch["x"])), batch.get("condition")
+        condition = None if condition is None else like_parameters(self, condition)
         mean, log_variance = self.posterior(x, condition)
         z = mean + (log_variance / 2).exp() * torch.randn_like(mean)
         output = self.decode(z, condition)
@@ -96,18 +99,27 @@ class ConditionalVAE(nn.Module):
             nats = nats - math.log(self.scale * math.sqrt(2 * math.pi))
         return nats.flatten(1).sum(dim=1)
 
+    def _items(self, x: Any) -> Tensor:
+        x = as_tensor("x", as_float(x, "x") if getattr(x, "dtype", None) == torch.uint8 else x)
+        low, high = x.detach().aminmax() if x.numel() else (0, 1)
+        if self.likelihood == "bernoulli" and not (low >= -_ROUNDING and high <= 1 + _ROUNDING):
+            raise ValueError(f"x: expected pixels in 0..1, got {low:g} to {high:g}")
+        return x
+
     @torch.no_grad()
     def elbo(self, x: Tensor, condition: Tensor | None = None, *, seed: int = 0) -> Elbo:
         """Estimate the bound of each row with one draw of z."""
-        with seeded(seed):
-            parts = [self({"x": a, "condition": c}) for a, c in self._parts(x, condition)]
-        names = ("reconstruction", "divergence")
-        return Elbo(*(torch.cat([part[name].cpu() for part in parts]) for name in names))
+        parts = self._parts(self._items(x), condition)
+        with seeded(seed, next(self.parameters()).device):
+            found = [self({"x": a, "condition": c}) for a, c in parts]
+        return Elbo(*(torch.cat([part[name].cpu() for part in found]) for name in Elbo._fields))
 
+    @ordinary_torch()
     @torch.no_grad()
     def encode(self, x: Tensor, condition: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation of q(z | x, c), each (N, latent_dim)."""
-        found = [torch.stack(self.posterior(a, c)).cpu() for a, c in self._parts(x, condition)]
+        parts = self._parts(self._items(x), condition)
+        found = [torch.stack(self.posterior(a, c)).cpu() for a, c in parts]
         means, log_variances = torch.cat(found, dim=1)
         return means, (log_variances / 2).exp()
 
@@ -125,17 +137,15 @@ class ConditionalVAE(nn.Module):
         self, condition: Tensor | None = None, *, n: int | None = None, seed: int = 0
     ) -> Tensor:
         """Draw one x for each row of the condition, or ``n`` without a condition."""
+        condition = None if condition is None else as_tensor("condition", condition)
         rows = len(condition) if condition is not None else check_integer("n", n, minimum=1)
-        generator = torch.Generator().manual_seed(check_integer("seed", seed, minimum=0))
-        return self.expand(torch.randn(rows, self.latent_dim, generator=generator), condition)
+        return self.expand(normal_numbers(seed, rows, self.latent_dim), condition)
 
     def fit(self, batches: Batches, *, steps: int, beta: float = 1.0, **options: Any) -> History:
         """Maximize the bound in place, with `simmim_lite.training.fit` and its ``options``.
 
-        Args:
-            batches: batches of "x" and, for a conditional model, "condition".
-            beta: weight of the divergence (Higgins et al. 2017); the bound has weight 1. With a
-                smaller weight, the latents carry more information about x.
+        Batches hold "x" and, for a conditional model, "condition". ``beta`` is the weight of the
+        divergence (Higgins et al. 2017), 1 in the bound. With less, latents tell more about x.
         """
         check_number("beta", beta, minimum=0.0)
 
@@ -147,16 +157,15 @@ class ConditionalVAE(nn.Module):
                 "divergence": divergence.mean(),
             }
 
-        plan: dict[str, Any] = {"learning_rate": 4e-3, "schedule": "one_cycle"}
-        plan |= {"warmup": max(2, steps // 7)} | options
-        return fit(self, loss, batches, steps=steps, **plan)
+        plan = dict[str, Any](learning_rate=4e-3, schedule="one_cycle", warmup=max(2, steps // 7))
+        return fit(self, loss, batches, steps=steps, **(plan | options))
 
     def _parts(self, x: Tensor, condition: Tensor | None) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """Batches of x and the condition, on the device of the weights."""
-        device = next(self.parameters()).device
+        """Batches of x and the condition, on the device and in the dtype of the weights."""
         for start in range(0, len(x), _ROWS):
             rows = slice(start, start + _ROWS)
-            yield x[rows].to(device), None if condition is None else condition[rows].to(device)
+            part = None if condition is None else like_parameters(self, condition[rows])
+            yield like_parameters(self, x[rows]), part
 
     def _checked(self, condition: Tensor | None, rows: int) -> Tensor | None:
         shape = None if condition is None else tuple(condition.shape)
@@ -169,16 +178,12 @@ class ConditionalVAE(nn.Module):
 class ConvolutionalEncoder(nn.Module):
     """Encoder for images and spectrograms: two convolutions of stride 2, two linear layers.
 
-    Args:
-        shape: of one x, (height, width) or (1, height, width), both at least 4.
-        dim: columns of the output.
-        condition_dim: columns of the condition, an input of the linear layers.
-        width: channels of the first convolution.
+    ``shape`` of one x is (height, width) or (1, height, width), both at least 4, ``dim`` the number
+    of columns of the output, and ``width`` the number of channels of the first convolution. The
+    condition is an input of the linear layers.
     """
 
-    def __init__(
-        self, shape: tuple[int, ...], dim: int, condition_dim: int = 0, *, width: int = 24
-    ):
+    def __init__(self, shape: Sequence[int], dim: int, condition_dim: int = 0, *, width: int = 24):
         super().__init__()
         self.height, self.width = shape[-2:]
         rows, columns = _quarters(shape)
@@ -197,6 +202,9 @@ class ConvolutionalEncoder(nn.Module):
         )
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        if tuple(x.shape[-2:]) != (self.height, self.width):
+            expected, got = f"(N, {self.height}, {self.width})", tuple(x.shape)
+            raise ValueError(f"x: expected shape {expected}, got {got}")
         x = x.reshape(len(x), 1, self.height, self.width)
         x = pad(x, [0, -self.width % 4, 0, -self.height % 4], mode="replicate")
         features = self.convolutions(x)
@@ -205,12 +213,9 @@ class ConvolutionalEncoder(nn.Module):
 
 
 class ConvolutionalDecoder(nn.Module):
-    """Decoder for images and spectrograms: two linear layers, then two upsampling convolutions.
+    """Two linear layers and two upsampling convolutions: `ConvolutionalEncoder`, reversed."""
 
-    Arguments are those of `ConvolutionalEncoder`; ``dim`` is the number of columns of the input.
-    """
-
-    def __init__(self, shape: tuple[int, ...], dim: int, *, width: int = 24):
+    def __init__(self, shape: Sequence[int], dim: int, *, width: int = 24):
         super().__init__()
         self.shape, (rows, columns) = tuple(shape), _quarters(shape)
         width = check_integer("width", width, minimum=2)
@@ -254,10 +259,11 @@ def speech_vae(
 def bits_per_dimension(nats: Tensor, dimensions: int) -> Tensor:
     """Convert log-probabilities (N,) in nats to code lengths (N,) in bits per number of a sample.
 
-    Lower bounds give upper bounds in bits; ``dimensions`` is the number of numbers in a sample. A
-    density ("normal") has no code length of its own: subtract log2 of the step of the data.
+    Lower bounds give upper bounds in bits; ``dimensions`` is the number of numbers in a sample. For
+    a density ("normal"), subtract log2 of the step of the data.
     """
-    return -nats / (check_integer("dimensions", dimensions, minimum=1) * math.log(2))
+    dimensions = check_integer("dimensions", dimensions, minimum=1)
+    return -as_tensor("nats", nats) / (dimensions * math.log(2))
 
 
 def _convolutional_vae(
@@ -273,7 +279,7 @@ def _normalized(layer: nn.Module, channels: int) -> list[nn.Module]:
     return [layer, nn.BatchNorm2d(channels), nn.SiLU()]
 
 
-def _quarters(shape: tuple[int, ...]) -> tuple[int, int]:
+def _quarters(shape: Sequence[int]) -> tuple[int, int]:
     """Height and width of the feature maps after two convolutions of stride 2."""
     height, width = (check_integer("shape", size, minimum=4) for size in shape[-2:])
     return -(-height // 4), -(-width // 4)

@@ -15,7 +15,14 @@ Examples:
     0.5
 """
 
-from simmim_lite.ground_truth._base import GroundTruth as GroundTruth
+from simmim_lite.ground_truth._base import (
+    CorrelatedGaussian as CorrelatedGaussian,
+    Gaussian as Gaussian,
+    GaussianMixture as GaussianMixture,
+    GroundTruth as GroundTruth,
+    Independent as Independent,
+    StudentT as StudentT,
+)
 from simmim_lite.ground_truth._derived import (
     CURVES as CURVES,
     MIXING_MAPS as MIXING_MAPS,
@@ -28,12 +35,8 @@ from simmim_lite.ground_truth._derived import (
     MixingTransform as MixingTransform,
     MonotoneTransform as MonotoneTransform,
     NoisyCurve as NoisyCurve,
+    NoisyDirection as NoisyDirection,
+    OneHotClass as OneHotClass,
+    UniformCells as UniformCells,
     WithNoiseDimensions as WithNoiseDimensions,
-)
-from simmim_lite.ground_truth._normal import (
-    CorrelatedGaussian as CorrelatedGaussian,
-    Gaussian as Gaussian,
-    GaussianMixture as GaussianMixture,
-    Independent as Independent,
-    StudentT as StudentT,
 )

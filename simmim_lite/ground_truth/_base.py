@@ -1,4 +1,4 @@
-"""Base classes of the distributions."""
+"""Base classes of the distributions; normal variables, mixtures of them, and Student's t."""
 
 import math
 from abc import ABC, abstractmethod
@@ -6,8 +6,17 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from scipy.linalg import solve_triangular
+from scipy.special import digamma, gammaln, logsumexp
 
-from simmim_lite._arguments import as_array, check_integer
+from simmim_lite._arguments import (
+    as_finite,
+    as_probabilities,
+    as_samples,
+    check_integer,
+    check_number,
+    check_same_length,
+)
 from simmim_lite._random import random_generator
 
 
@@ -17,8 +26,7 @@ class GroundTruth(ABC):
     A subclass defines ``_draw`` and sets ``_nats``, or overrides ``_information``.
     """
 
-    dim_x: int = 1
-    dim_y: int = 1
+    dim_x = dim_y = 1
     _nats: float
 
     @property
@@ -61,16 +69,166 @@ class MonteCarloTruth(GroundTruth):
         ratios = np.concatenate([self.log_density_ratio(x, y) for x, y in draws])
         return float(ratios.mean()), float(ratios.std() / math.sqrt(len(ratios)))
 
-    @abstractmethod
     def log_density_ratio(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Return log p(x, y) / (p(x) p(y)) in nats, of shape (n,); its mean is I."""
+        x, y = as_samples("x", x, minimum=1), as_samples("y", y, minimum=1)
+        check_same_length(x=x, y=y)
+        for name, values, dim in (("x", x, self.dim_x), ("y", y, self.dim_y)):
+            if values.shape[1] != dim:
+                raise ValueError(f"{name}: expected shape (n, {dim}), got {values.shape}")
+        return self._log_ratio(x, y)
+
+    @abstractmethod
+    def _log_ratio(self, x: np.ndarray, y: np.ndarray) -> np.ndarray: ...
 
 
-def finite(name: str, value: Any) -> np.ndarray:
-    """Return real numbers of any shape as float64; refuse others, nan and infinity."""
-    array = as_array(name, value)
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name}: expected real numbers, got dtype {array.dtype}")
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name}: expected finite numbers, got {array[~np.isfinite(array)][0]}")
-    return array.astype(np.float64)
+class CorrelatedGaussian(GroundTruth):
+    """Standard normal X and Y of ``dim`` columns; columns i of X and Y have one ``correlation``.
+
+    I = -dim/2 log(1 - correlation^2). Give exactly one of ``nats`` (the total I, >= 0) and
+    ``correlation`` (between -1 and 1, both excluded).
+    """
+
+    def __init__(
+        self, dim: int = 1, *, nats: float | None = None, correlation: float | None = None
+    ):
+        self.dim_x = self.dim_y = check_integer("dim", dim, minimum=1)
+        if (nats is None) == (correlation is None):
+            got = f"got nats={nats}, correlation={correlation}"
+            raise ValueError(f"nats, correlation: expected exactly one of them, {got}")
+        if nats is not None:
+            self._nats = check_number("nats", nats, minimum=0)
+            self.correlation = math.sqrt(-math.expm1(-2 * nats / dim))
+        if correlation is not None:
+            self.correlation = check_number("correlation", correlation, minimum=-1, maximum=1)
+            if abs(correlation) == 1:
+                raise ValueError(f"correlation: expected -1 < correlation < 1, got {correlation}")
+            self._nats = -dim / 2 * math.log1p(-(correlation**2))
+
+    def _draw(self, n, generator):
+        x, noise = generator.standard_normal((2, n, self.dim_x))
+        # sqrt(1 - correlation^2), accurate also if the correlation rounds to 1
+        deviation = math.exp(-self.mutual_information / self.dim_x)
+        return x, self.correlation * x + deviation * noise
+
+
+class Independent(GroundTruth):
+    """Independent standard normal X and Y: I = 0."""
+
+    _nats = 0.0
+
+    def __init__(self, dim_x: int = 1, dim_y: int = 1):
+        self.dim_x = check_integer("dim_x", dim_x, minimum=1)
+        self.dim_y = check_integer("dim_y", dim_y, minimum=1)
+
+    def _draw(self, n, generator):
+        x, y = np.split(generator.standard_normal((n, self.dim_x + self.dim_y)), [self.dim_x], 1)
+        return x, y
+
+
+class Gaussian(GroundTruth):
+    """Normal X and Y with any joint ``covariance`` (d, d); the first ``dim_x`` columns are X.
+
+    I = 1/2 log det(S_x) det(S_y) / det(S).
+    """
+
+    def __init__(self, covariance: Any, dim_x: int):
+        self.covariance = as_finite("covariance", covariance)
+        S, d = self.covariance, self.covariance.shape[-1] if self.covariance.ndim else 0
+        if S.shape != (d, d) or d < 2:
+            raise ValueError(f"covariance: expected shape (d, d), d >= 2, got {S.shape}")
+        check_covariance("covariance", S)
+        self.dim_x = check_integer("dim_x", dim_x, minimum=1, maximum=d - 1)
+        self.dim_y = d - self.dim_x
+        parts = S[:dim_x, :dim_x], S[dim_x:, dim_x:], S
+        volumes = [np.linalg.slogdet(part)[1] for part in parts]
+        # Non-negative in exact arithmetic; rounding can give -1e-17.
+        self._nats = max(0.0, float(volumes[0] + volumes[1] - volumes[2]) / 2)
+
+    def _draw(self, n, generator):
+        root = np.linalg.cholesky(self.covariance)
+        points = generator.standard_normal((n, len(root))) @ root.T
+        return points[:, : self.dim_x], points[:, self.dim_x :]
+
+
+class StudentT(GroundTruth):
+    """Multivariate t with heavy tails: each pair of a normal ``base`` times one random scale.
+
+    ``base`` is `CorrelatedGaussian`, `Gaussian` or `Independent`; ``degrees`` of freedom > 0. The
+    common scale adds information. The entropy of d columns exceeds that of a normal variable with
+    the same matrix by a term g(d) (Kotz & Nadarajah, *Multivariate t Distributions*, 2004,
+    chapter 1): I = I(base) + g(dim_x) + g(dim_y) - g(dim_x + dim_y).
+    """
+
+    def __init__(self, base: GroundTruth, degrees: float):
+        if not isinstance(base, CorrelatedGaussian | Gaussian | Independent):
+            raise TypeError(f"base: expected normal variables, got {type(base).__name__}")
+        self.base, self.degrees = base, check_number("degrees", degrees, minimum=1e-3)
+        self.dim_x, self.dim_y = base.dim_x, base.dim_y
+        separate = self._excess(self.dim_x) + self._excess(self.dim_y)
+        self._nats = base.mutual_information + separate - self._excess(self.dim_x + self.dim_y)
+
+    def _excess(self, dim: int) -> float:
+        """Return g(dim), without a part proportional to ``dim``, which cancels in I."""
+        half, more = self.degrees / 2, (self.degrees + dim) / 2
+        return float(gammaln(half) - gammaln(more) + more * (digamma(more) - digamma(half)))
+
+    def _draw(self, n, generator):
+        x, y = self.base._draw(n, generator)
+        scale = np.sqrt(self.degrees / generator.chisquare(self.degrees, (n, 1)))
+        return x * scale, y * scale
+
+
+class GaussianMixture(MonteCarloTruth):
+    """Mixture of K normal distributions of the concatenated columns (X, Y).
+
+    ``weights`` (K,), ``means`` (K, d), ``covariances`` (K, d, d); the first ``dim_x`` columns are
+    X, the others Y. No formula for I is known: `MonteCarloTruth`, from a million samples.
+    """
+
+    def __init__(self, weights: Any, means: Any, covariances: Any, dim_x: int):
+        self.weights = as_probabilities("weights", weights)
+        self.means = as_finite("means", means)
+        self.covariances = as_finite("covariances", covariances)
+        K, shape = self.weights.size, self.covariances.shape
+        if self.weights.ndim != 1:
+            raise ValueError(f"weights: expected shape (K,), got {self.weights.shape}")
+        if self.means.ndim != 2 or len(self.means) != K or self.means.shape[1] < 2:
+            raise ValueError(f"means: expected shape ({K}, d) with d >= 2, got {self.means.shape}")
+        d = self.means.shape[1]
+        if shape != (K, d, d):
+            raise ValueError(f"covariances: expected shape {(K, d, d)}, got {shape}")
+        for k, covariance in enumerate(self.covariances):
+            check_covariance("covariances", covariance, f" at index {k}")
+        self.dim_x = check_integer("dim_x", dim_x, minimum=1, maximum=d - 1)
+        self.dim_y = d - self.dim_x
+
+    def _log_ratio(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        X, Y = slice(None, self.dim_x), slice(self.dim_x, None)
+        joint = self._log_density(np.hstack([x, y]), slice(None))
+        return joint - self._log_density(x, X) - self._log_density(y, Y)
+
+    def _log_density(self, points: np.ndarray, columns: slice) -> np.ndarray:
+        terms = []
+        with np.errstate(divide="ignore"):  # a component of weight 0 has log density -inf
+            logs = np.log(self.weights)
+        for log_weight, mean, covariance in zip(logs, self.means, self.covariances, strict=True):
+            root = np.linalg.cholesky(covariance[columns, columns])
+            z = solve_triangular(root, (points - mean[columns]).T, lower=True)
+            log_volume = np.log(np.diag(root)).sum() + len(root) / 2 * math.log(2 * math.pi)
+            terms.append(log_weight - (z**2).sum(axis=0) / 2 - log_volume)
+        return logsumexp(terms, axis=0)
+
+    def _draw(self, n, generator):
+        component = generator.choice(len(self.weights), size=n, p=self.weights)
+        noise = generator.standard_normal((n, self.means.shape[1], 1))
+        roots = np.linalg.cholesky(self.covariances)
+        points = self.means[component] + (roots[component] @ noise)[:, :, 0]
+        return points[:, : self.dim_x], points[:, self.dim_x :]
+
+
+def check_covariance(name: str, matrix: np.ndarray, where: str = "") -> None:
+    """Raise ValueError unless ``matrix`` is symmetric and positive definite."""
+    if not np.allclose(matrix, matrix.T) or np.linalg.eigvalsh(matrix).min() <= 0:
+        expected, got = "symmetric positive definite matrices", matrix.tolist()
+        raise ValueError(f"{name}: expected {expected}, got {got}{where}")

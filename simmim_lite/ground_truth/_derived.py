@@ -5,11 +5,19 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.special import cbrt, logsumexp, ndtr
+from scipy.special import cbrt, gammaln, ive, logsumexp, ndtr, softmax
+from scipy.stats import vonmises_fisher
 
 from simmim_lite import entropy
-from simmim_lite._arguments import as_probabilities, check_choice, check_integer, check_number
-from simmim_lite.ground_truth._base import GroundTruth, MonteCarloTruth, finite
+from simmim_lite._arguments import (
+    as_class_numbers,
+    as_finite,
+    as_probabilities,
+    check_choice,
+    check_integer,
+    check_number,
+)
+from simmim_lite.ground_truth._base import GroundTruth, MonteCarloTruth
 
 
 class _Derived(GroundTruth):
@@ -69,6 +77,14 @@ def _swiss_roll(values: np.ndarray) -> np.ndarray:
     return np.hstack([turn * np.cos(turn), turn * np.sin(turn), values[:, 1:]]) / 5
 
 
+def _circle(turns: np.ndarray) -> np.ndarray:
+    return np.stack([np.cos(2 * np.pi * turns), np.sin(2 * np.pi * turns)], axis=1)
+
+
+def _one_hot(symbols: np.ndarray, K: int) -> np.ndarray:
+    return (symbols[:, None] == np.arange(K)).astype(np.float64)
+
+
 MIXING_MAPS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "identity": lambda values: values,
     "swirl": _swirl,
@@ -79,6 +95,10 @@ MIXING_MAPS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "shear_rotate": lambda values: _rotate(_shear(values)),
     "rotate_shear": lambda values: _shear(_rotate(values)),
     "rotate_cube": lambda values: _rotate(values) ** 3,
+    "circle": lambda values: np.hstack([_circle(ndtr(values[:, 0])), values[:, 1:]]),
+    "composition": lambda values: softmax(np.pad(values, ((0, 0), (0, 1))), axis=1),
+    "with_square": lambda values: np.hstack([values, values[:, :1] ** 2]),
+    "with_bins": lambda values: np.hstack([values, _one_hot(np.floor(4 * ndtr(values[:, 0])), 4)]),
 }
 
 
@@ -91,8 +111,8 @@ class _Transform(_Derived):
         check_choice("x_map", x_map, self.maps)
         check_choice("y_map", y_map, self.maps)
         self.base, self.x_map, self.y_map = base, x_map, y_map
-        self.dim_x = base.dim_x + (x_map == "swiss_roll")
-        self.dim_y = base.dim_y + (y_map == "swiss_roll")
+        self.dim_x = self.maps[x_map](np.zeros((1, base.dim_x))).shape[1]
+        self.dim_y = self.maps[y_map](np.zeros((1, base.dim_y))).shape[1]
 
     def _draw(self, n, generator):
         x, y = self.base._draw(n, generator)
@@ -100,18 +120,18 @@ class _Transform(_Derived):
 
 
 class MonotoneTransform(_Transform):
-    """``base`` with a strictly increasing map of every column of X, and one of every column of Y.
+    """``base`` with an increasing map in `MONOTONE_MAPS` of each column of X, and one of Y.
 
-    ``x_map`` and ``y_map`` are names in `MONOTONE_MAPS`. I is that of ``base``.
+    I is that of ``base``.
     """
 
     maps = MONOTONE_MAPS
 
 
 class MixingTransform(_Transform):
-    """``base`` with an invertible map that mixes the columns of X, and one for those of Y.
+    """``base`` with a one-to-one map in `MIXING_MAPS` of the columns of X, and one of those of Y.
 
-    ``x_map`` and ``y_map`` are names in `MIXING_MAPS`. I is that of ``base``.
+    I is that of ``base``. Where a map adds functions of columns, there is no joint density.
     """
 
     maps = MIXING_MAPS
@@ -169,10 +189,6 @@ class AdditiveNoise(GroundTruth):
         return x, x + generator.uniform(-self.width, self.width, (n, 1))
 
 
-def _circle(turns: np.ndarray) -> np.ndarray:
-    return np.stack([np.cos(2 * np.pi * turns), np.sin(2 * np.pi * turns)], axis=1)
-
-
 # Maps from X (n,) in 0..1 to the columns of Y without noise.
 CURVES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "parabola": lambda x: (2 * x[:, None] - 1) ** 2,
@@ -200,7 +216,7 @@ class NoisyCurve(MonteCarloTruth):
         self.curve, self.noise = curve, check_number("noise", noise, minimum=0.02)
         self.dim_y = CURVES[curve](np.zeros(1)).shape[1]
 
-    def log_density_ratio(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    def _log_ratio(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         points = CURVES[self.curve]((np.arange(1000) + 0.5) / 1000) / self.noise
         y = y / self.noise
         own = ((y - CURVES[self.curve](x[:, 0]) / self.noise) ** 2).sum(axis=1)
@@ -221,10 +237,54 @@ class DiscreteTable(GroundTruth):
         self._nats = entropy.mutual_information(self.table)
 
     def _draw(self, n, generator):
-        # Normalized exactly, as `choice` requires; the tolerance of the table is wider.
+        # Normalized exactly, as `choice` requires.
         p = self.table.ravel() / self.table.sum()
         x, y = np.divmod(generator.choice(p.size, size=n, p=p), self.table.shape[1])
         return x[:, None], y[:, None]
+
+
+class UniformCells(GroundTruth):
+    """X and Y in (0, 1), with a joint density that is constant in each cell of a grid.
+
+    ``table`` (K_x, K_y) holds the probabilities of the cells, and I is that of the table.
+    """
+
+    def __init__(self, table: Any):
+        self._cells = DiscreteTable(table)
+        self._nats = self._cells.mutual_information
+
+    def _draw(self, n, generator):
+        x, y = self._cells._draw(n, generator)
+        place = generator.random((2, n, 1))
+        K_x, K_y = self._cells.table.shape
+        return (x + place[0]) / K_x, (y + place[1]) / K_y
+
+
+class NoisyDirection(GroundTruth):
+    """X uniform on the unit sphere of ``dim`` columns, Y from von Mises & Fisher around X.
+
+    Circle: ``dim`` = 2. With concentration c, h(Y|X) = -log C(c) - c A(c), where C is the constant
+    of the density, c^(d/2-1) / ((2 pi)^(d/2) I_{d/2-1}(c)), and A = I_{d/2} / I_{d/2-1}, with
+    modified Bessel functions (Mardia & Jupp, *Directional Statistics*, 2000, section 9.3). Y is
+    uniform, so I = log(area) + log C(c) + c A(c).
+    """
+
+    def __init__(self, dim: int, concentration: float):
+        self.dim_x = self.dim_y = d = check_integer("dim", dim, minimum=2)
+        self.concentration = c = check_number("concentration", concentration, minimum=1e-6)
+        bessel = ive(d / 2 - 1, c)  # times exp(-c)
+        constant = (d / 2 - 1) * math.log(c) - d / 2 * math.log(2 * math.pi) - math.log(bessel) - c
+        area = math.log(2) + d / 2 * math.log(math.pi) - gammaln(d / 2)
+        self._nats = float(area + constant + c * ive(d / 2, c) / bessel)
+
+    def _draw(self, n, generator):
+        x = generator.standard_normal((n, self.dim_x))
+        x /= np.linalg.norm(x, axis=1, keepdims=True)
+        pole = np.eye(self.dim_x)[0]
+        y = vonmises_fisher(pole, self.concentration).rvs(n, random_state=generator)
+        axis = x - pole  # the reflection that takes the pole to x
+        axis /= np.linalg.norm(axis, axis=1, keepdims=True)
+        return x, y - 2 * axis * (axis * y).sum(axis=1, keepdims=True)
 
 
 class ClassAndFeature(GroundTruth):
@@ -252,16 +312,28 @@ class ClassAndNormal(MonteCarloTruth):
     _draws, _parts = 20_000, 10
 
     def __init__(self, means: Any):
-        self.means = finite("means", means)
+        self.means = as_finite("means", means)
         if self.means.ndim != 2 or self.means.size == 0:
             raise ValueError(f"means: expected shape (K, dim_y), got {self.means.shape}")
-        self.dim_y = self.means.shape[1]
+        self.K, self.dim_y = self.means.shape
 
-    def log_density_ratio(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    def _log_ratio(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        classes = as_class_numbers("x", x[:, 0], self.K)
         terms = y @ self.means.T - (self.means**2).sum(axis=1) / 2  # without a common constant
-        own = np.take_along_axis(terms, x, axis=1)[:, 0]
+        own = terms[np.arange(len(terms)), classes]
         return own - logsumexp(terms, axis=1) + math.log(len(self.means))
 
     def _draw(self, n, generator):
         x = generator.integers(len(self.means), size=(n, 1))
         return x, self.means[x[:, 0]] + generator.standard_normal((n, self.dim_y))
+
+
+class OneHotClass(_Derived):
+    """``base`` with its class X (integer) as K one-hot columns; I is that of ``base``."""
+
+    def __init__(self, base: ClassAndFeature | ClassAndNormal):
+        self.base, self.dim_x, self.dim_y = base, base.K, base.dim_y
+
+    def _draw(self, n, generator):
+        x, y = self.base._draw(n, generator)
+        return _one_hot(x[:, 0], self.dim_x), y

@@ -38,7 +38,7 @@ from simmim_lite.manifold._neighbors import (
     nearest_neighbors as nearest_neighbors,
     oriented_gradients as oriented_gradients,
 )
-from simmim_lite.manifold._objectives import (
+from simmim_lite.manifold._networks import (
     CLUSTERING_OBJECTIVES as CLUSTERING_OBJECTIVES,
     iic as iic,
     imsat as imsat,

@@ -10,7 +10,7 @@ from scipy.special import xlogy
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
-from simmim_lite._arguments import as_labels, check_integer, check_same_length
+from simmim_lite._arguments import as_class_numbers, as_labels, check_integer, check_same_length
 from simmim_lite._random import random_generator
 
 _EIGENVECTORS = 16  # at least, and at least as many as clusters
@@ -20,9 +20,16 @@ _RESTARTS = 10  # of k-means for each number of subclusters
 _DENSE = 1000  # rows up to which all eigenvectors are computed, which cannot fail to converge
 
 
+def _check(graph: sparse.csr_array) -> None:
+    if not sparse.issparse(graph) or graph.shape != 2 * graph.shape[:1]:
+        got = f"{type(graph).__name__} of shape {np.shape(graph)}"
+        raise TypeError(f"graph: expected a sparse matrix (N, N), got {got}")
+
+
 def _joint_of(labels: Any, graph: sparse.csr_array) -> tuple[np.ndarray, np.ndarray]:
     """Labels 0..K-1 (N,), and p(c, c') (K, K) of an edge drawn in proportion to its weight."""
     labels = as_labels("labels", labels)
+    _check(graph)
     check_same_length(labels=labels, graph=range(graph.shape[0]))
     K, N = int(labels.max()) + 1, len(labels)
     members = sparse.csr_array((np.ones(N), labels, np.arange(N + 1)), shape=(N, K))
@@ -45,8 +52,7 @@ def agglomerative_bottleneck(labels: Any, graph: sparse.csr_array, n_clusters: i
 
     Each step merges the two clusters whose merger loses least of I(C; C'), with ``labels`` (N,) and
     ``graph`` as for `cluster_information`. This is the agglomerative information bottleneck (Slonim
-    & Tishby 1999) with the cluster of the neighbor as the relevant variable; a merger merges the
-    values of both variables.
+    & Tishby 1999) with the cluster of the neighbor as the relevant variable.
     """
     labels, joint = _joint_of(labels, graph)
     n_clusters = check_integer("n_clusters", n_clusters, minimum=1, maximum=len(joint))
@@ -100,6 +106,7 @@ def spectral_embedding(graph: sparse.csr_array, dim: int, *, seed: int = 0) -> n
     eigenvalues, the largest last, for symmetric weights W with row sums D (Ng, Jordan & Weiss
     2001). ``seed`` sets the start of the eigensolver.
     """
+    _check(graph)
     degree = np.maximum(graph.sum(axis=1), np.finfo(float).tiny)
     scale = sparse.diags_array(1 / np.sqrt(degree))
     walk = scale @ graph @ scale
@@ -123,9 +130,9 @@ def graph_clusters(graph: sparse.csr_array, n_clusters: int, *, seed: int = 0) -
 
     k-means on the `spectral_embedding` gives 1, 4 and 8 times as many subclusters as clusters, from
     ten starts each. `agglomerative_bottleneck` merges them, `sequential_bottleneck` improves the
-    result, and the labels with the largest I(C; C') are returned. All values belong to the same
-    graph (N, N) of symmetric weights, so they can be compared.
+    result, and the labels with the largest I(C; C') in the symmetric graph (N, N) are returned.
     """
+    _check(graph)
     N = graph.shape[0]
     n_clusters = check_integer("n_clusters", n_clusters, minimum=1, maximum=N)
     eigenvectors = spectral_embedding(graph, max(_EIGENVECTORS, n_clusters), seed=seed)
@@ -155,6 +162,8 @@ def sequential_bottleneck(
     the same for all members of a subcluster; ``subclusters`` (N,) are symbols.
     """
     subclusters, joint = _joint_of(subclusters, graph)
+    labels = as_class_numbers("labels", labels, len(subclusters))
+    check_same_length(labels=labels, subclusters=subclusters)
     K, cluster_of = int(labels.max()) + 1, np.zeros(len(joint), int)
     cluster_of[subclusters] = labels
     members, each = np.eye(K)[cluster_of], np.arange(K)

@@ -18,8 +18,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
-from simmim_lite._arguments import check_choice, check_integer, check_number
+from simmim_lite._arguments import as_array, check_choice, check_integer, check_number
+from simmim_lite._numerics import center_and_scale
 from simmim_lite._random import seeded
+from simmim_lite._torch_state import ordinary_torch
 from simmim_lite.augment import RandomWarp
 from simmim_lite.manifold._clusters import cluster_information, graph_clusters
 from simmim_lite.manifold._neighbors import (
@@ -30,16 +32,14 @@ from simmim_lite.manifold._neighbors import (
 )
 from simmim_lite.manifold._networks import (
     ANNEALED,
+    CLUSTERING_OBJECTIVES,
     Augment,
     TransformedBatches,
+    information_bound,
     logits_of,
     small_network,
     train,
     transform,
-)
-from simmim_lite.manifold._objectives import (
-    CLUSTERING_OBJECTIVES,
-    information_bound,
     virtual_adversarial_step,
 )
 
@@ -54,18 +54,19 @@ _SCORED = 10_000  # rows that `bound_` is computed on
 class Stage(NamedTuple):
     """Result of one stage of `ManifoldInfoMax.fit`.
 
-    Attributes:
-        name: "graph", "first network", "average" and "second network"; "network" if an objective
-            is given.
-        nats: I(C; C') of the labels along the graph; values of the same fit can be compared.
-        seconds: processor time since the start of the fit.
-        labels: (N,) int.
+    The names are "graph", "first network", "average" and "second network", or "network" if an
+    objective is given; ``nats`` is I(C; C') of the ``labels`` (N,) int along the graph, comparable
+    within a fit; ``seconds`` is processor time since the start of the fit.
     """
 
     name: str
     nats: float
     seconds: float
     labels: np.ndarray
+
+    @property
+    def codes(self) -> np.ndarray:  # the former name
+        return self.labels
 
 
 class ManifoldInfoMax(
@@ -83,31 +84,30 @@ class ManifoldInfoMax(
     3. A larger network learns the new p(y | x) in the same way. This network predicts.
 
     Distances are Euclidean, so columns should have comparable scales
-    (``make_pipeline(StandardScaler(), ManifoldInfoMax(3))``). Time grows with the square of N,
-    which matters from about 100,000 rows. Networks are trained on the GPU if there is one.
+    (``make_pipeline(StandardScaler(), ManifoldInfoMax(3))``). Offsets of the columns, and a unit
+    that all share, do not matter; repeated rows and constant columns count for nothing. The darkest
+    pixel of all images is their background. Time grows with the square of N, which matters from
+    about 100,000 rows. Networks are trained on the GPU if there is one.
 
     Args:
         n_clusters: K. The bound is at most ln K.
         augment: how a network gets x' from x. None: one of the neighbors of x in the graph.
             "image": a random affine and elastic `RandomWarp`; rows are flattened square gray images
-            (height x width, background zero). "adversarial": the `virtual_adversarial_step`, a
+            (height x width, background dark). "adversarial": the `virtual_adversarial_step`, a
             quarter of the distance to the last neighbor long. Or a function
-            ``augment(x, generator) -> x'`` of rows x (n, columns), floating-point tensors, which
-            draws from the `torch.Generator`, on its device.
+            ``augment(x, generator) -> x'`` of rows x (n, columns), float64 tensors in the units of
+            X, which draws from the `torch.Generator`, on its device.
         objective: None for the three stages above. "bound", "rim", "imsat" or "iic": a single
             network with random initial weights maximizes this one of `CLUSTERING_OBJECTIVES`.
         n_neighbors: of the graph; None takes 10, and for images 5.
         max_iter: training steps of the network that predicts; the first network has half as many.
-        batch_size: rows of a step, at most N.
         learning_rate: of AdamW, at the start of a cosine schedule.
-        verbose: print nats and seconds of each stage.
+        verbose: print nats and seconds of each `Stage`.
 
     Attributes:
         labels_: (N,) int, clusters of the training rows as `predict` returns them.
         bound_: the bound in nats on the training rows (the first 10,000).
-        stages_: list of `Stage`.
-        network_: the `torch.nn.Module`, on the CPU.
-        n_iter_: ``max_iter``.
+        network_: the `torch.nn.Module`, on the CPU, for rows without offset and unit.
     """
 
     def __init__(
@@ -133,23 +133,24 @@ class ManifoldInfoMax(
         self.random_state = random_state
         self.verbose = verbose
 
+    @ordinary_torch()
     def fit(self, X: ArrayLike, y: Any = None) -> "ManifoldInfoMax":
         """Find clusters of dense rows X (N, columns), K or more of them distinct.
 
         ``y`` is ignored. Parameters are checked here, as in scikit-learn.
         """
-        rows = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
+        rows = self._checked(X, reset=True)
         # The nearest neighbors of a repeated row would be its copies, without edges to other rows.
         distinct, self._copy_of = _distinct(rows)
         self._check(len(distinct), rows.shape[1])
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 2))
-        self._scale = float(np.abs(rows).max()) or 1.0
+        self._center, self._unit = self._statistics(rows[distinct])
         self.stages_: list[Stage] = []
         self._start = time.process_time()
-        x = self._prepare(rows[distinct]).float()
+        x = self._prepare(rows[distinct])
         distance, index = self._neighbors(x)
         graph = affinity_graph(distance, index)
-        data = {"x": x}
+        data = {"x": x.float()}
         if self.augment is None:
             data["neighbors"] = torch.from_numpy(index)
         elif self.augment == "adversarial":
@@ -164,33 +165,38 @@ class ManifoldInfoMax(
             network = self._trained(2, data, (ANNEALED, ANNEALED), objective)
         # Double precision is cheap for tables, and predictions do not depend on rows beside them.
         self.network_ = network.cpu() if self.augment == "image" else network.cpu().double()
-        labels = logits_of(self.network_, self._prepare(rows[distinct])).argmax(dim=1).numpy()
+        labels = logits_of(self.network_, x).argmax(dim=1).numpy()
         self.n_iter_ = self.max_iter
         self._record("second network" if self.objective is None else "network", labels, graph)
         self.labels_ = labels[self._copy_of]
-        self.bound_ = self.score(rows[:_SCORED])
+        self.bound_ = self._score(rows[:_SCORED])
         return self
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Return clusters (N,) in 0..n_clusters-1 of old or new rows (N, columns)."""
         return self.predict_proba(X).argmax(axis=1)
 
+    @ordinary_torch()
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return p(y | x) (N, n_clusters)."""
-        x = self._checked(X)
+        x = self._prepare(self._checked(X))
         return logits_of(self.network_, x).softmax(dim=1).numpy()
 
     def transform(self, X: ArrayLike) -> np.ndarray:
         """Return cluster probabilities (N, n_clusters), as `predict_proba`."""
         return self.predict_proba(X)
 
+    @ordinary_torch()
     def score(self, X: ArrayLike, y: Any = None) -> float:
         """Return `information_bound` in nats on rows X and their transforms, at most ln n_clusters.
 
-        Without ``augment`` the transforms are the neighbors within X. Otherwise they are those of
-        the training, with the same random numbers in each call.
+        The transforms are those of the training, with the same random numbers in each call, or
+        neighbors within X. Repeated rows count once.
         """
-        x = self._checked(X)
+        return self._score(self._checked(X))
+
+    def _score(self, rows: np.ndarray) -> float:
+        x = self._prepare(rows[_distinct(rows)[0]])
         logits = logits_of(self.network_, x)
         if self.augment is None:
             index = self._neighbors(x)[1] if len(x) > 1 else np.zeros((1, 1), int)
@@ -202,12 +208,10 @@ class ManifoldInfoMax(
                 moved = virtual_adversarial_step(self.network_, x, radius)
         else:
             generator = torch.Generator().manual_seed(self._seed)
-            moved = transform(x, self.augment, generator, ANNEALED)
+            moved = transform(x, self._augmentation(), generator, ANNEALED)
         return information_bound(logits, logits_of(self.network_, moved)).item()
 
-    @property
-    def _n_features_out(self) -> int:
-        return self.n_clusters
+    _n_features_out = property(lambda self: self.n_clusters)
 
     def _check(self, distinct: int, columns: int) -> None:
         K = check_integer("n_clusters", self.n_clusters, minimum=1)
@@ -220,24 +224,48 @@ class ManifoldInfoMax(
         check_integer("batch_size", self.batch_size, minimum=2)
         check_number("learning_rate", self.learning_rate, minimum=0)
         if distinct < max(K, 2):
-            raise ValueError(
-                f"X: expected at least {max(K, 2)} distinct rows, as n_clusters={K}, got {distinct}"
-            )
+            least = f"at least {max(K, 2)} distinct rows, as n_clusters={K}"
+            raise ValueError(f"X: expected {least}, got {distinct}")
         if self.augment == "image" and math.isqrt(columns) ** 2 != columns:
-            raise ValueError(
-                f'augment: expected flattened square images for "image", got {columns} columns'
-            )
+            square = 'flattened square images for "image"'
+            raise ValueError(f"augment: expected {square}, got {columns} columns")
 
-    def _checked(self, X: ArrayLike) -> Tensor:
-        check_is_fitted(self)
-        return self._prepare(validate_data(self, X, dtype=[np.float64, np.float32], reset=False))
+    def _checked(self, X: ArrayLike, *, reset: bool = False) -> np.ndarray:
+        if not reset:
+            check_is_fitted(self)
+        if isinstance(X, Tensor | np.ma.MaskedArray):
+            X = as_array("X", X)
+        least = 2 if reset else 1
+        return validate_data(self, X, dtype=np.float64, reset=reset, ensure_min_samples=least)
+
+    def _statistics(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Offset and unit of each column; the unit of constant columns is infinite."""
+        if self.augment == "image":
+            low, high = rows.min(), rows.max()
+            return np.array(low), np.array(high - low or 1.0)
+        center, scale = center_and_scale(rows)
+        varies = np.isfinite(scale)
+        return center, np.where(varies, scale[varies].max(initial=0), np.inf)
 
     def _prepare(self, rows: np.ndarray) -> Tensor:
         """Rows as input of the network."""
-        if self.augment != "image":
-            return torch.tensor(rows, dtype=torch.float64)
+        x = torch.from_numpy(np.ascontiguousarray((rows - self._center) / self._unit))
         side = math.isqrt(rows.shape[1])
-        return torch.from_numpy(rows / self._scale).float().reshape(-1, 1, side, side)
+        return x.float().reshape(-1, 1, side, side) if self.augment == "image" else x
+
+    def _augmentation(self) -> Any:
+        """``augment`` for prepared rows; a function gets and returns rows in the units of X."""
+        if not callable(self.augment):
+            return self.augment
+        function, unit = self.augment, torch.from_numpy(self._unit)
+        center, factor = torch.from_numpy(self._center), unit.where(unit.isfinite(), 0)
+
+        def moved(x: Tensor, generator: torch.Generator) -> Tensor:
+            rows = x.double() * factor.to(x.device) + center.to(x.device)
+            rows = transform(rows, function, generator, ANNEALED)
+            return (rows - center.to(x.device)) / unit.to(x.device)
+
+        return moved
 
     def _neighbors(self, x: Tensor) -> tuple[np.ndarray, np.ndarray]:
         """Distances and indices (N, k) of the nearest rows."""
@@ -253,7 +281,8 @@ class ManifoldInfoMax(
         x = data["x"]
         labels = graph_clusters(graph, self.n_clusters, seed=self._seed)
         self._record("graph", labels, graph)
-        walk = _random_walk(graph)
+        steps = graph + 1e-9 * sparse.eye_array(len(x))  # a point without neighbors stays
+        walk = sparse.diags_array(1 / steps.sum(axis=1)) @ steps  # transition probabilities
         p = np.eye(self.n_clusters)[labels]
         for _ in range(_STEPS):
             p = walk @ p
@@ -273,7 +302,8 @@ class ManifoldInfoMax(
     ) -> nn.Module:
         """The first or second network; the second is twice as wide and trained twice as long."""
         steps, seed = max(1, number * self.max_iter // 2), self._seed + number - 1
-        batches = TransformedBatches(data, self.batch_size, self.augment, strengths, steps, seed)
+        augment = self._augmentation()
+        batches = TransformedBatches(data, self.batch_size, augment, strengths, steps, seed)
         network = small_network(data["x"], self.n_clusters, width=number, seed=seed)
         train(network, batches, objective, self.learning_rate, verbose=self.verbose)
         return network
@@ -291,12 +321,6 @@ def _distinct(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     first: dict[bytes, int] = {}
     copy_of = np.array([first.setdefault((row + 0.0).tobytes(), len(first)) for row in X])
     return np.unique(copy_of, return_index=True)[1], copy_of
-
-
-def _random_walk(graph: sparse.csr_array) -> sparse.csr_array:
-    """Transition probabilities (N, N) of a random walk; a point without neighbors stays."""
-    graph = graph + 1e-9 * sparse.eye_array(graph.shape[0])
-    return sparse.diags_array(1 / graph.sum(axis=1)) @ graph
 
 
 def _sharpened(p: np.ndarray) -> Tensor:

@@ -10,9 +10,20 @@ from scipy import sparse
 from sklearn.decomposition import PCA
 from torch import Tensor
 
-from simmim_lite._arguments import as_samples, check_choice, check_integer
+from simmim_lite._arguments import (
+    as_array,
+    as_class_numbers,
+    as_finite,
+    as_samples,
+    check_choice,
+    check_integer,
+)
+from simmim_lite._numerics import center_and_scale
+from simmim_lite._torch_state import ordinary_torch
+from simmim_lite.augment import as_float
 
 _DISTANCES = 1 << 25  # distances in memory at a time, 128 MB
+_UNSURE = 2.0**-14  # of the squared norm: float32 resolves smaller squared distances poorly
 _DIM = 50  # principal components
 _PCA_ROWS = 10_000  # rows that the components are computed from
 _SCALE = 7  # the neighbor whose distance is the local unit of length (Zelnik-Manor & Perona)
@@ -25,27 +36,34 @@ _REACH = 1  # largest displacement of a pixel in each direction
 _CANDIDATES = 60  # images that an image is compared with, at least as many as neighbors
 _PAIRS = 128  # pairs of images at a time, which stay in the cache of a CPU
 _BLOCK = 500  # images at a time
+_TINY = 1e-30
 _MAX_SLANT = 1.0  # 45 degrees: a larger value comes from a horizontal stroke, not from a slant
 
 
+@ordinary_torch()
 def nearest_neighbors(x: Any, n_neighbors: int = 10) -> tuple[np.ndarray, np.ndarray]:
     """Return distances (N, k), ascending, and indices (N, k) of the k rows nearest to each row.
 
-    The Euclidean neighbors of each row of ``x`` (N, d) among all other rows are exact;
-    k = ``n_neighbors`` is at most N - 1.
+    The Euclidean neighbors of each row of ``x`` (N, d) among all other rows are exact, and copies
+    of a row are its neighbors at distance 0; k = ``n_neighbors`` is at most N - 1.
     """
     samples = as_samples("x", x)
     k = check_integer("n_neighbors", n_neighbors, minimum=1, maximum=len(samples) - 1)
+    center, scale = center_and_scale(samples)
+    varies = np.isfinite(scale)
+    # A power of two rounds nothing, and keeps squares within the range of float32.
+    unit = float(np.exp2(np.floor(np.log2(scale[varies].max(initial=0) or 1.0))))
+    precise = torch.from_numpy((samples - center) / np.where(varies, unit, np.inf))
     # scikit-learn needs 0.7 of this CPU time (70,000 x 50), but resolves near ties differently.
     # Centered, because the short formula below loses digits where norms exceed distances.
-    rows = torch.from_numpy(samples - samples.mean(axis=0)).float()
+    rows = precise.float()
     height = max(1, _DISTANCES // len(rows))
     half = rows.square().sum(dim=1) / 2
     found = []
     for start in range(0, len(rows), height):
         block = rows[start : start + height]
         closeness = torch.addmm(half, block, rows.T, beta=-1)  # (|p|^2 - distance^2) / 2
-        each = torch.arange(len(block))
+        each = np.arange(len(block))
         closeness[each, start + each] = -torch.inf
         found.append(closeness.topk(k).indices)
     index = torch.cat(found)
@@ -53,15 +71,22 @@ def nearest_neighbors(x: Any, n_neighbors: int = 10) -> tuple[np.ndarray, np.nda
     chunks = zip(rows.split(4096), index.split(4096), strict=True)
     exact = [(part[:, None] - rows[near]).norm(dim=2) for part, near in chunks]
     distance, order = torch.cat(exact).sort(dim=1)
-    return distance.numpy(), index.gather(1, order).numpy()
+    distance, index = distance.double(), index.gather(1, order)
+    # Centering helps no group of rows far from the others: those rows in double precision.
+    unsure = (distance[:, -1].square() <= _UNSURE * 2 * half).nonzero()[:, 0]
+    for part in unsure.split(max(1, height // 2)):
+        direct = torch.cdist(precise[part], precise, compute_mode="donot_use_mm_for_euclid_dist")
+        direct[np.arange(len(part)), part] = torch.inf
+        distance[part], index[part] = direct.topk(k, largest=False)
+    return unit * distance.numpy(), index.numpy()
 
 
 def principal_components(rows: np.ndarray, *, seed: int = 0) -> np.ndarray:
     """Return the first 50 components (N, 50) of rows (N, columns), or narrower rows unchanged."""
     if min(rows.shape) <= _DIM:
         return rows
-    pca = PCA(_DIM, svd_solver="randomized", random_state=seed).fit(rows[:_PCA_ROWS])
-    return pca.transform(rows)
+    pca = PCA(_DIM, svd_solver="randomized", random_state=seed)
+    return pca.fit(rows[:_PCA_ROWS]).transform(rows)
 
 
 def affinity_graph(distance: np.ndarray, index: np.ndarray) -> sparse.csr_array:
@@ -72,11 +97,16 @@ def affinity_graph(distance: np.ndarray, index: np.ndarray) -> sparse.csr_array:
     the last of fewer neighbors), so that the local density sets the scale (Zelnik-Manor & Perona
     2004). No point is its own neighbor. If w_ij and w_ji differ, both become the larger.
     """
+    distance, index = as_finite("distance", distance), as_array("index", index)
+    if distance.ndim != 2 or 0 in distance.shape or index.shape != distance.shape:
+        got = f"{distance.shape} and {index.shape}"
+        raise ValueError(f"distance, index: expected one shape (N, k), got {got}")
     N, k = distance.shape
-    unit = distance[:, min(_SCALE, k) - 1].astype(np.float64)
+    index = as_class_numbers("index", index.ravel(), N).reshape(N, k)
+    unit = distance[:, min(_SCALE, k) - 1]
     smallest = unit[unit > 0].min(initial=np.inf)
     unit = np.where(unit > 0, unit, smallest if np.isfinite(smallest) else 1.0)  # duplicates
-    weights = np.exp(-(distance.astype(np.float64) ** 2) / (unit[:, None] * unit[index]))
+    weights = np.exp(-(distance**2) / (unit[:, None] * unit[index]))
     starts = np.arange(0, N * k + 1, k)
     graph = sparse.csr_array((weights.ravel(), index.ravel(), starts), shape=(N, N))
     return graph.maximum(graph.T).tocsr()
@@ -84,8 +114,6 @@ def affinity_graph(distance: np.ndarray, index: np.ndarray) -> sparse.csr_array:
 
 def intrinsic_dimension(x: Any, method: str = "two_nn", *, n_neighbors: int = 10) -> float:
     """Estimate the dimension of the manifold on which the rows of ``x`` lie, from distances alone.
-
-    In a small ball, the number of points grows like the radius to the power of the dimension.
 
     Args:
         x: (N, d) real numbers. Repeated rows count once, because a distance of 0 is no evidence.
@@ -113,16 +141,17 @@ def oriented_gradients(images: Tensor) -> Tensor:
     """Return gradient features (N, features) of unit length, of gray images (N, 1, height, width).
 
     The strength of edges in eight directions, averaged over overlapping cells, as in histograms of
-    oriented gradients (Dalal & Triggs 2005, doi:10.1109/CVPR.2005.177). Two strokes that lie a
-    pixel apart have close features, although their pixels differ.
+    oriented gradients (Dalal & Triggs 2005, doi:10.1109/CVPR.2005.177).
     """
+    images = _gray("images", images)
+    faint = images.abs().amax(dim=(1, 2, 3)).mul(1e-3).clamp(min=_TINY)[:, None, None, None]
     images = F.avg_pool2d(images, 3, 1, 1)
     dx = F.pad(images[..., 2:] - images[..., :-2], (1, 1))
     dy = F.pad(images[..., 2:, :] - images[..., :-2, :], (0, 0, 1, 1))
-    angle = torch.arange(_DIRECTIONS, device=images.device) * (2 * math.pi / _DIRECTIONS)
+    angle = _arange(_DIRECTIONS, images) * (2 * math.pi / _DIRECTIONS)
     along = dx * angle.cos()[:, None, None] + dy * angle.sin()[:, None, None]
     # The strength times the squared cosine, so that each edge counts in two or three directions.
-    strength = (dx.square() + dy.square()).sqrt().clamp(min=1e-3)
+    strength = torch.maximum((dx.square() + dy.square()).sqrt(), faint)
     edges = along.clamp(min=0).square() / strength
     cell = max(2, round(_CELL * images.shape[-1]))
     step = max(1, round(_STEP * images.shape[-1]))
@@ -134,19 +163,19 @@ def deskew(images: Tensor) -> Tensor:
 
     The slant of an image is the slope of the regression line from the row of the ink to its column.
     """
-    device, (height, width) = images.device, images.shape[2:]
+    images = _gray("images", images)
+    height, width = images.shape[2:]
     ink = images[:, 0].clamp(min=0)
-    total = ink.sum(dim=(1, 2)).clamp(min=1e-6)
-    down = torch.arange(height, device=device).float()
-    right = torch.arange(width, device=device).float()
+    total = ink.sum(dim=(1, 2)).clamp(min=_TINY)
+    down, right = _arange(height, images), _arange(width, images)
     rows, columns = ink.sum(dim=2), ink.sum(dim=1)
     down = down - ((rows @ down) / total)[:, None]  # (N, height), from the center of the ink
     right = right - ((columns @ right) / total)[:, None]
     covariance = torch.einsum("nyx,ny,nx->n", ink, down, right)
     variance = (rows * down.square()).sum(dim=1)
-    slant = (covariance / variance.clamp(min=1e-6)).clamp(-_MAX_SLANT, _MAX_SLANT)
-    x = torch.arange(width, device=device) + slant[:, None, None] * down[:, :, None]
-    y = torch.arange(height, device=device).float()[:, None].expand_as(x)
+    slant = (covariance / torch.maximum(variance, 1e-6 * total)).clamp(-_MAX_SLANT, _MAX_SLANT)
+    x = _arange(width, images) + slant[:, None, None] * down[:, :, None]
+    y = _arange(height, images)[:, None].expand_as(x)
     grid = torch.stack([(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], dim=-1)
     return F.grid_sample(images, grid, align_corners=False)
 
@@ -155,18 +184,35 @@ def image_distortion(first: Tensor, second: Tensor, reach: int = _REACH) -> Tens
     """Squared image distortion (pairs,) between images (pairs, 1, height, width).
 
     Image distortion model (Keysers, Deselaers, Gollan & Ney 2007, IEEE TPAMI 29(8), 1422-1435):
-    distance between two images when each pixel may match within a small neighborhood, so that small
-    displacements of parts of an image cost nothing. Each pixel of ``first`` is compared with the
-    pixels of ``second`` at most ``reach`` away in each direction, by the squared difference between
-    the Sobel gradients of the 3 x 3 pixels around both. The result is the sum over the pixels of
-    ``first`` of the smallest difference; it is not symmetric.
+    small displacements of parts of an image cost nothing. Each pixel of ``first`` is compared with
+    the pixels of ``second`` at most ``reach`` away in each direction, by the squared difference
+    between the Sobel gradients of the 3 x 3 pixels around both. The result is the sum over the
+    pixels of ``first`` of the smallest difference; it is not symmetric.
     """
+    first, second = _gray("first", first).detach(), _gray("second", second).detach()
+    if first.shape != second.shape:
+        got = f"{tuple(first.shape)} and {tuple(second.shape)}"
+        raise ValueError(f"first, second: expected equal shapes, got {got}")
+    reach = check_integer("reach", reach, minimum=0)
     return _cost(_sobel(first, 1), _sobel(second, 1 + reach), reach)
+
+
+def _gray(name: str, images: Any) -> Tensor:
+    """Gray images (N, 1, height, width), at least float32; uint8 becomes 0..1."""
+    images = as_float(images, name)
+    if images.ndim != 4 or images.shape[1] != 1 or 0 in images.shape:
+        expected, got = "(N, 1, height, width)", tuple(images.shape)
+        raise ValueError(f"{name}: expected gray images {expected}, got shape {got}")
+    return images.float() if images.dtype.itemsize < 4 else images
+
+
+def _arange(n: int, like: Tensor) -> Tensor:
+    return torch.arange(n, device=like.device, dtype=like.dtype)
 
 
 def _sobel(images: Tensor, margin: int) -> Tensor:
     """Sobel gradients (N, 2, height, width), with a margin of zeros."""
-    across = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]], device=images.device) / 4
+    across = images.new_tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 4
     gradients = F.conv2d(images, torch.stack([across, across.T])[:, None], padding=1)
     return F.pad(gradients, (margin,) * 4)
 
@@ -176,7 +222,7 @@ def _cost(first: Tensor, second: Tensor, reach: int) -> Tensor:
     # Pairs come last, so that each displaced slice is contiguous.
     first, second = (g.permute(1, 2, 3, 0).contiguous() for g in (first, second))
     _, height, width, pairs = first.shape
-    least = torch.full((height - 2, width - 2, pairs), torch.inf, device=first.device)
+    least = first.new_full((height - 2, width - 2, pairs), torch.inf)
     for down in range(2 * reach + 1):
         for right in range(2 * reach + 1):
             other = second[:, down : down + height, right : right + width]
@@ -188,15 +234,22 @@ def _cost(first: Tensor, second: Tensor, reach: int) -> Tensor:
     return least.sum(dim=(0, 1))
 
 
+@ordinary_torch()
 def image_neighbors(
     images: Tensor, n_neighbors: int = 5, *, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return distances and indices as `nearest_neighbors`, of images by `image_distortion`.
 
-    The images (N, 1, height, width) are gray, floating point, with a background of zero. Each image
-    is deskewed, reduced to 20 x 20 pixels if larger, and compared with the 60 images nearest by
+    The images (N, 1, height, width) are gray, with a background of zero. Each image is deskewed,
+    reduced to 20 x 20 pixels if larger, and compared with the 60 images nearest by
     `oriented_gradients`, whose principal components need the ``seed``.
     """
+    images = _gray("images", images).detach()
+    bad = ~images.isfinite().flatten(1).all(dim=1)
+    if bad.any():
+        raise ValueError(f"images: expected finite pixels, got others in row {bad.nonzero()[0, 0]}")
+    unit = float(images.abs().max()) or 1.0
+    images = images / unit  # so that no square leaves the range of float32
     check_integer("n_neighbors", n_neighbors, minimum=1, maximum=len(images) - 1)
     candidates = min(max(_CANDIDATES, n_neighbors), len(images) - 1)
     upright = torch.cat([deskew(block) for block in images.split(_BLOCK)])
@@ -211,4 +264,4 @@ def image_neighbors(
     costs = [_cost(first[i], second[j], _REACH) for i, j in pairs]
     distance = torch.cat(costs).reshape(index.shape).sqrt()
     distance, order = distance.topk(n_neighbors, largest=False, sorted=True)
-    return distance.cpu().numpy(), index.gather(1, order).cpu().numpy()
+    return unit * distance.cpu().double().numpy(), index.gather(1, order).cpu().numpy()

@@ -1,4 +1,14 @@
-"""Networks that predict a cluster, the transforms that they learn to ignore, and how they learn."""
+"""Networks that predict a cluster, the bounds that they maximize, and how they learn.
+
+Y is the cluster of x, drawn from p(y | x) = softmax(logits), and X' a transform of x: a point that
+is close to x on the manifold. For any q, I(Y; X') >= H(Y) + E log q(y | x') (Barber & Agakov 2003);
+the gap is a mean KL divergence. With the network itself as q, `information_bound` needs only
+logits. The bound is at most ln K, and reaches ln K if assignments are certain, equally frequent and
+kept by the transform.
+
+Each objective takes ``logits`` and ``moved_logits`` (N, K), of points and of their transforms, and
+returns a scalar tensor to be maximized.
+"""
 
 import math
 from collections.abc import Callable
@@ -6,59 +16,167 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
+from simmim_lite._arguments import as_tensor
 from simmim_lite._random import seeded
+from simmim_lite._torch_state import gradients
 from simmim_lite.augment import RandomWarp
 from simmim_lite.encoders._base import normalized_layer
-from simmim_lite.manifold._objectives import virtual_adversarial_step
 from simmim_lite.training import Batches, fit
 
 _HIDDEN = 128
 _BLOCK = 1024  # rows of a forward pass without gradient
 ANNEALED = 0.4  # strength of the transform at the end of training, and when the bound is learned
+_WEIGHT, _BALANCE = 0.1, 4.0  # of IMSAT
+_TINY = 1e-12
 
-Augment = Callable[[Tensor, torch.Generator], Tensor]
+Augment = Callable[[Tensor, Generator], Tensor]
+
+
+def _check(**rows: Tensor) -> None:
+    for name, values in rows.items():
+        if values.ndim != 2 or 0 in values.shape or values.shape != rows["logits"].shape:
+            raise ValueError(f"{name}: expected logits (N, K), got shape {tuple(values.shape)}")
+
+
+def information_bound(logits: Tensor, moved_logits: Tensor) -> Tensor:
+    """Return H(Y) + mean_x sum_y p(y|x) log p(y|x') in nats, a lower bound on I(Y; X').
+
+    H(Y) is the entropy of the mean of p(y|x) over these N rows. In expectation H(Y), and with H(Y)
+    the bound, is too small by about (K - 1) / 2N.
+    """
+    _check(logits=logits, moved_logits=moved_logits)
+    p = logits.softmax(dim=1)
+    return _entropy(p.mean(dim=0)) + (p * moved_logits.log_softmax(dim=1)).sum(dim=1).mean()
+
+
+def symmetric_bound(logits: Tensor, moved_logits: Tensor) -> Tensor:
+    """Return the mean of `information_bound` from x to x' and from x' to x, in nats."""
+    return (information_bound(logits, moved_logits) + information_bound(moved_logits, logits)) / 2
+
+
+def rim(logits: Tensor, moved_logits: Tensor | None = None) -> Tensor:
+    """Return I(Y; X) = H(Y) - H(Y|X) in nats, without a transform (Krause et al. 2010, eq. 3).
+
+    Nothing keeps a boundary out of dense regions; Krause, Perona & Gomes add weight decay.
+    """
+    return information_bound(logits, logits)
+
+
+def imsat(logits: Tensor, moved_logits: Tensor) -> Tensor:
+    """Return 0.1 (4 H(Y) - H(Y|X)) - KL(p(y|x) || p(y|x')) (Hu et al. 2017, arXiv 1702.08720).
+
+    As in the paper, the divergence has no gradient through p(y|x). With 1 in the place of 0.1 and 4
+    the value equals `information_bound`.
+    """
+    _check(logits=logits, moved_logits=moved_logits)
+    log_p = logits.log_softmax(dim=1)
+    p, fixed = log_p.exp(), log_p.detach()
+    divergence = (fixed.exp() * (fixed - moved_logits.log_softmax(dim=1))).sum(dim=1).mean()
+    conditional = -(p * log_p).sum(dim=1).mean()
+    return _WEIGHT * (_BALANCE * _entropy(p.mean(dim=0)) - conditional) - divergence
+
+
+def iic(logits: Tensor, moved_logits: Tensor) -> Tensor:
+    """Return I(Y; Y') in nats of the two clusters, from their joint table over these rows.
+
+    Ji et al. 2019, eq. 3, arXiv 1807.06653. As in the paper, the table is made symmetric.
+    """
+    _check(logits=logits, moved_logits=moved_logits)
+    joint = logits.softmax(dim=1).T @ moved_logits.softmax(dim=1) / len(logits)
+    joint = (joint + joint.T) / 2
+    return 2 * _entropy(joint.sum(dim=0)) - _entropy(joint)
+
+
+CLUSTERING_OBJECTIVES = {"bound": symmetric_bound, "rim": rim, "imsat": imsat, "iic": iic}
+
+
+def virtual_adversarial_step(network: nn.Module, x: Tensor, radius: Tensor | float) -> Tensor:
+    """Return x' = x + radius * direction, where p(y | x') differs most from p(y | x).
+
+    The direction is the gradient of KL(p(y|x) || p(y|x + radius * r)) with respect to r, at a
+    random unit vector r: one step of a power iteration (Miyato et al. 2018, arXiv 1704.03976,
+    algorithm 1). r is drawn from torch's global random numbers. ``x`` (N, ...) is floating point,
+    on the device of the network x -> logits (N, K), and ``radius`` one number or (N,). x' has no
+    gradient.
+    """
+    radius = as_tensor("radius", radius, dtype=x.dtype, device=x.device)
+    radius = radius.reshape(-1, *[1] * (x.ndim - 1))
+    with gradients():
+        direction = _unit(torch.randn_like(x)).requires_grad_()
+        with torch.no_grad():
+            log_p = network(x).log_softmax(dim=1)
+        log_q = network(x + radius * direction).log_softmax(dim=1)
+        divergence = (log_p.exp() * (log_p - log_q)).sum()
+        (gradient,) = torch.autograd.grad(divergence, direction)
+    return x + radius * _unit(gradient)
+
+
+def _unit(x: Tensor) -> Tensor:
+    length = x.flatten(1).norm(dim=1).reshape(-1, *[1] * (x.ndim - 1))
+    return x / length.clamp(min=_TINY)
+
+
+def _entropy(p: Tensor) -> Tensor:
+    return -(p * p.clamp(min=_TINY).log()).sum()
 
 
 def small_network(x: Tensor, n_clusters: int, *, width: int, seed: int) -> nn.Module:
     """Return a network -> logits (N, n_clusters), for rows like ``x``: tables or square images.
 
-    Tables are standardized and pass two hidden layers, images pass three convolutions. Each
-    convolution halves the side; strides instead of pooling make a step three times as fast as a
-    step of `ImageEncoder`, and speed limits how much the network learns in a minute.
+    Tables are standardized, each column by its standard deviation in ``x``, whose columns have mean
+    0, and pass two hidden layers. Images pass three convolutions that halve the side; strides
+    instead of pooling make a step three times as fast as a step of `ImageEncoder`.
     """
     columns, hidden, maps = x.shape[1], 128 * width, 16 * width
     cells = math.ceil(x.shape[-1] / 8) ** 2
+    new: dict[str, Any] = {"bias": False, "dtype": x.dtype}
     with seeded(seed):
         if x.ndim == 2:
             return nn.Sequential(
-                nn.BatchNorm1d(columns, affine=False),
-                *normalized_layer(nn.Linear(columns, hidden, bias=False)),
-                *normalized_layer(nn.Linear(hidden, hidden, bias=False)),
-                nn.Linear(hidden, n_clusters),
+                _Scale(x),
+                nn.BatchNorm1d(columns, affine=False, dtype=x.dtype),
+                *normalized_layer(nn.Linear(columns, hidden, **new)),
+                *normalized_layer(nn.Linear(hidden, hidden, **new)),
+                nn.Linear(hidden, n_clusters, dtype=x.dtype),
             )
         return nn.Sequential(
-            *normalized_layer(nn.Conv2d(1, maps, 5, stride=2, padding=2, bias=False)),
-            *normalized_layer(nn.Conv2d(maps, 2 * maps, 3, stride=2, padding=1, bias=False)),
-            *normalized_layer(nn.Conv2d(2 * maps, 4 * maps, 3, stride=2, padding=1, bias=False)),
+            *normalized_layer(nn.Conv2d(1, maps, 5, stride=2, padding=2, **new)),
+            *normalized_layer(nn.Conv2d(maps, 2 * maps, 3, stride=2, padding=1, **new)),
+            *normalized_layer(nn.Conv2d(2 * maps, 4 * maps, 3, stride=2, padding=1, **new)),
             nn.Flatten(),
-            *normalized_layer(nn.Linear(4 * maps * cells, _HIDDEN, bias=False)),
-            nn.Linear(_HIDDEN, n_clusters),
+            *normalized_layer(nn.Linear(4 * maps * cells, _HIDDEN, **new)),
+            nn.Linear(_HIDDEN, n_clusters, dtype=x.dtype),
         )
 
 
-def transform(
-    x: Tensor, augment: str | Augment, generator: torch.Generator, strength: float
-) -> Tensor:
+class _Scale(nn.Module):
+    """Columns divided by their standard deviation in x; constant columns remain 0.
+
+    Without this layer, batch normalization would drop columns that vary far less than others.
+    """
+
+    factors: Tensor
+
+    def __init__(self, x: Tensor):
+        super().__init__()
+        deviation = x.double().std(dim=0, correction=0)
+        factors = torch.where(deviation > 0, 1 / deviation, 0)
+        self.register_buffer("factors", factors.to(x.dtype))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.factors
+
+
+def transform(x: Tensor, augment: str | Augment, generator: Generator, strength: float) -> Tensor:
     """Return x' by ``augment``: a function, or "image", a `RandomWarp` with this ``strength``."""
     if isinstance(augment, str):
         return RandomWarp()(x, generator, strength)
     moved = torch.as_tensor(augment(x, generator), dtype=x.dtype, device=x.device)
     if moved.shape != x.shape:
-        raise ValueError(
-            f"augment: expected rows of shape {tuple(x.shape)} back, got {tuple(moved.shape)}"
-        )
+        expected, got = tuple(x.shape), tuple(moved.shape)
+        raise ValueError(f"augment: expected rows of shape {expected} back, got {got}")
     return moved
 
 
@@ -82,15 +200,13 @@ class TransformedBatches(Batches):
         super().__init__(data, min(batch_size, len(data["x"])), seed=seed)
         self.augment, self.strengths, self.steps = augment, strengths, steps
 
-    def transformed(
-        self, batch: dict[str, Tensor], i: int, generator: torch.Generator
-    ) -> dict[str, Tensor]:
+    def transformed(self, batch: dict[str, Tensor], i: int, generator: Generator) -> dict:
+        if self.augment == "adversarial":
+            return batch
         if self.augment is None:
             n, k = batch["neighbors"].shape
             chosen = torch.randint(k, (n, 1), generator=generator, device=generator.device)
             moved = self.data["x"][batch["neighbors"].gather(1, chosen)[:, 0]]
-        elif self.augment == "adversarial":
-            return batch
         else:
             first, last = self.strengths
             strength = first + (last - first) * (i / self.steps)
@@ -99,14 +215,9 @@ class TransformedBatches(Batches):
 
 
 def train(
-    network: nn.Module,
-    batches: TransformedBatches,
-    objective: Callable[[Tensor, Tensor], Tensor] | None,
-    learning_rate: float,
-    *,
-    verbose: bool,
+    network: nn.Module, batches: TransformedBatches, objective: Any, rate: float, *, verbose: bool
 ) -> None:
-    """Train ``network`` in place, x -> logits (N, K).
+    """Train ``network`` in place, x -> logits (N, K), with a learning ``rate``.
 
     ``objective(logits, moved_logits)`` is maximized. None minimizes the cross-entropy of
     assignments "p" (N, K) in the data, predicted from x'. "radius" (N,) is for adversarial steps.
@@ -121,7 +232,7 @@ def train(
         batches,
         steps=batches.steps,
         warmup=batches.steps // 50,
-        learning_rate=learning_rate,
+        learning_rate=rate,
         seed=batches.seed,
         autocast=None,  # half precision would blur the small steps of adversarial transforms
         progress=None if verbose else False,

@@ -1,4 +1,4 @@
-"""Memories of a fixed size, to compare with slots, and the capacity that theory predicts.
+"""Memories of a fixed size on the CPU, to compare with slots, and their capacity in theory.
 
 The formulas are for N items whose keys are unit vectors in uniformly random directions of ``dim``
 dimensions; N may be an array.
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import beta as beta_distribution, norm
 from torch import Tensor
 
-from simmim_lite._arguments import check_integer
+from simmim_lite._arguments import as_array, check_integer
 from simmim_lite.memory._items import as_keys
 
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(80)  # of a standard normal variable
@@ -23,11 +23,11 @@ class SumMemory:
     """
 
     def __init__(self, dim: int):
-        self.sum = torch.zeros(check_integer("dim", dim, minimum=1))
+        self.sum = _zeros(check_integer("dim", dim, minimum=1))
 
     def write(self, vectors: Tensor) -> None:
         """Add vectors (N, dim)."""
-        self.sum += as_keys("vectors", vectors, len(self.sum)).sum(dim=0)
+        self.sum += as_keys("vectors", vectors, len(self.sum)).cpu().sum(dim=0)
 
     def read(self, queries: Tensor) -> Tensor:
         """Return the sum for every query, (M, dim)."""
@@ -35,7 +35,7 @@ class SumMemory:
 
     def familiarity(self, queries: Tensor) -> Tensor:
         """Return the inner products of queries (M, dim) with the sum, (M,)."""
-        return as_keys("queries", queries, len(self.sum)) @ self.sum
+        return as_keys("queries", queries, len(self.sum)).cpu() @ self.sum
 
 
 class OuterProductMemory:
@@ -47,19 +47,19 @@ class OuterProductMemory:
 
     def __init__(self, key_dim: int, value_dim: int):
         rows = check_integer("value_dim", value_dim, minimum=1)
-        self.matrix = torch.zeros(rows, check_integer("key_dim", key_dim, minimum=1))
+        self.matrix = _zeros(rows, check_integer("key_dim", key_dim, minimum=1))
 
     def write(self, keys: Tensor, values: Tensor) -> None:
         """Add pairs of keys (N, key_dim) and values (N, value_dim)."""
-        keys = as_keys("keys", keys, self.matrix.shape[1])
-        values = as_keys("values", values, self.matrix.shape[0])
+        keys = as_keys("keys", keys, self.matrix.shape[1]).cpu()
+        values = as_keys("values", values, self.matrix.shape[0]).cpu()
         if len(keys) != len(values):
             raise ValueError(f"values: expected {len(keys)}, one for each key, got {len(values)}")
         self.matrix += values.T @ keys
 
     def read(self, queries: Tensor) -> Tensor:
         """Return values (M, value_dim) for queries (M, key_dim)."""
-        return as_keys("queries", queries, self.matrix.shape[1]) @ self.matrix.T
+        return as_keys("queries", queries, self.matrix.shape[1]).cpu() @ self.matrix.T
 
 
 class HopfieldMemory:
@@ -72,7 +72,7 @@ class HopfieldMemory:
 
     def __init__(self, dim: int):
         self.dim = check_integer("dim", dim, minimum=2)
-        self.weights = torch.zeros(dim, dim)
+        self.weights = _zeros(dim, dim)
 
     def write(self, patterns: Tensor) -> None:
         """Add patterns (N, dim) of +1 and -1, by Hebb's rule."""
@@ -92,11 +92,24 @@ class HopfieldMemory:
         return states
 
     def _bipolar(self, name: str, values: Tensor) -> Tensor:
-        values = as_keys(name, values, self.dim)
-        if not (values.abs() == 1).all():
-            row = int((values.abs() != 1).any(dim=1).nonzero()[0])
+        values = as_keys(name, values, self.dim).cpu()
+        wrong = (values.abs() != 1).any(dim=1)
+        if wrong.any():
+            row = int(wrong.nonzero()[0])
             raise ValueError(f"{name}: expected +1 and -1, got other numbers in row {row}")
         return values
+
+
+@torch.inference_mode(False)  # else only a caller in this mode could write
+def _zeros(*shape: int) -> Tensor:
+    return torch.zeros(shape, dtype=torch.float32, device="cpu")
+
+
+def _as_counts(N: ArrayLike) -> np.ndarray:
+    counts = as_array("N", N)
+    if counts.dtype.kind not in "biuf" or not ((counts >= 1) & (counts < np.inf)).all():
+        raise ValueError(f"N: expected finite numbers of items >= 1, got {N!r:.80}")
+    return counts.astype(np.float64)
 
 
 def familiarity_auroc(N: ArrayLike, dim: int) -> np.ndarray:
@@ -105,7 +118,7 @@ def familiarity_auroc(N: ArrayLike, dim: int) -> np.ndarray:
     Phi(sqrt(dim / (2 N - 1))), in a Gaussian approximation: the mean scores differ by 1, and the
     difference has the variance (N - 1) / dim + N / dim.
     """
-    return norm.cdf(np.sqrt(dim / (2 * np.asarray(N) - 1)))
+    return norm.cdf(np.sqrt(dim / (2 * _as_counts(N) - 1)))
 
 
 def sign_accuracy(N: ArrayLike, dim: int) -> np.ndarray:
@@ -114,7 +127,7 @@ def sign_accuracy(N: ArrayLike, dim: int) -> np.ndarray:
     Phi(sqrt(dim / (N - 1))): each other item adds noise of variance 1 / dim to a value of 1 or -1;
     ``dim`` is that of the keys.
     """
-    return norm.cdf(np.sqrt(dim / (np.asarray(N) - 1)))
+    return norm.cdf(np.sqrt(dim / (_as_counts(N) - 1)))
 
 
 def slot_accuracy(N: ArrayLike, dim: int, noise: float) -> np.ndarray:
@@ -127,7 +140,7 @@ def slot_accuracy(N: ArrayLike, dim: int, noise: float) -> np.ndarray:
     along = noise * _NODES / np.sqrt(dim)  # the noise in the direction of the key
     length = np.sqrt(np.maximum(1 + 2 * along + noise**2, 1e-9))
     below = beta_distribution.cdf((1 + (1 + along) / length) / 2, (dim - 1) / 2, (dim - 1) / 2)
-    powers = below ** (np.asarray(N, dtype=float)[..., None] - 1)
+    powers = below ** (_as_counts(N)[..., None] - 1)
     return powers @ _WEIGHTS / _WEIGHTS.sum()
 
 
@@ -137,4 +150,4 @@ def attention_weight(N: ArrayLike, dim: int, beta: float) -> np.ndarray:
     1 / (1 + (N - 1) exp(beta^2 / (2 dim) - beta)): for each other slot E exp(beta c) is about
     exp(beta^2 / (2 dim)), and the sum is near its mean while beta^2 / dim is below ln N.
     """
-    return 1 / (1 + (np.asarray(N) - 1) * np.exp(beta**2 / (2 * dim) - beta))
+    return 1 / (1 + (_as_counts(N) - 1) * np.exp(beta**2 / (2 * dim) - beta))

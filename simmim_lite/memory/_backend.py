@@ -1,17 +1,98 @@
-"""The interface of a backend, and the default backend, which keeps everything in RAM."""
+"""The list of items, the interface of a backend, and the default backend, which is in RAM."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
-from simmim_lite.memory._items import Batch, table_metric
-from simmim_lite.memory._ledger import Ledger
+from simmim_lite.memory._items import INSTANCE, Batch, as_keys, table_metric
 from simmim_lite.memory._search import Exact, Index, KeyTable
-from simmim_lite.storage import CheckpointError, pack, unpack, write_atomically
+
+POLICIES = ("oldest", "least_read", "reservoir")
+
+
+class Ledger:
+    """The items of a memory; ``rows`` (N, 2) are their ids, in rising order, and groups."""
+
+    def __init__(self, rows: ArrayLike = ()):
+        self.ids, self.groups = np.array(rows, np.int64).reshape(-1, 2).T.copy()
+        self.reads = np.zeros_like(self.ids)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def has(self, ids: Tensor) -> Tensor:
+        """Whether each of the ids (n,) belongs to an item."""
+        if not len(self):
+            return torch.zeros_like(ids, dtype=torch.bool)
+        places = np.searchsorted(self.ids, ids.numpy()).clip(max=len(self) - 1)
+        return torch.from_numpy(self.ids[places] == ids.numpy())
+
+    def add(self, ids: Tensor, groups: Tensor) -> None:
+        """Append items; their ids (n,) are above all others."""
+        if self.ids.size and int(ids[0]) <= self.ids[-1]:  # a refresh has already added them
+            return
+        self.ids = np.concatenate([self.ids, ids.numpy()])
+        self.groups = np.concatenate([self.groups, groups.numpy()])
+        self.reads = np.concatenate([self.reads, np.zeros(len(ids), np.int64)])
+
+    def remove(self, ids: Tensor) -> None:
+        """Remove the items with these ids."""
+        keep = ~np.isin(self.ids, ids.numpy())
+        self.ids, self.groups, self.reads = self.ids[keep], self.groups[keep], self.reads[keep]
+
+    def count_reads(self, ids: Tensor) -> None:
+        """Add one read for each place of an item in ``ids`` (M, k)."""
+        np.add.at(self.reads, np.searchsorted(self.ids, ids.flatten().numpy()), 1)
+
+    def copy_reads(self, before: "Ledger") -> None:
+        """Take over the reads of the items that ``before`` holds too."""
+        kept = before.has(torch.from_numpy(self.ids)).numpy()
+        self.reads[kept] = before.reads[np.searchsorted(before.ids, self.ids[kept])]
+
+    def surplus(self, keep: int, policy: str, seed: int, newest: Tensor | None = None) -> Tensor:
+        """Ids to forget so that ``keep`` items stay, by one of `POLICIES`.
+
+        - "oldest": the items that were written first.
+        - "least_read": the items that were read least often; of these the oldest. Only the
+          ``newest`` ids are spared.
+        - "reservoir": a balanced random sample stays. Each step removes the item of lowest priority
+          from the largest group. A priority is a random number that depends on the id and the seed
+          alone. So each group, while it is among the largest, keeps a uniform sample of all its
+          items that were ever written (reservoir sampling, Vitter 1985; balanced by class as in
+          Chrysakis and Moens 2020; with priorities in place of counts, as in bottom-k sampling,
+          Cohen and Kaplan 2007, so that no record of removed items is needed).
+        """
+        n = len(self) - keep
+        if n <= 0:
+            return torch.empty(0, dtype=torch.int64, device="cpu")
+        order = np.arange(len(self))
+        if policy == "least_read":
+            spared = np.zeros(len(self), bool) if newest is None else self.ids >= int(newest[0])
+            order = np.lexsort([self.ids, self.reads, spared])
+        elif policy == "reservoir":
+            priority = priorities(self.ids, seed)
+            by_group = np.lexsort([-priority, self.groups])
+            groups = self.groups[by_group]
+            rank = np.empty(len(self), np.int64)
+            rank[by_group] = order - np.searchsorted(groups, groups)
+            # The r-th best of a group goes before any (r-1)-th best: largest groups first.
+            order = np.lexsort([priority, -rank])
+        return torch.from_numpy(np.sort(self.ids[order[:n]]))
+
+
+def priorities(ids: np.ndarray, seed: int) -> np.ndarray:
+    """A fixed random number in [0, 1) for each id, (N,) (SplitMix64, Steele et al. 2014)."""
+    with np.errstate(over="ignore"):
+        x = ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        x += np.uint64(seed) * np.uint64(0xD1B54A32D192ED03) + np.uint64(0x9E3779B97F4A7C15)
+        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+            x = (x ^ (x >> np.uint64(shift))) * np.uint64(factor)
+        x ^= x >> np.uint64(31)
+    return (x >> np.uint64(11)) * 2.0**-53
 
 
 class Backend(Protocol):
@@ -63,8 +144,8 @@ class Backend(Protocol):
 def check_header(place: str, stored: Mapping[str, Any], header: Mapping[str, Any]) -> None:
     """Raise ValueError unless the header stored in ``place`` agrees with the header."""
     for field, got in header.items():
-        if stored[field] != got:
-            raise ValueError(f"{field}: expected {stored[field]!r}, as in {place}, got {got!r}")
+        if stored.get(field) != got:
+            raise ValueError(f"{field}: expected {stored.get(field)!r}, as in {place}, got {got!r}")
 
 
 def check_all_there(table: str, ids: Tensor, there: Tensor) -> None:
@@ -80,7 +161,7 @@ class KeyTables(Backend):
     def __init__(self, index: Index | None = None):
         self.index = Exact() if index is None else index
         self._tables: dict[str, KeyTable] = {}
-        self._metric = ""  # until `open`
+        self._metric, self._dim = "", 0  # until `open`
 
     def shapes(self) -> dict[str, tuple[int, int]]:
         return {name: (len(table), table.dim) for name, table in self._tables.items()}
@@ -91,19 +172,25 @@ class KeyTables(Backend):
     def keys(self, table: str, ids: Tensor | None) -> Tensor:
         stored = self._tables[table]
         if ids is None:
-            return stored.keys
+            return stored.at(slice(None))
         rows = stored.rows(ids)
         check_all_there(table, ids, rows.cpu() >= 0)
-        return stored.keys[rows]
+        return stored.at(rows)
 
     def key_ids(self, table: str) -> Tensor:
         return self._tables[table].ids.cpu()
 
-    def _open(self, metric: str) -> None:
+    def _open(self, header: Mapping[str, Any]) -> None:
         if self._metric:
             name = type(self).__name__
             raise ValueError(f"backend: expected a fresh {name}, got the one of another memory")
-        self._metric = metric
+        self._metric, self._dim = header["metric"], header["dim"]
+
+    def _width(self, table: str) -> int | None:
+        """Width of the keys in a table; None for a new table of instance keys."""
+        if table in self._tables:
+            return self._tables[table].dim
+        return None if table.endswith(INSTANCE) else self._dim
 
     def _add_keys(self, ids: Tensor, keys: Mapping[str, Tensor]) -> None:
         for table, rows in keys.items():
@@ -128,15 +215,18 @@ class Ram(KeyTables):
         super().__init__(index)
         self._values: dict[str, dict[int, bytes]] = {}
         self._next_id = 0
-        self._saved: dict[str, Any] | None = None  # state of a file, until `open`
+        self.saved: dict[str, Any] | None = None  # content of a file, until `open`
 
     def open(self, header: Mapping[str, Any]) -> Ledger:
-        self._open(header["metric"])
-        saved, self._saved = self._saved, None
+        self._open(header)
+        saved, self.saved = self.saved, None
         if saved is None:
             return Ledger()
+        _check_ids(saved)
         for table, (ids, rows) in saved["keys"].items():
-            self._add_keys(ids, {table: rows})
+            if len(rows) != len(ids):
+                raise ValueError(f"{table}: expected {len(ids)} keys, got {len(rows)}")
+            self._add_keys(ids, {table: as_keys(table, rows, self._width(table))})
         for modality, (ids, lengths, content) in saved["values"].items():
             parts = zip(ids.tolist(), content.split(lengths.tolist()), strict=True)
             self._values[modality] = {item: part.numpy().tobytes() for item, part in parts}
@@ -144,7 +234,7 @@ class Ram(KeyTables):
         return Ledger(saved["items"].numpy())
 
     def add(self, batch: Batch) -> Tensor:
-        ids = torch.arange(self._next_id, self._next_id + len(batch))
+        ids = torch.from_numpy(np.arange(self._next_id, self._next_id + len(batch)))
         self._add_keys(ids, batch.keys)
         for modality, column in batch.values.items():
             self._values.setdefault(modality, {}).update(zip(ids.tolist(), column, strict=True))
@@ -167,36 +257,21 @@ class Ram(KeyTables):
         column = self._values.get(modality, {})
         return [column.get(item) for item in ids.tolist()]
 
-    @classmethod
-    def from_file(cls, path: Path, index: Index | None) -> tuple["Ram", dict[str, Any]]:
-        """A backend with the items of a file, and the state in the file; see `write_file`."""
-        state = unpack(path.read_bytes(), path.name)
-        if not isinstance(state, dict) or "memory" not in state or state["memory"]["format"] != 1:
-            raise CheckpointError(f"{path.name}: expected a file of SimulatedMemory.save")
-        backend = cls(index)
-        backend._saved = state
-        return backend, state
+
+def _check_ids(saved: dict[str, Any]) -> None:
+    """Raise ValueError unless the keys and values of a saved memory belong to its items."""
+    ids, _ = saved["items"].T
+    columns = [(name, of[0]) for part in ("keys", "values") for name, of in saved[part].items()]
+    for name, own in [("items", ids), *columns]:
+        if own.dtype != torch.int64 or (own.diff() <= 0).any() or not torch.isin(own, ids).all():
+            raise ValueError(f"{name}: expected rising ids of items, got {own!r:.80}")
+    if len(ids) and not 0 <= ids[0] <= ids[-1] < saved["next_id"]:
+        raise ValueError(f"next_id: expected more than {ids[-1]}, got {saved['next_id']}")
 
 
-def write_file(
-    path: Path, header: dict[str, Any], options: dict[str, Any], backend: Backend, ledger: Ledger
-) -> None:
-    """Write the header and options of a memory, its items and the next id."""
-    ids = torch.from_numpy(ledger.ids)
-    state = {
-        "memory": header,
-        "options": options,
-        "next_id": backend.next_id(),
-        "items": torch.from_numpy(np.stack([ledger.ids, ledger.groups], axis=1)),
-        "keys": {t: [backend.key_ids(t), backend.keys(t, None)] for t in backend.shapes()},
-        "values": {m: _join(ids, backend.values(m, ids)) for m in sorted(backend.modalities())},
-    }
-    write_atomically(path, pack(state))
-
-
-def _join(ids: Tensor, values: list[bytes | None]) -> list[Tensor]:
+def join(ids: Tensor, values: list[bytes | None]) -> list[Tensor]:
     """Ids of the values, their lengths, and all bytes end to end."""
     found = {i: value for i, value in zip(ids.tolist(), values, strict=True) if value is not None}
-    numbers = torch.tensor([[*found], [*map(len, found.values())]], dtype=torch.int64)
+    numbers = torch.from_numpy(np.array([[*found], [*map(len, found.values())]], np.int64))
     content = np.frombuffer(bytearray(b"".join(found.values())), np.uint8)
     return [*numbers, torch.from_numpy(content)]

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,17 +11,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from simmim_lite._arguments import as_array
+from simmim_lite._arguments import as_array, as_tensor
+from simmim_lite.storage import description
 
-_INSTANCE = "/instance"
+INSTANCE = "/instance"
 _ARRAY, _TEXT, _BYTES = b"a", b"t", b"b"
+_NAME = 200  # bytes of the name of a modality: Milvus allows 512 for a name and numbers
+_LARGEST = 1e15  # number in a key that is compared by distance: its square must fit into float32
 
 
 @dataclass(frozen=True)
 class Batch:
     """N items that are written together."""
 
-    keys: Mapping[str, Tensor]  # (N, width) float32 for each key table
+    keys: Mapping[str, Tensor]  # (N, width) float32 or float64 for each key table
     values: Mapping[str, list[bytes]]  # N encoded values for each modality
     groups: Tensor  # (N,) int64
 
@@ -31,12 +34,12 @@ class Batch:
 
 def table_name(modality: str, by: str) -> str:
     """Name of a key table: "image" for semantic keys, "image/instance" for instance keys."""
-    return modality if by == "semantic" else modality + _INSTANCE
+    return modality if by == "semantic" else modality + INSTANCE
 
 
 def table_metric(table: str, metric: str) -> str:
     """Metric of a key table: "euclidean" for instance keys, the memory's metric for the others."""
-    return "euclidean" if table.endswith(_INSTANCE) else metric
+    return "euclidean" if table.endswith(INSTANCE) else metric
 
 
 def make_batch(
@@ -55,8 +58,7 @@ def make_batch(
     tables = {}
     for name, by, given in (("keys", "semantic", keys), ("instance", "instance", instance)):
         for modality, rows in given.items():
-            if not isinstance(modality, str) or "/" in modality or not modality:
-                raise ValueError(f"{name}: expected names of modalities, got {modality!r}")
+            _check_modality(name, modality)
             table = table_name(modality, by)
             width = dim if by == "semantic" else shapes.get(table, (0, None))[1]
             unit = table_metric(table, metric) == "cosine"
@@ -67,42 +69,64 @@ def make_batch(
     for name, column in columns.items():
         if isinstance(column, str | bytes):
             raise TypeError(f"{name}: expected a sequence with a value for each item, got one text")
+        if not hasattr(column, "__len__") or isinstance(column, Mapping | Set):
+            raise TypeError(f"{name}: expected a sequence, got {type(column).__name__}")
         if len(column) != N:
             raise ValueError(f"{name}: expected {N} rows, as the first keys, got {len(column)}")
-    encoded = {
-        m: [encode(f"values[{m!r}][{row}]", value) for row, value in enumerate(column)]
-        for m, column in values.items()
-    }
+    encoded = {}
+    for modality, column in values.items():
+        _check_modality("values", modality)
+        # iteration over a table of pandas gives the names of its columns
+        rows = as_array(f"values[{modality!r}]", column) if hasattr(column, "columns") else column
+        encoded[modality] = [encode(f"values[{modality!r}][{i}]", x) for i, x in enumerate(rows)]
     groups = as_array("groups", np.zeros(N, np.int64) if groups is None else groups)
-    if groups.dtype.kind not in "iu" or groups.shape != (N,):
+    with np.errstate(invalid="ignore"):
+        whole = groups.astype(np.int64) if groups.dtype.kind in "biuf" else None
+    if whole is None or groups.shape != (N,) or (whole != groups).any():
         got = f"{groups.dtype} of shape {groups.shape}"
         raise ValueError(f"groups: expected {N} whole numbers, got {got}")
-    return Batch(tables, encoded, torch.from_numpy(groups.astype(np.int64)))
+    return Batch(tables, encoded, torch.from_numpy(whole))
+
+
+def _check_modality(name: str, modality: Any) -> None:
+    """Raise ValueError unless every backend can store the name of a modality."""
+    known = modality.encode(errors="ignore") if isinstance(modality, str) else b""
+    if 0 < len(known) <= _NAME and known.decode() == modality and not {"/", "\0"} & {*modality}:
+        return
+    expected = f"names of modalities, texts without / of 1 to {_NAME} bytes"
+    raise ValueError(f"{name}: expected {expected}, got {modality!r:.80}")
 
 
 def as_keys(name: str, value: Any, dim: int | None, *, unit: bool = False) -> Tensor:
-    """Finite float32 rows (N, dim or any width) on the device of ``value``, differentiable."""
-    if not isinstance(value, Tensor):
-        value = torch.from_numpy(np.ascontiguousarray(as_array(name, value)))
-    if value.dtype.is_complex or value.dtype == torch.bool:
-        raise TypeError(f"{name}: expected real numbers, got {value.dtype}")
+    """Finite rows (N, dim or any width) on the device of ``value``, differentiable.
+
+    They are float32, or float64 if ``value`` has numbers that float32 would round.
+    """
+    floating = isinstance(value, Tensor) and value.is_floating_point()
+    value = as_tensor(name, value, dtype=None if floating else torch.float64)
     if value.ndim != 2 or value.shape[1] != (dim or value.shape[1]) or not value.shape[1]:
         expected = f"(N, {dim})" if dim else "(N, width) with width >= 1"
         raise ValueError(f"{name}: expected shape {expected}, got {tuple(value.shape)}")
-    value = value.float()
-    bad = ~value.detach().isfinite().all(dim=1)
-    if bad.any():
-        row, rows = int(bad.nonzero()[0]), int(bad.sum())
-        raise ValueError(f"{name}: expected finite numbers, got {rows} bad rows, first row {row}")
-    return normalize(value, dim=1) if unit else value
+    value = value.float() if value.dtype.itemsize < 4 else value
+    largest = value.detach().abs().amax(dim=1, keepdim=True)
+    if unit:
+        usual = (largest > 1e-9) & (largest < 1e9)  # else squares would be 0 or infinite
+        tiny = torch.finfo(value.dtype).tiny
+        value = normalize(value / torch.where(usual, 1.0, largest.clamp(min=tiny)), dim=1)
+    elif (large := largest[:, 0] > _LARGEST).any():
+        row = int(large.nonzero()[0])
+        expected = f"numbers of at most {_LARGEST:g}"
+        raise ValueError(f"{name}: expected {expected}, got {float(largest[row]):g} in row {row}")
+    rounded = value.float()
+    return value if (rounded != value).any() else rounded
 
 
 def as_ids(ids: Any) -> Tensor:
     """Ids of any shape as int64 on the CPU."""
-    ids = ids if isinstance(ids, Tensor) else torch.from_numpy(np.asarray(ids))
-    if ids.numel() and (ids.dtype.is_floating_point or ids.dtype == torch.bool):
-        raise TypeError(f"ids: expected whole numbers, got {ids.dtype}")
-    return ids.detach().cpu().long()
+    array = as_array("ids", ids)
+    if array.dtype.kind not in "iu" and array.size:
+        raise TypeError(f"ids: expected whole numbers, got {array.dtype}")
+    return torch.from_numpy(array.astype(np.int64))
 
 
 def encode(name: str, value: Any) -> bytes:
@@ -111,10 +135,16 @@ def encode(name: str, value: Any) -> bytes:
     The numbers of an array follow its dtype and shape. Nothing in a value is ever executed.
     """
     if isinstance(value, str):
-        return _TEXT + value.encode()
+        try:
+            return _TEXT + value.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(f"{name}: expected text, got {value!r:.80}: {error}") from error
     if isinstance(value, bytes):
         return _BYTES + value
-    array = np.ascontiguousarray(as_array(name, value))
+    if isinstance(value, Tensor) and value.is_complex():
+        value = value.detach().cpu().resolve_conj().resolve_neg().numpy()
+    array = value if type(value) is np.ndarray else as_array(name, value)
+    array = np.ascontiguousarray(array)
     if array.dtype.kind not in "biufc":
         raise TypeError(f"{name}: expected numbers, text or bytes, got {value!r:.80}")
     header = json.dumps([array.dtype.str, np.shape(value)]).encode()
@@ -122,23 +152,35 @@ def encode(name: str, value: Any) -> bytes:
 
 
 def decode(content: bytes) -> np.ndarray | str | bytes:
-    """The value that `encode` encoded; a tensor or list comes back as an array."""
-    letter = content[:1]
-    if letter != _ARRAY:
-        return content[1:].decode() if letter == _TEXT else content[1:]
-    end = content.index(b"\n")
-    dtype, shape = json.loads(content[1:end])
-    return np.frombuffer(content, dtype, offset=end + 1).reshape(shape).copy()
+    """The value that `encode` encoded; a tensor or list comes back as an array.
+
+    Raises:
+        ValueError: other bytes.
+    """
+    try:
+        if (letter := content[:1]) == _TEXT:
+            return content[1:].decode()
+        if letter == _BYTES:
+            return content[1:]
+        end = content.index(b"\n") if letter == _ARRAY else -1
+        dtype, shape = json.loads(content[1:end])
+        return np.frombuffer(content, np.dtype(str(dtype)), offset=end + 1).reshape(shape).copy()
+    except (ValueError, TypeError, SyntaxError, RecursionError) as error:
+        raise ValueError(f"values: a stored value is damaged: {content!r:.60}") from error
 
 
 def fingerprint(encoder: nn.Module) -> str:
     """SHA-256 of the architecture and of every weight of an encoder, as 64 hexadecimal digits.
 
     Embeddings of two encoders cannot be compared, not even those of one encoder before and after a
-    training step. The function reads all weights: call it once and keep the result.
+    training step. The function reads all weights: call it once and keep the result. The
+    architecture is what ``print(encoder)`` shows, without addresses in memory.
     """
-    digest = hashlib.sha256(str(encoder).encode())
+    digest = hashlib.sha256(description(encoder).encode())
     for name, tensor in encoder.state_dict().items():
+        if not isinstance(tensor, Tensor):
+            digest.update(f"{name} {description(tensor)}\n".encode())
+            continue
         content = tensor.detach().cpu().contiguous()
         digest.update(f"{name} {content.dtype} {tuple(content.shape)}\n".encode())
         digest.update(content.reshape(-1).view(torch.uint8).numpy().tobytes())

@@ -1,6 +1,7 @@
 """The memory: write, read, forget, save, load."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from simmim_lite._arguments import check_choice, check_integer, check_number
-from simmim_lite.memory._backend import Backend, Ram, write_file
+from simmim_lite.memory._backend import POLICIES, Backend, Ram, join
 from simmim_lite.memory._items import (
     as_fingerprint,
     as_ids,
@@ -20,15 +21,15 @@ from simmim_lite.memory._items import (
     table_metric,
     table_name,
 )
-from simmim_lite.memory._ledger import POLICIES
 from simmim_lite.memory._recall import ReadResult, attend_to_all, describe_keys
 from simmim_lite.memory._search import Index, score
+from simmim_lite.storage import expecting, pack, unpack, write_atomically
 
 _POOL = 64  # best items that are sampled from
 _DESCRIBED = 2000  # keys of each key table that `stats` describes
 
 
-class SimulatedMemory:
+class SimulatedMemory(AbstractContextManager):
     """Items in several modalities, found by any of them.
 
     An item is a pair or a triple of things that belong together. In each modality an item has a
@@ -42,7 +43,7 @@ class SimulatedMemory:
         dim: width of the semantic keys.
         capacity: largest number of items; None means no limit.
         metric: "cosine" or "euclidean", of the semantic keys. Instance keys are always compared by
-            distance.
+            distance. The cosine of a vector of zeros is 0.
         policy: items to forget beyond the capacity: "oldest"; "least_read" (this policy alone
             counts reads, from the opening of the memory); "reservoir" (a random sample stays,
             balanced over the groups).
@@ -79,14 +80,11 @@ class SimulatedMemory:
         return len(self._ledger)
 
     def __contains__(self, item: int) -> bool:
-        return int(item) in self.ids
+        return item in self.ids.tolist()
 
     def __repr__(self) -> str:
         backend = type(self._backend).__name__
         return f"SimulatedMemory({self.dim}, {len(self)} items, {self.metric}, {backend})"
-
-    def __enter__(self) -> "SimulatedMemory":
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -127,7 +125,7 @@ class SimulatedMemory:
         given, shapes = (keys, values or {}, instance or {}, groups), self._backend.shapes()
         batch = make_batch(*given, metric=self.metric, dim=self.dim, shapes=shapes)
         if not len(batch):
-            return torch.empty(0, dtype=torch.int64)
+            return torch.empty(0, dtype=torch.int64, device="cpu")
         ids = self._backend.add(batch)
         self._refresh()
         self._ledger.add(ids, batch.groups)
@@ -176,14 +174,15 @@ class SimulatedMemory:
             if mode != "attend":
                 raise ValueError(f"k: expected a number of items for mode {mode!r}, got None")
             stored = self._backend.keys(table, None).to(queries.device)
-            key = attend_to_all(queries, stored, beta, metric)
-            none = torch.empty(len(queries), 0)
+            with torch.autocast(queries.device.type, enabled=False):
+                key = attend_to_all(queries, stored, beta, metric).to(queries.dtype)
+            none = torch.empty(len(queries), 0, dtype=torch.float32, device="cpu")
             return ReadResult(none.long(), none, none, self.values, key)
         k = check_integer("k", k, minimum=1)
         wanted = max(k, _POOL) if mode == "sample" else k
         scores, ids = self._backend.search(table, queries.detach(), wanted)
         if mode == "sample":  # Gumbel top-k (Vieira 2014; Kool et al. 2019, arXiv 1903.06059)
-            noise = torch.rand(scores.shape, generator=generator, dtype=torch.float64)
+            noise = torch.rand(scores.shape, generator=generator, dtype=torch.float64, device="cpu")
             logits = (beta * scores).double() - (-noise.log()).log()
             places = logits.topk(min(k, ids.shape[1])).indices
             scores, ids = scores.gather(1, places), ids.gather(1, places)
@@ -193,9 +192,12 @@ class SimulatedMemory:
             equal = torch.full_like(scores, 1 / scores.shape[1])
             return ReadResult(ids, scores, equal, self.values)
         stored = self._stored(table, ids, queries)
-        weights = (beta * score(queries, stored, metric)).softmax(dim=1)
-        key = torch.einsum("mk,mkd->md", weights, stored)
-        return ReadResult(ids, scores, weights.cpu(), self.values, key)
+        wide = torch.promote_types(queries.dtype, stored.dtype)
+        with torch.autocast(queries.device.type, enabled=False):
+            close = score(queries.to(wide), stored.to(wide), metric)
+            weights = (beta * close).softmax(dim=1)
+            key = torch.einsum("mk,mkd->md", weights, stored.to(wide)).to(queries.dtype)
+        return ReadResult(ids, scores, weights.cpu().float(), self.values, key)
 
     def style_neighbors(
         self, result: ReadResult, modality: str, k: int = 4, *, generator: Generator | None = None
@@ -212,8 +214,9 @@ class SimulatedMemory:
         k = check_integer("k", k, minimum=1)
         stored = self._stored(self._key_table(modality, "instance"), result.ids, result.scores)
         drawn = result.weights.detach().multinomial(1, generator=generator)[:, 0]
-        style = stored[torch.arange(len(drawn)), drawn]
-        scores, places = score(style, stored, "euclidean").topk(min(k, stored.shape[1]))
+        style = stored[np.arange(len(drawn)), drawn]
+        scores = score(style, stored, "euclidean").float()
+        scores, places = (x[:, :k] for x in scores.sort(descending=True, stable=True))
         equal = torch.full_like(scores, 1 / scores.shape[1])
         return ReadResult(result.ids.gather(1, places), scores, equal, self.values)
 
@@ -225,7 +228,10 @@ class SimulatedMemory:
         return [None if value is None else decode(value) for value in found]
 
     def keys(self, ids: Any, modality: str, *, by: str = "semantic") -> Tensor:
-        """Return the stored keys (*shape of ids, dim), on the CPU; with "cosine" of length one."""
+        """Return the stored keys (*shape of ids, dim), on the CPU; with "cosine" of length one.
+
+        They are float32, or float64 if keys of this modality were given as float64.
+        """
         table = self._key_table(modality, by)
         ids = self._known(ids)
         return self._stored(table, ids, ids)
@@ -249,8 +255,18 @@ class SimulatedMemory:
     def save(self, path: str | Path) -> None:
         """Write all items to one file with a checksum, completely or not at all."""
         self._refresh()
-        options = {"capacity": self.capacity, "policy": self.policy, "seed": self.seed}
-        write_file(Path(path), self._header(), options, self._backend, self._ledger)
+        backend, ledger = self._backend, self._ledger
+        ids, groups = torch.from_numpy(ledger.ids), torch.from_numpy(ledger.groups)
+        values = {m: join(ids, backend.values(m, ids)) for m in sorted(backend.modalities())}
+        state = {
+            "memory": self._header(),
+            "options": {"capacity": self.capacity, "policy": self.policy, "seed": self.seed},
+            "next_id": backend.next_id(),
+            "items": torch.stack([ids, groups], dim=1),
+            "keys": {t: [backend.key_ids(t), backend.keys(t, None)] for t in backend.shapes()},
+            "values": values,
+        }
+        write_atomically(Path(path), pack(state))
 
     @classmethod
     def load(
@@ -261,10 +277,15 @@ class SimulatedMemory:
         Raises:
             CheckpointError: the file is damaged, or holds no memory.
         """
-        backend, state = Ram.from_file(Path(path), index)
-        header = {name: state["memory"][name] for name in ("dim", "metric", "encoder")}
-        check_encoder(header["encoder"], encoder)
-        return cls(**header, **state["options"], backend=backend)
+        path = Path(path)
+        with expecting(path.name, "a file of SimulatedMemory.save"):
+            backend = Ram(index)
+            backend.saved = state = unpack(path.read_bytes(), path.name)
+            if state["memory"].pop("format") != 1:
+                raise ValueError("another format")
+            memory = cls(**state["memory"], **state["options"], backend=backend)
+        check_encoder(memory.encoder, encoder)
+        return memory
 
     def stats(self) -> dict[str, Any]:
         """Return statistics of the items and keys.
@@ -286,7 +307,7 @@ class SimulatedMemory:
         for table, (count, _) in self._backend.shapes().items():
             found["keys"][table] = {"items": count}
             if count:
-                chosen = torch.randperm(count, generator=generator)[:_DESCRIBED]
+                chosen = torch.randperm(count, generator=generator, device="cpu")[:_DESCRIBED]
                 keys = self._backend.keys(table, self._backend.key_ids(table)[chosen])
                 found["keys"][table] |= describe_keys(keys, table_metric(table, self.metric))
         return found

@@ -10,7 +10,11 @@ from scipy.stats import skew
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from simmim_lite._numerics import squared_distances
+
 _NEIGHBORS = 10
+_LOST = 1e-3  # error of beta * score that attention may have
+_NUMBERS = 1 << 22  # differences in memory at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,12 +51,28 @@ def attend_to_all(queries: Tensor, keys: Tensor, beta: float, metric: str) -> Te
 
     One update of a modern Hopfield network (Ramsauer et al. 2021, arXiv 2008.02217, equation 3).
     """
-    if metric == "euclidean":  # -|q - k|^2 / 2 = q k - |k|^2 / 2 - |q|^2 / 2, the last cancels
-        queries = torch.cat([queries, torch.ones_like(queries[:, :1])], dim=1)
-        keys = torch.cat([keys, -keys.square().sum(dim=1, keepdim=True) / 2], dim=1)
+    wide = torch.promote_types(queries.dtype, keys.dtype)
+    queries, keys = queries.to(wide), keys.to(wide)
+    if metric == "cosine":
+        return _attention(queries, keys, beta)
+    center = keys.mean(dim=0)
+    near, others = queries - center, keys - center
+    squares = torch.cat([rows.detach().square().sum(dim=1) for rows in (near, others)])
+    if beta * float(squares.max()) * torch.finfo(wide).eps > _LOST:
+        if wide == torch.float32 and keys.device.type != "mps":
+            return attend_to_all(queries.double(), keys, beta, metric)
+        parts = near.split(max(1, _NUMBERS // keys.numel()))
+        scores = ((part[:, None] - others).square().sum(dim=2) / -2 for part in parts)
+        return torch.cat([(beta * each).softmax(dim=1) @ others for each in scores]) + center
+    # -|q - k|^2 / 2 = q k - |k|^2 / 2 - |q|^2 / 2, the last cancels
+    ones = torch.ones_like(near[:, :1])
+    extended = torch.cat([others, -others.square().sum(dim=1, keepdim=True) / 2], dim=1)
+    return _attention(torch.cat([near, ones], dim=1), extended, beta)[:, :-1] + center
+
+
+def _attention(queries: Tensor, keys: Tensor, beta: float) -> Tensor:
     query, key = queries[None, None], keys[None, None]
-    attended = scaled_dot_product_attention(query, key, key, scale=beta)[0, 0]
-    return attended[:, :-1] if metric == "euclidean" else attended
+    return scaled_dot_product_attention(query, key, key, scale=beta)[0, 0]
 
 
 def describe_keys(keys: Tensor, metric: str) -> dict[str, float]:
@@ -69,7 +89,7 @@ def describe_keys(keys: Tensor, metric: str) -> dict[str, float]:
     weights = weights / weights.sum().clamp(min=torch.finfo(weights.dtype).tiny)
     found = {"effective_rank": float(torch.special.entr(weights).sum().exp())}
     if len(keys) > _NEIGHBORS:
-        scores = keys @ keys.T if metric == "cosine" else -torch.cdist(keys, keys)
+        scores = keys @ keys.T if metric == "cosine" else -squared_distances(keys, keys)
         nearest = scores.fill_diagonal_(-torch.inf).topk(_NEIGHBORS).indices
         times = np.bincount(nearest.flatten().cpu().numpy(), minlength=len(keys))
         found["hubness"] = float(skew(times)) if times.std() else 0.0

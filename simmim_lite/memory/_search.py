@@ -11,9 +11,14 @@ import torch
 from torch import Tensor
 
 from simmim_lite._arguments import check_choice, check_integer
+from simmim_lite._torch_state import ordinary_torch
 
 _SCORES = 1 << 22  # scores in one block: 16 MB
 _QUERIES = 256  # queries in one block
+_NUMBERS = 1 << 19  # numbers of gathered keys in one block: 4 MB
+_SPARE = 4  # keys beyond k that are compared precisely
+_WIDER = 64  # times as many, where these do not suffice
+_UNIT = 2.0**-24  # largest relative error of a rounding to float32
 _SAMPLE = 64  # keys for each inverted list that FAISS trains the lists with
 _CANDIDATES = 16  # candidates for each wanted item, when FAISS hashes
 _LINKS = 16  # links of each key in a graph
@@ -25,6 +30,34 @@ def score(queries: Tensor, keys: Tensor, metric: str) -> Tensor:
     if metric == "cosine":
         return torch.einsum("md,mkd->mk", queries, keys)
     return -(queries[:, None] - keys).square().sum(dim=2) / 2
+
+
+def closeness(queries: Tensor, keys: Tensor, metric: str) -> Tensor:
+    """Scores as in `score`, of the cosine minus 1, from differences in float64, (M, k).
+
+    Equal vectors have closeness 0, all others less, and copies of a key the same. Vectors are of
+    length one for the cosine; that of a vector of zeros is 0.
+    """
+    queries, keys = _double(queries)[:, None], _double(keys)
+    close = (queries - keys).square().sum(dim=2) / -2  # of unit vectors, cos - 1 is the same
+    if metric == "euclidean":
+        return close
+    return torch.where((queries == 0).all(dim=2) | (keys == 0).all(dim=2), -1.0, close)
+
+
+def best(close: Tensor, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k best of candidates (M, n), best first; ``rows`` rise, of equal keys the first wins."""
+    close, places = close.sort(dim=1, descending=True, stable=True)
+    return close[:, :k], rows.gather(1, places[:, :k])
+
+
+def as_scores(close: Tensor, metric: str) -> Tensor:
+    """Scores for users, float32 on the CPU, from `closeness`."""
+    return ((close + 1).clamp(min=-1) if metric == "cosine" else close).float().cpu()
+
+
+def _double(rows: Tensor) -> Tensor:
+    return (rows.cpu() if rows.device.type == "mps" else rows).double()
 
 
 def require(module: str, package: str) -> ModuleType:
@@ -53,85 +86,155 @@ class Exact:
 class KeyTable:
     """Keys (n, dim) with their ids (n,), in rising order of id, and exact search among them.
 
-    A score is the inner product ("cosine"; the keys have length one) or minus half the squared
-    distance ("euclidean"). For unit vectors the two differ by a constant.
+    A score is the cosine, or minus half the squared distance ("euclidean"); of equal scores, that
+    of the lower id is better. A product of matrices in float32 gives an upper bound of every score.
+    The keys with the best bounds are compared by `closeness`, and more keys, where the bounds do
+    not exclude all others. Keys are kept as they are given, and in float32 for the product.
     """
 
     def __init__(self, dim: int, metric: str, device: str):
         self.dim, self.metric = dim, metric
-        self._keys = torch.empty(0, dim, device=device)  # with room to grow
-        self._ids = torch.empty(0, dtype=torch.int64, device=device)
+        self._error = (2 * dim + 32) * _UNIT  # of a product in float32, relative
+        with torch.inference_mode(False):  # else only a caller in this mode could add keys
+            new = torch.empty(0, dtype=torch.float32, device=device)
+            # with room to grow: ids, keys, the part of the bounds that depends on the key alone
+            self._columns = [new.long(), new.new_empty(0, dim), new]
+            self._center = new.new_zeros(dim)
+        self._ratio = self._spread = 1.0  # typical |key| / |key - center|, and |key - center|
         self._length = 0
 
     def __len__(self) -> int:
         return self._length
 
     @property
-    def keys(self) -> Tensor:
-        return self._keys[: self._length]
+    def ids(self) -> Tensor:
+        return self._columns[0][: self._length]
 
     @property
-    def ids(self) -> Tensor:
-        return self._ids[: self._length]
+    def keys(self) -> Tensor:
+        """All keys, rounded to float32."""
+        return self._columns[1][: self._length]
 
+    def at(self, rows: Tensor | slice) -> Tensor:
+        """Keys in these rows, float32, or float64 once the table has been given float64."""
+        column = self._columns[1 if len(self._columns) == 3 else 3]
+        return column[: self._length][rows]
+
+    @ordinary_torch()
     def add(self, ids: Tensor, keys: Tensor) -> None:
         """Append keys (m, dim) whose ids (m,) are above all others."""
-        end = self._length + len(ids)
-        if end > len(self._ids):  # doubled, so that N writes of one key copy O(N) keys
+        wide = keys.dtype == torch.float64 and self.keys.device.type != "mps"  # has no float64
+        if wide and len(self._columns) == 3:
+            self._columns.append(self._columns[1].double())
+        end, rounded = self._length + len(ids), keys.float()
+        if grown := end > len(self._columns[0]):  # doubled: N writes of a key copy O(N) keys
             self._reserve(max(end, 2 * self._length))
-        self._ids[self._length : end] = ids
-        self._keys[self._length : end] = keys
+        new: list[Any] = [ids, rounded, 0.0, keys]
+        for column, rows in zip(self._columns, new, strict=False):
+            column[self._length : end] = rows
         self._length = end
+        self._prepare(0 if grown else end - len(ids), choose_center=grown)
 
     def remove(self, ids: Tensor) -> None:
         """Remove the keys with these ids; the other keys keep their order."""
-        keep = ~torch.isin(self.ids, ids.to(self._ids.device))
+        keep = ~torch.isin(self.ids, ids.to(self.ids.device))
         kept = int(keep.sum())
-        self._ids[:kept], self._keys[:kept] = self.ids[keep], self.keys[keep]
+        for column in self._columns:
+            column[:kept] = column[: self._length][keep]
         self._length = kept
-        if 4 * kept < len(self._ids):
+        if 4 * kept < len(self._columns[0]):
             self._reserve(2 * kept)
 
     def rows(self, ids: Tensor) -> Tensor:
         """Row of each id, in the shape of ``ids``; -1 for an id that is not in the table."""
-        ids = ids.to(self._ids.device).contiguous()  # a column of a matrix is not contiguous
+        ids = ids.to(self.ids.device).contiguous()  # a column of a matrix is not contiguous
         if not len(self):
             return torch.full_like(ids, -1)
         rows = torch.searchsorted(self.ids, ids).clamp(max=len(self) - 1)
         return torch.where(self.ids[rows] == ids, rows, -1)
 
+    @ordinary_torch()
     def search(self, queries: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """Scores and ids (M, min(k, n)) of the best keys, best first, on the CPU."""
-        parts = [self._search(part, min(k, len(self))) for part in queries.split(_QUERIES)]
-        scores, ids = map(torch.cat, zip(*parts, strict=True))
-        return scores, ids
+        queries = queries.detach().to(self.keys.device)
+        close, rows = self._search(queries, min(k, len(self)))
+        return as_scores(close, self.metric), self.ids[rows].cpu()
 
-    def _search(self, queries: Tensor, k: int) -> tuple[Tensor, Tensor]:
-        queries = queries.to(self._keys.device)
-        best = queries.new_empty(len(queries), 0)
-        rows = best.long()
-        step = max(_SCORES // max(len(queries), 1), k)
+    def _search(self, queries: Tensor, k: int, spare: int = _SPARE) -> tuple[Tensor, Tensor]:
+        """Closeness and rows (M, k) of the best keys, from k + spare keys or, if needed, more."""
+        wanted = min(k + spare, len(self))
+        parts = queries.split(max(1, min(_QUERIES, _NUMBERS // wanted)))
+        if len(parts) > 1:
+            found = [KeyTable._search(self, part, k, spare) for part in parts]
+            close, rows = map(torch.cat, zip(*found, strict=True))
+            return close, rows
+        moved, constant = self._move(queries)
+        bounds = moved.new_empty(len(queries), 0)
+        rows = bounds.long()
+        step = max(_SCORES // max(len(queries), 1), wanted)
         for start in range(0, len(self), step):
-            scores = self._scores(queries, self.keys[start : start + step])
-            top = scores.topk(min(k, scores.shape[1]))
-            best = torch.cat([best, top.values], dim=1)
+            part = self._bounds(moved, slice(start, start + step))
+            top = part.topk(min(wanted, part.shape[1]))
+            bounds = torch.cat([bounds, top.values], dim=1)
             rows = torch.cat([rows, top.indices + start], dim=1)
             if start:
-                best, places = best.topk(k)
+                bounds, places = bounds.topk(wanted)
                 rows = rows.gather(1, places)
-        return best.cpu(), self.ids[rows].cpu()
+        rows = rows.sort(dim=1).values
+        close, rows = best(self._closeness(queries, rows), rows, k)
+        if wanted < len(self):
+            unsure = _double(bounds[:, -1]) + constant >= close[:, -1]
+            if unsure.any():
+                found = KeyTable._search(self, queries[unsure], k, _WIDER * spare)
+                close[unsure], rows[unsure] = found
+        return close, rows
 
-    def _scores(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """Scores (M, n) of queries (M, dim) with keys (n, dim)."""
-        if self.metric == "cosine":
-            return queries @ keys.T
-        of_queries, of_keys = (rows.square().sum(dim=1) / 2 for rows in (queries, keys))
-        return torch.addmm(of_queries[:, None] + of_keys, queries, keys.T, beta=-1)
+    def _closeness(self, queries: Tensor, rows: Tensor) -> Tensor:
+        """Closeness (M, n) of queries (M, dim), each with the keys in its own rows (M, n)."""
+        step = max(1, _NUMBERS // (self.dim * max(1, len(queries))))
+        parts = [closeness(queries, self.at(part), self.metric) for part in rows.split(step, dim=1)]
+        return torch.cat(parts, dim=1).to(rows.device)
+
+    # With q and k measured from the center c: -|q - k|^2 / 2 = q (k + c) - |k|^2 / 2 - q c -
+    # |q|^2 / 2. The first two terms are computed in float32, the others are constants of a query.
+    # An error of float32 is at most e |q| |k + c| <= e (r |q|^2 + |k + c|^2 / r) / 2 with any r.
+    # The cosine minus 1 of unit vectors is -|q - k|^2 / 2, too.
+
+    def _move(self, queries: Tensor) -> tuple[Tensor, Tensor]:
+        """Queries from the center, in float32, and the constants (M,) of their bounds."""
+        center = _double(self._center)
+        moved = _double(queries) - center
+        constant = -moved @ center - (1 - self._error * self._ratio) * moved.square().sum(1) / 2
+        return moved.float().to(queries.device), constant.to(queries.device) + 1e-35
+
+    def _bounds(self, moved: Tensor, rows: slice) -> Tensor:
+        """Upper bounds of the closeness (M, n) of the keys in these rows, minus the constants."""
+        keys, own = self.keys[rows], self._columns[2][: self._length][rows]
+        if torch.get_float32_matmul_precision() != "highest":
+            moved, keys, own = map(_double, (moved, keys, own))
+        return torch.addmm(own, moved, keys.T).float().to(self.keys.device)
+
+    def _prepare(self, first: int, *, choose_center: bool) -> None:
+        """Compute the bounds' own parts of the keys from row ``first`` on."""
+        if choose_center and len(self):
+            some = self.keys[:: 1 + len(self) // 1024]
+            self._center = some.median(dim=0).values
+            self._spread = float(_double(some - self._center).norm(dim=1).median())
+            typical = float(_double(some).norm(dim=1).median())
+            self._ratio = min(max(1.0, typical / (self._spread or 1e-30)), 1e6)
+        for start in range(first, len(self), _QUERIES * 64):
+            rows = slice(start, min(start + _QUERIES * 64, len(self)))
+            keys = self.keys[rows]
+            half, whole = ((x.square().sum(dim=1) / 2) for x in (keys - self._center, keys))
+            slack = self._error * (self._ratio * half + whole / self._ratio)
+            self._columns[2][rows] = slack - half
 
     def _reserve(self, rows: int) -> None:
-        ids, keys = self.ids, self.keys
-        self._ids, self._keys = ids.new_empty(rows), keys.new_empty(rows, self.dim)
-        self._ids[: len(ids)], self._keys[: len(keys)] = ids, keys
+        with torch.inference_mode(False):
+            new = [column.new_empty(rows, *column.shape[1:]) for column in self._columns]
+        for column, old in zip(new, self._columns, strict=True):
+            column[: self._length] = old[: self._length]
+        self._columns = new
 
 
 @dataclass(frozen=True)
@@ -179,11 +282,12 @@ class FaissTable(KeyTable):
         self._index: Any = None
         self._built = 0  # number of keys at the last build
         self._removed = np.empty(0, np.int64)  # ids that a graph still holds
+        self._origin = self._center, 1.0  # FAISS has keys measured from here, in this unit
 
     def add(self, ids: Tensor, keys: Tensor) -> None:
         super().add(ids, keys)
         if self._index is not None:
-            self._index.add_with_ids(_float32(keys), ids.numpy())
+            self._index.add_with_ids(self._float32(keys), ids.numpy())
 
     def remove(self, ids: Tensor) -> None:
         super().remove(ids)
@@ -192,29 +296,27 @@ class FaissTable(KeyTable):
         elif self._index is not None:
             self._index.remove_ids(ids.numpy())
 
-    def search(self, queries: Tensor, k: int) -> tuple[Tensor, Tensor]:
-        queries, k = queries.to(self._keys.device), min(k, len(self))
+    def _search(self, queries: Tensor, k: int, spare: int = _SPARE) -> tuple[Tensor, Tensor]:
         if len(self) < self.options.smallest:
-            return super().search(queries, k)
+            return super()._search(queries, k, spare)
         if len(self) > 4 * self._built or 2 * len(self._removed) > self._built:
             self._build()
-        rows = self.rows(torch.from_numpy(self._candidates(_float32(queries), k)))
-        scores = score(queries, self.keys[rows.clamp(min=0)], self.metric)
-        scores, places = scores.masked_fill(rows < 0, -torch.inf).topk(k)
-        ids = self.ids[rows.gather(1, places)]
-        few = scores[:, -1] == -torch.inf
+        candidates = self._candidates(self._float32(queries), k)
+        rows = self.rows(torch.from_numpy(candidates)).sort(dim=1).values
+        close = self._closeness(queries, rows.clamp(min=0)).masked_fill(rows < 0, -torch.inf)
+        close, rows = best(close, rows, k)
+        few = close[:, -1] == -torch.inf
         if few.any():
-            scores[few], ids[few] = super().search(queries[few], k)
-        return scores, ids
+            close[few], rows[few] = super()._search(queries[few], k, spare)
+        return close, rows
 
     def _candidates(self, queries: np.ndarray, k: int) -> np.ndarray:
         """Ids (M, k or more) that FAISS proposes, -1 where it finds fewer."""
         faiss, options, parameters = require("faiss", "faiss-cpu"), self.options, None
-        if options.kind == "lsh":
-            k = min(_CANDIDATES * k, len(self))
-        elif options.kind == "ivf":
+        k = min(_CANDIDATES * k if options.kind == "lsh" else k + _SPARE, len(self))
+        if options.kind == "ivf":
             parameters = faiss.SearchParametersIVF(nprobe=options.probes)
-        else:
+        elif options.kind == "hnsw":
             parameters = faiss.SearchParametersHNSW(efSearch=max(options.effort, k))
             if len(self._removed):
                 removed = faiss.IDSelectorBatch(self._removed)
@@ -224,20 +326,20 @@ class FaissTable(KeyTable):
 
     def _build(self) -> None:
         faiss, options = require("faiss", "faiss-cpu"), self.options
-        metric = faiss.METRIC_INNER_PRODUCT if self.metric == "cosine" else faiss.METRIC_L2
-        keys = _float32(self.keys)
+        self._origin = self._center, self._spread or 1.0
+        keys = self._float32(self.at(slice(None)))
         if options.kind == "ivf":
-            index = faiss.index_factory(self.dim, f"IVF{round(len(self) ** 0.5)},Flat", metric)
+            index = faiss.index_factory(self.dim, f"IVF{round(len(self) ** 0.5)},Flat")
             index.cp.max_points_per_centroid = _SAMPLE
             index.cp.min_points_per_centroid = 1  # no warning on the screen
             index.train(keys)
         elif options.kind == "hnsw":
-            index = faiss.IndexIDMap(faiss.IndexHNSWFlat(self.dim, _LINKS, metric))
+            index = faiss.IndexIDMap(faiss.IndexHNSWFlat(self.dim, _LINKS))
         else:
             index = faiss.IndexIDMap(faiss.IndexLSH(self.dim, _BITS))
         index.add_with_ids(keys, self.ids.numpy())
         self._index, self._built, self._removed = index, len(self), np.empty(0, np.int64)
 
-
-def _float32(rows: Tensor) -> np.ndarray:
-    return np.ascontiguousarray(rows.detach().cpu().numpy(), np.float32)
+    def _float32(self, rows: Tensor) -> np.ndarray:
+        rows = (rows - self._origin[0]) / self._origin[1]
+        return np.ascontiguousarray(rows.clamp(-1e15, 1e15).numpy(), np.float32)

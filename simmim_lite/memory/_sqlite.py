@@ -2,7 +2,9 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -11,23 +13,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from simmim_lite.memory._backend import KeyTables, check_header
-from simmim_lite.memory._items import Batch
-from simmim_lite.memory._ledger import Ledger
+from simmim_lite.memory._backend import KeyTables, Ledger, check_header
+from simmim_lite.memory._items import Batch, as_keys
 from simmim_lite.memory._search import Index
 
 # AUTOINCREMENT: no id is used twice, not even the last one. Keys and contents are sorted by id, so
 # that the items of another process are one stretch at the end.
 _SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS header (text TEXT NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS modalities (name TEXT PRIMARY KEY)",
-    "CREATE TABLE IF NOT EXISTS items (id INTEGER PRIMARY KEY AUTOINCREMENT, "
-    "item_group INTEGER NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS keys (id INTEGER NOT NULL, key_table TEXT NOT NULL, "
+    "CREATE TABLE header (text TEXT NOT NULL)",
+    "CREATE TABLE modalities (name TEXT PRIMARY KEY)",
+    "CREATE TABLE items (id INTEGER PRIMARY KEY AUTOINCREMENT, item_group INTEGER NOT NULL)",
+    "CREATE TABLE keys (id INTEGER NOT NULL, key_table TEXT NOT NULL, "
     "key BLOB NOT NULL, PRIMARY KEY (id, key_table)) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS contents (id INTEGER NOT NULL, modality TEXT NOT NULL, "
+    "CREATE TABLE contents (id INTEGER NOT NULL, modality TEXT NOT NULL, "
     "content BLOB NOT NULL, PRIMARY KEY (id, modality)) WITHOUT ROWID",
 )
+_APPLICATION = int.from_bytes(b"SiMM")  # in the header of the file; 0 in files of version 0.1.0
+_MAGIC = b"SQLite format 3\0"
 _PATIENCE = 60.0  # seconds to wait for another process that writes
 _ROWS = 1 << 14  # keys in one answer
 
@@ -48,47 +50,43 @@ class SQLite(KeyTables):
     def __init__(self, path: str | Path, index: Index | None = None):
         super().__init__(index)
         self.path = Path(path)
+        self._connection: Any = None
 
     def open(self, header: Mapping[str, Any]) -> Ledger:
-        if not self.path.parent.is_dir():
-            raise ValueError(f"path: expected a file in a folder that exists, got {self.path}")
-        self._open(header["metric"])
+        self._open(header)
         self._seen = -1
-        self._connection = sqlite3.connect(self.path, timeout=_PATIENCE, isolation_level=None)
         try:
-            with self._transaction():
-                for statement in _SCHEMA:
-                    self._connection.execute(statement)
-                found = self._connection.execute("SELECT text FROM header").fetchone()
-                if found is None:
-                    self._insert("header", [(json.dumps(dict(header)),)], "?")
-                else:
-                    check_header(self.path.name, json.loads(found[0]), header)
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
+            self._check_file()
+            self._connection = sqlite3.connect(
+                self.path.absolute(), timeout=_PATIENCE, isolation_level=None
+            )
+            self._begin(header)
             return self._read_items()
         except BaseException as error:
             self._metric, self._tables = "", {}  # so that it can be opened again
             self.close()
-            if isinstance(error, sqlite3.DatabaseError):
+            if isinstance(error, sqlite3.Error | OSError):
                 raise ValueError(f"path: {self.path.name} cannot be opened: {error}") from error
             raise
 
     def add(self, batch: Batch) -> Tensor:
         with self._transaction():  # no other process writes now
             self._load()  # the keys of other processes come first, so that ids rise
+            for table, keys in batch.keys.items():
+                as_keys(table, keys, self._width(table))  # another process may have chosen one
             first = self.next_id()
             ids = range(first, first + len(batch))
             self._insert("items", zip(ids, batch.groups.tolist(), strict=True), "?, ?")
             for table, keys in batch.keys.items():
-                rows = keys.detach().cpu().numpy().astype("<f4")
-                self._insert("keys", zip(ids, repeat(table), (row.tobytes() for row in rows)))
+                rows = _encode(keys.detach().cpu().numpy())
+                self._insert("keys", zip(ids, repeat(table), rows))
             for modality, column in batch.values.items():
                 self._connection.execute("INSERT OR IGNORE INTO modalities VALUES (?)", (modality,))
                 self._insert("contents", zip(ids, repeat(modality), column))
         self._seen = ids[-1]
-        self._add_keys(torch.tensor(ids), batch.keys)
-        return torch.tensor(ids)
+        found = torch.tensor(ids, device="cpu")
+        self._add_keys(found, batch.keys)
+        return found
 
     def remove(self, ids: Tensor) -> None:
         with self._transaction():
@@ -99,42 +97,115 @@ class SQLite(KeyTables):
 
     def refresh(self) -> Ledger | None:
         # the version differs only after a change by another connection
-        version = self._connection.execute("PRAGMA data_version").fetchone()
+        version = self._execute("PRAGMA data_version").fetchone()
         return None if version == self._version else self._read_items()
 
     def next_id(self) -> int:
-        statement = "SELECT seq FROM sqlite_sequence WHERE name = 'items'"
-        found = self._connection.execute(statement).fetchone()
+        found = self._execute("SELECT seq FROM sqlite_sequence WHERE name = 'items'").fetchone()
         return 0 if found is None else found[0] + 1
 
     def modalities(self) -> set[str]:
-        return {name for (name,) in self._connection.execute("SELECT name FROM modalities")}
+        return {name for (name,) in self._execute("SELECT name FROM modalities")}
 
     def values(self, modality: str, ids: Tensor) -> list[bytes | None]:
         where = "modality = ? AND id IN (SELECT value FROM json_each(?))"
         statement = f"SELECT id, content FROM contents WHERE {where}"
         wanted = json.dumps(ids.unique().tolist())
-        found = dict(self._connection.execute(statement, (modality, wanted)))
+        found = dict(self._execute(statement, (modality, wanted)))
         return [found.get(item) for item in ids.tolist()]
 
     def close(self) -> None:
-        self._connection.close()
+        with self._naming():
+            if self._connection is not None:
+                self._connection.close()
 
-    def _transaction(self, kind: str = "IMMEDIATE") -> sqlite3.Connection:
+    def _check_file(self) -> None:
+        """Raise ValueError, without touching the file, unless it is new or a memory."""
+        if not self.path.exists() or self.path.is_dir():  # SQLite refuses a folder
+            return
+        with self.path.open("rb") as file:
+            start = file.read(100)
+        application, tables = int.from_bytes(start[68:72]), set()
+        if start[:16] == _MAGIC and not application:
+            address = f"{self.path.absolute().as_uri()}?mode=ro&immutable=1"  # no lock, no log
+            with closing(sqlite3.connect(address, uri=True)) as file:
+                tables = {name for (name,) in file.execute("SELECT name FROM sqlite_master")}
+        own = application == _APPLICATION or {"header", "modalities", "items", "keys"} <= tables
+        if start and not own:
+            raise ValueError(
+                f"path: {self.path.name} cannot be opened: expected a new file or a memory"
+            )
+
+    def _begin(self, header: Mapping[str, Any]) -> None:
+        """Create the tables, or check the header, while no other process does so."""
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                with self._transaction():
+                    if not self._execute("SELECT name FROM sqlite_master").fetchone():
+                        for statement in (*_SCHEMA, f"PRAGMA application_id = {_APPLICATION}"):
+                            self._execute(statement)
+                        self._insert("header", [(json.dumps(dict(header)),)], "?")
+                    (text,) = self._execute("SELECT text FROM header").fetchone() or ("",)
+                    self._check_header(text, header)
+                self._execute("PRAGMA journal_mode = WAL")
+                self._execute("PRAGMA synchronous = FULL")
+                return
+            except sqlite3.OperationalError as error:  # the change of mode does not wait by itself
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+
+    def _check_header(self, text: str, header: Mapping[str, Any]) -> None:
+        try:
+            stored = dict(json.loads(text))
+        except (TypeError, ValueError):
+            stored = {}
+        if stored.get("format") != header["format"]:
+            expected = f"a memory of format {header['format']}"
+            raise ValueError(f"path: expected {expected}, got {text!r:.80} in {self.path.name}")
+        check_header(self.path.name, stored, header)
+
+    @contextmanager
+    def _naming(self) -> Iterator[None]:
+        """Errors of SQLite name the file."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            if str(error).startswith("path: "):
+                raise
+            text = f"path: {self.path.name}: {error}"
+            if "locked" in text:
+                text += f" by another process for {_PATIENCE:g} seconds"
+            damaged = type(error) is sqlite3.DatabaseError  # not one of its subclasses
+            raise (ValueError if damaged else type(error))(text) from error
+
+    def _execute(self, statement: str, values: tuple = ()) -> sqlite3.Cursor:
+        with self._naming():
+            return self._connection.execute(statement, values)
+
+    @contextmanager
+    def _transaction(self, kind: str = "IMMEDIATE") -> Iterator[None]:
         """A context that ends with a commit, or with a rollback after an error."""
-        self._connection.execute(f"BEGIN {kind}")
-        return self._connection
+        with self._naming():
+            self._connection.execute(f"BEGIN {kind}")
+            with self._connection:
+                yield
 
     def _insert(self, table: str, rows: Iterable[tuple], marks: str = "?, ?, ?") -> None:
         self._connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
 
     def _read_items(self) -> Ledger:
         """All items of the file; the key tables follow it."""
-        version = self._connection.execute("PRAGMA data_version").fetchone()
-        with self._transaction("DEFERRED"):  # one state of the file for all statements
-            self._load()
-            rows = self._connection.execute("SELECT id, item_group FROM items ORDER BY id")
-            items = Ledger(rows.fetchall())
+        version = self._execute("PRAGMA data_version").fetchone()
+        try:
+            with self._transaction("DEFERRED"):  # one state of the file for all statements
+                self._load()
+                rows = self._execute("SELECT id, item_group FROM items ORDER BY id")
+                items = Ledger(rows.fetchall())
+                "".join(self.modalities())  # raises TypeError for names that are no texts
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"path: {self.path.name} is damaged: {error}") from error
         for name, table in self._tables.items():
             ids = self.key_ids(name)
             table.remove(ids[~items.has(ids)])
@@ -144,10 +215,23 @@ class SQLite(KeyTables):
     def _load(self) -> None:
         """Load the keys of the items above the last id seen."""
         statement = "SELECT id, key_table, key FROM keys WHERE id > ? ORDER BY id"
-        rows = self._connection.execute(statement, (self._seen,))
+        rows = self._execute(statement, (self._seen,))
         while part := rows.fetchmany(_ROWS):
             for table in dict.fromkeys(table for _, table, _ in part):
-                own = [(i, key) for i, name, key in part if name == table]
-                keys = np.frombuffer(b"".join(key for _, key in own), "<f4").reshape(len(own), -1)
-                self._add_keys(torch.tensor([i for i, _ in own]), {table: torch.tensor(keys)})
+                ids = torch.tensor([i for i, name, _ in part if name == table], device="cpu")
+                keys = np.stack([_decode(key) for _, name, key in part if name == table])
+                self._add_keys(ids, {table: as_keys(table, keys, self._width(table))})
             self._seen = part[-1][0]
+
+
+def _encode(keys: np.ndarray) -> Iterator[bytes]:
+    """Keys (N, dim) as bytes; one more byte marks float64."""
+    wide = keys.dtype == np.float64
+    for row in keys.astype("<f8" if wide else "<f4"):
+        yield row.tobytes() + b"8" * wide
+
+
+def _decode(key: bytes) -> np.ndarray:
+    """A key (dim,)."""
+    kind = "<f8" if len(key) % 4 else "<f4"
+    return np.frombuffer(key, kind, count=len(key) // int(kind[-1]))

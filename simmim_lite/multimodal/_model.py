@@ -1,21 +1,25 @@
 """Encoders of several modalities, trained so that their embeddings share information."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from simmim_lite._arguments import check_choice, check_integer, check_number
+from simmim_lite import storage
+from simmim_lite._arguments import as_array, check_choice, check_integer, check_number
 from simmim_lite._random import seeded
+from simmim_lite._torch_state import like_parameters
 from simmim_lite.bounds import exact_bound
 from simmim_lite.datasets import Pairing
+from simmim_lite.encoders._base import ByName, encoded, on_device
 from simmim_lite.fusion import Fusion, drop_modalities
 from simmim_lite.multimodal._objective import InformationObjective, Objective
-from simmim_lite.storage import CheckpointError, pack, unpack, write_atomically
 from simmim_lite.training import Batches, History, fit
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]
@@ -60,24 +64,23 @@ class MultimodalInfoMax(nn.Module):
         super().__init__()
         if len(encoders) < 2:
             raise ValueError(f"encoders: expected at least two, got {list(encoders)}")
-        dims: dict[str, Any] = {
-            name: getattr(encoder, "dim", None) for name, encoder in encoders.items()
-        }
+        dims: dict[str, Any] = {name: getattr(x, "dim", None) for name, x in encoders.items()}
         for name, columns in dims.items():
             if not isinstance(columns, int):
                 raise TypeError(f"encoders: expected a module with a number dim for {name!r}")
         self.dim = check_integer("dim", dim, minimum=1)
         self.drop = check_number("drop", drop, minimum=0.0, maximum=1.0)
         self.names = tuple(encoders)
-        self.encoders = nn.ModuleDict(encoders)
+        self.encoders = ByName(encoders, "encoders")
         pairs = list(combinations(self.names, 2))
         if fusion is not None:
             _check_fusion(fusion, dims)
             pairs += [(name, _others(name)) for name in self.names]
+            if taken := set(map(_others, self.names)) & set(self.names):
+                raise ValueError(f"encoders: expected other names than {taken.pop()!r}, a fusion")
         with seeded(seed):
-            self.projections = nn.ModuleDict(
-                {name: nn.Linear(columns, dim, bias=False) for name, columns in dims.items()}
-            )
+            projections = {name: nn.Linear(n, dim, bias=False) for name, n in dims.items()}
+            self.projections = ByName(projections, "encoders")
             self.fusion = fusion
             if fusion is not None:
                 self.joint_projection = nn.Linear(fusion.dim, dim, bias=False)
@@ -85,15 +88,17 @@ class MultimodalInfoMax(nn.Module):
 
     def forward(self, batch: Mapping[str, Any]) -> dict[str, Tensor]:
         """Unit vectors (N, dim) of each modality and, with fusion, of all but each modality."""
-        encoded = {name: self.encoders[name](items) for name, items in batch.items()}
-        outputs = {name: self._unit(name, values) for name, values in encoded.items()}
+        vectors = {name: encoded(self.encoders[name], items) for name, items in batch.items()}
+        outputs = {name: _unit(self.projections[name], values) for name, values in vectors.items()}
         if self.fusion is not None:
             for left_out in self.names:
-                others = torch.tensor([name != left_out for name in self.fusion.names])
-                present = others.expand(len(encoded[left_out]), -1)
+                others = [name != left_out for name in self.fusion.names]
+                first = vectors[left_out]
+                present = torch.tensor(others, device=first.device).expand(len(first), -1)
                 if self.training and self.drop:
                     present = drop_modalities(present, self.drop)
-                outputs[_others(left_out)] = self._joint(self.fusion(encoded, present))
+                fused = self.fusion(vectors, present)
+                outputs[_others(left_out)] = _unit(self.joint_projection, fused)
         return outputs
 
     def fit(
@@ -109,17 +114,15 @@ class MultimodalInfoMax(nn.Module):
         seed: int = 0,
         **options: Any,
     ) -> History:
-        """Train in place, with `simmim_lite.training.fit`.
+        """Train in place; return the history, with the nats of each pair by its name ("a-b").
 
         Args:
             pairs: a `Pairing`, or items whose rows are positive pairs.
             augment: augment the items by their encoders' ``augment``, or by functions of your own,
                 ``function(prepared batch, generator) -> batch`` for each modality that has one.
             options: of `simmim_lite.training.fit`; by default ``warmup`` is a 20th of the steps.
-
-        Returns:
-            The history, with the nats of each pair by its name ("image-speech").
         """
+        started = time.monotonic()
         pairs = pairs if isinstance(pairs, Pairing) else Pairing(pairs)
         if set(pairs.items) != set(self.names):
             got = ", ".join(pairs.items)
@@ -127,69 +130,51 @@ class MultimodalInfoMax(nn.Module):
         if not isinstance(augment, Mapping):
             own = {name: getattr(self.encoders[name], "augment", None) for name in self.names}
             augment = {name: function for name, function in own.items() if augment and function}
-        draw = _DrawPositives(pairs, dict(self.encoders), augment)
-        batches = Batches(torch.arange(len(pairs)), batch_size, seed=seed, transform=draw)
+        draw = _DrawPositives(pairs, self.encoders, augment)
+        batches = Batches(np.arange(len(pairs)), batch_size, seed=seed, transform=draw)
+        if options.get("seconds") is not None:  # the time to prepare the items counts
+            limit = check_number("seconds", options["seconds"], minimum=0)
+            options["seconds"] = max(0.0, limit - (time.monotonic() - started))
         length = steps if epochs is None else epochs * len(batches)
         options = {"warmup": (length or 0) // 20} | options
-        return fit(
-            self,
-            self.information,
-            batches,
-            steps=steps,
-            epochs=epochs,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            seed=seed,
-            **options,
-        )
+        options |= {"learning_rate": learning_rate, "weight_decay": weight_decay}
+        options |= {"steps": steps, "epochs": epochs, "seed": seed}
+        return fit(self, self.information, batches, **options)
 
     def encode(self, items: Mapping[str, Any]) -> dict[str, Tensor]:
-        """Outputs of the encoders for some or all modalities: (N, their dim), on the CPU.
-
-        The number of items may differ between modalities.
-        """
-        return self._in_parts(items, lambda name, x: self.encoders[name](x))
+        """Outputs (N, dim) of some or all encoders, on the CPU; N and dim may differ."""
+        return self._in_parts(items, lambda name, vectors: vectors)
 
     def project(self, items: Mapping[str, Any]) -> dict[str, Tensor]:
         """Unit vectors in the shared space: (N, dim) for each modality, on the CPU."""
-        return self._in_parts(items, lambda name, x: self._unit(name, self.encoders[name](x)))
+        return self._in_parts(items, lambda name, x: _unit(self.projections[name], x))
 
     def fuse(self, items: Mapping[str, Any], present: Tensor | None = None) -> Tensor:
         """Unit vectors (N, dim) of the fused modalities, on the CPU; ValueError without a fusion.
 
-        Args:
-            items: some or all modalities, N items each. Missing items need the right shape; their
-                values have no effect.
-            present: (N, modalities) bool; None: all modalities that ``items`` holds.
+        ``items`` are N of some or all modalities. Those that are not ``present`` (N, modalities)
+        need the right shape, and have no effect.
         """
         if self.fusion is None:
             raise ValueError("fuse: expected a model that was made with a fusion, got none")
-        encoded = self.encode(items)
         with torch.no_grad():
-            device = self.joint_projection.weight.device
-            encoded = {name: values.to(device) for name, values in encoded.items()}
-            return self._joint(self.fusion(encoded, present)).cpu()
+            return _unit(self.joint_projection, self.fusion(self.encode(items), present)).cpu()
 
     def scores(self, projected: Mapping[str, Tensor], first: str, second: str) -> Tensor:
-        """Scores (N, M) of the critic of two modalities, for all pairs of items.
-
-        ``projected`` is from `project`, and the modalities are in the order of the encoders.
-        """
-        names = f"{first}-{second}"
-        check_choice("first, second", names, tuple(self.information.pairs))
+        """Scores (N, M) of all pairs of items of `project`, modalities in the encoders' order."""
+        pairs = {pair: name for name, pair in self.information.pairs.items()}
+        check_choice("first, second", (first, second), pairs)
         with torch.no_grad():
-            critic = self.information.critic(names)
-            device = next(critic.parameters()).device
-            return critic(projected[first].to(device), projected[second].to(device)).cpu()
+            critic = self.information.critic(pairs[first, second])
+            return critic(*(like_parameters(critic, projected[n]) for n in (first, second))).cpu()
 
     def exact_information(
         self, pairs: Pairing, bound: str = "info_nce", **options: Any
     ) -> dict[tuple[str, str], float]:
         """Expectation of a bound over the whole population of pairs, in nats, for each critic.
 
-        Args:
-            pairs: preferably of a test split; compare with their ``mutual_information``.
-            bound, options: as for `simmim_lite.bounds.exact_bound`.
+        The pairs are preferably of a test split; compare with their ``mutual_information``. The
+        ``bound`` and ``options`` are those of `simmim_lite.bounds.exact_bound`.
         """
         projected = self.project(pairs.items)
         found = {}
@@ -203,31 +188,26 @@ class MultimodalInfoMax(nn.Module):
 
     def save(self, path: str | Path) -> None:
         """Write the weights to a file, complete or not at all, with a checksum, without code."""
-        state = {"model": str(self), "weights": dict(self.state_dict())}
-        write_atomically(Path(path), pack(state))
+        state = {"model": storage.description(self), "weights": dict(self.state_dict())}
+        storage.write_atomically(Path(path), storage.pack(state))
 
     def load(self, path: str | Path) -> "MultimodalInfoMax":
         """Read weights that a model of the same arguments has saved; return the model.
 
-        Raises:
-            CheckpointError: a damaged file, or a file of another model.
+        A damaged file, or a file of another model, raises CheckpointError.
         """
         path = Path(path)
-        state = unpack(path.read_bytes(), path.name)
+        state = storage.unpack(path.read_bytes(), path.name)
         if not isinstance(state, dict) or set(state) != {"model", "weights"}:
-            raise CheckpointError(f"{path.name}: expected a file of MultimodalInfoMax.save")
-        for there, here in zip(state["model"].splitlines(), str(self).splitlines(), strict=False):
-            if there != here:
-                difference = f"{there.strip()} there, {here.strip()} here"
-                raise CheckpointError(f"{path.name}: of another model: {difference}")
-        self.load_state_dict(state["weights"])
+            raise storage.CheckpointError(f"{path.name}: expected a file of MultimodalInfoMax.save")
+        with storage.expecting(path.name, "weights of this model"):
+            own = storage.description(self).splitlines()
+            for there, here in zip(state["model"].splitlines(), own, strict=False):
+                if there != here:
+                    got = f"of another model: {there.strip()} there, {here.strip()} here"
+                    raise storage.CheckpointError(f"{path.name}: {got}")
+            self.load_state_dict(state["weights"])
         return self
-
-    def _unit(self, name: str, encoded: Tensor) -> Tensor:
-        return normalize(self.projections[name](encoded), dim=1)
-
-    def _joint(self, fused: Tensor) -> Tensor:
-        return normalize(self.joint_projection(fused), dim=1)
 
     def _in_parts(
         self, items: Mapping[str, Any], embed: Callable[[str, Tensor], Tensor]
@@ -238,33 +218,30 @@ class MultimodalInfoMax(nn.Module):
         device = next(self.projections.parameters()).device
         was_training = self.training
         self.eval()
+        found = {}
         try:
             with torch.no_grad():
-                parts = {
-                    name: _prepare(self.encoders[name], values).split(_ROWS)
-                    for name, values in items.items()
-                }
-                return {
-                    name: torch.cat([embed(name, part.to(device)).cpu() for part in column])
-                    for name, column in parts.items()
-                }
+                for name, values in items.items():
+                    encoder = self.encoders[name]
+                    parts = _prepare(encoder, values).split(_ROWS)
+                    vectors = [embed(name, encoded(encoder, part.to(device))) for part in parts]
+                    found[name] = torch.cat([part.cpu() for part in vectors])
         finally:
             self.train(was_training)
+        return found
 
 
 class _DrawPositives:
     """Transform of row numbers (B,) into a batch of augmented positives, without labels."""
 
-    def __init__(
-        self, pairs: Pairing, encoders: Mapping[str, nn.Module], augment: Mapping[str, Augment]
-    ):
+    def __init__(self, pairs: Pairing, encoders: ByName, augment: Mapping[str, Augment]):
         self.pairs, self.augment = pairs, augment
         self.prepared = {name: _prepare(encoders[name], pairs.items[name]) for name in encoders}
 
     def __call__(self, rows: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
         batch = {}
         for name, chosen in self.pairs.indices(rows, generator).items():
-            self.prepared[name] = self.prepared[name].to(rows.device)
+            self.prepared[name] = on_device(self.prepared[name], rows.device)
             batch[name] = self.prepared[name][chosen]
             if name in self.augment:
                 batch[name] = self.augment[name](batch[name], generator)
@@ -272,8 +249,15 @@ class _DrawPositives:
 
 
 def _prepare(encoder: nn.Module, items: Any) -> Tensor:
-    prepare = getattr(encoder, "prepare", torch.as_tensor)
-    return prepare(items)
+    prepare: Any = getattr(encoder, "prepare", None)
+    if prepare is not None:
+        return prepare(items)
+    return items if isinstance(items, Tensor) else torch.from_numpy(as_array("items", items))
+
+
+def _unit(layer: nn.Module, vectors: Tensor) -> Tensor:
+    """Unit vectors (N, dim) in the shared space."""
+    return normalize(layer(like_parameters(layer, vectors)), dim=1)
 
 
 def _others(name: str) -> str:

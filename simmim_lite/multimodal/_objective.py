@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from simmim_lite import bounds
 from simmim_lite.contrastive import LearnedTemperature
+from simmim_lite.encoders._base import ByName
 from simmim_lite.training import gather_rows, gathered_info_nce_loss
 from simmim_lite.training._processes import this_process
 
@@ -16,11 +17,9 @@ Objective = str | Callable[[Tensor], Tensor]
 
 
 class Critic(nn.Module):
-    """Score of two unit vectors: cosine / temperature + offset.
+    """Score of two unit vectors: cosine / temperature, with initial value ``temperature``.
 
-    Args:
-        temperature: initial value of the `LearnedTemperature`.
-        with_offset: add a `LearnedOffset`, for bounds whose best critic is the log-ratio itself.
+    ``with_offset`` adds a `LearnedOffset`, for bounds whose best critic is the log-ratio itself.
     """
 
     def __init__(self, temperature: float = 0.07, *, with_offset: bool = False):
@@ -30,6 +29,9 @@ class Critic(nn.Module):
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """(N, dim) and (M, dim) -> scores (N, M)."""
+        if first.ndim != 2 or second.ndim != 2:
+            got = f"{tuple(first.shape)} and {tuple(second.shape)}"
+            raise ValueError(f"first, second: expected shapes (N, dim) and (M, dim), got {got}")
         scores = first @ second.T / self.temperature()
         return scores if self.offset is None else self.offset(scores)
 
@@ -38,8 +40,7 @@ class LearnedOffset(nn.Module):
     """Scores (K, K) plus a learned constant.
 
     The first training batch sets the constant so that the mean of e^score over the negatives is 1,
-    as the mean of e^log-ratio is. From the constant 0, the first steps of NWJ only undo terms like
-    e^20, and the embeddings do not recover from these steps.
+    as that of e^log-ratio is. From 0, NWJ has terms like e^20, and embeddings do not recover.
     """
 
     begun: Tensor
@@ -61,21 +62,17 @@ class InformationObjective(nn.Module):
     """Training loss: the negative sum, over pairs, of a lower bound on their mutual information.
 
     Args:
-        pairs: pairs of names of embeddings.
+        pairs: pairs of names of embeddings, of which each has a `Critic`.
         objective: a name in `simmim_lite.bounds.BOUNDS`, or a function of a matrix of scores
             (K, K), positives on the diagonal, that returns nats.
-        temperature: initial value for the critic of each pair.
+        temperature: initial value for each critic.
 
     Attributes:
-        pairs: the pairs by name ("a-b").
-        critics: the `Critic` of each pair by name.
+        pairs: the pairs by name: "a-b", or "'a'-'b'" where another pair would have the same name.
     """
 
     def __init__(
-        self,
-        pairs: Sequence[tuple[str, str]],
-        objective: Objective = "info_nce",
-        temperature: float = 0.07,
+        self, pairs: Sequence[tuple], objective: Objective = "info_nce", temperature: float = 0.07
     ):
         super().__init__()
         self.objective = objective
@@ -88,13 +85,17 @@ class InformationObjective(nn.Module):
             expected = f"one of {', '.join(bounds.BOUNDS)} or a function of scores"
             reason = "a critic cannot maximize an upper bound or a bound of a likelihood"
             raise ValueError(f"objective: expected {expected}, got {objective!r} ({reason})")
-        self.pairs = {f"{a}-{b}": (a, b) for a, b in pairs}
-        self.critics = nn.ModuleDict(
-            {name: Critic(temperature, with_offset=needs_offset) for name in self.pairs}
-        )
+        plain = [f"{a}-{b}" for a, b in pairs]
+        quoted = (f"{a!r}-{b!r}" for a, b in pairs)
+        names = [p if plain.count(p) == 1 else q for p, q in zip(plain, quoted, strict=True)]
+        self.pairs = dict(zip(names, pairs, strict=True))
+        if len(self.pairs) < len(pairs):
+            raise ValueError(f"pairs: expected different pairs, got {list(pairs)}")
+        critics = {name: Critic(temperature, with_offset=needs_offset) for name in self.pairs}
         if objective == "mine":  # an average over batches, which its gradient divides by
-            for name in self.pairs:
-                self.register_buffer(f"log_mean {name}", torch.tensor(math.nan))
+            for critic in critics.values():
+                critic.register_buffer("log_mean", torch.tensor(math.nan))
+        self.critics = ByName(critics, "pairs")
 
     def extra_repr(self) -> str:
         return f"objective {getattr(self.objective, '__qualname__', self.objective)}"
@@ -107,9 +108,8 @@ class InformationObjective(nn.Module):
 
     def forward(self, outputs: Mapping[str, Tensor], batch: object = None) -> dict[str, Tensor]:
         """Unit vectors (K, dim) by name, positives in the same row -> "loss", and nats by pair."""
-        nats = {
-            name: self._nats(name, outputs[a], outputs[b]) for name, (a, b) in self.pairs.items()
-        }
+        pairs = self.pairs.items()
+        nats = {name: self._nats(name, outputs[a], outputs[b]) for name, (a, b) in pairs}
         return {"loss": -reduce(torch.add, nats.values())} | nats
 
     def _nats(self, name: str, first: Tensor, second: Tensor) -> Tensor:
@@ -121,7 +121,7 @@ class InformationObjective(nn.Module):
         return self._mine(name, scores) if self.objective == "mine" else self._bound(scores)
 
     def _mine(self, name: str, scores: Tensor) -> Tensor:
-        kept = self.get_buffer(f"log_mean {name}")
+        kept = self.critic(name).get_buffer("log_mean")
         log_mean = bounds.moving_log_mean(scores, None if kept.isnan() else kept, momentum=0.9)
         if self.training:
             kept.copy_(log_mean)
@@ -133,7 +133,7 @@ def minus_log(nats: Tensor) -> Tensor:
 
     Its gradient is that of -I divided by I. Estimates are often below 0 at first, where the sign
     flips and descent *minimizes* the information, without an error. So I <= 0 is a ValueError here.
-    Besides, a sum of -log I over pairs is no longer a bound on anything.
+    A sum of -log I over pairs bounds nothing.
     """
     if not (nats > 0).all():
         got = f"{nats.min().item():g}; maximize the information itself"

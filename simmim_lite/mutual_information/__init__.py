@@ -19,7 +19,7 @@ Examples:
     >>> from simmim_lite.ground_truth import ClassAndFeature, CorrelatedGaussian
     >>> symbols, numbers = ClassAndFeature(K=4).sample(2000)  # truth: 0.866 nats
     >>> print(estimate(symbols, numbers))
-    0.854 ± 0.014 nats (ross)
+    0.854 ± 0.016 nats (ross)
     >>> x, y = CorrelatedGaussian(nats=1.0).sample(2000)
     >>> print(estimate(x, y, "ksg", n_neighbors=5))
     1.038 ± 0.026 nats (ksg)

@@ -1,16 +1,28 @@
 """The default estimator: choice of a method, and preparation of samples for `learned`."""
 
 import math
+import time
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from simmim_lite._arguments import as_array, check_choice, check_number
+from simmim_lite._arguments import (
+    as_array,
+    as_samples,
+    check_choice,
+    check_number,
+    is_symbolic,
+)
+from simmim_lite._numerics import center_and_scale
 from simmim_lite._random import random_generator
 from simmim_lite.mutual_information._discrete import chao_shen, jackknife, shuffle_corrected
-from simmim_lite.mutual_information._estimate import Estimate, normal_scores, paired_samples
+from simmim_lite.mutual_information._estimate import (
+    Estimate,
+    distinct_pairs,
+    normal_scores,
+    paired_samples,
+)
 from simmim_lite.mutual_information._neighbors import looks_like_function, ross
 
 _MOST_SAMPLES = 100_000  # for the networks; the Gaussian part uses all
@@ -31,34 +43,75 @@ def auto(
 
     `shuffle_corrected` for two variables with symbols, `ross` for symbols and one or two columns of
     numbers, `learned` otherwise. A constant variable gives 0. The ``reason`` of the estimate
-    explains the choice.
+    explains the choice. The error of `ross` includes the difference to 10 neighbors.
 
     Args:
-        discrete: the variables with symbols: "x", "y", "both" or "neither". None: strings,
-            booleans, whole numbers (by dtype) with at most N / 10 distinct rows, and single columns
-            of floating point numbers with at most N / 50 distinct values.
+        discrete: the variables with symbols: "x", "y", "both" or "neither". None: words, and
+            numbers of any dtype with at most N / 50 distinct rows (or 2); or at most N / 10, if
+            each column has 20 or fewer that are whole or evenly spaced, or all of 0..K-1 or 1..K.
         seconds, progress, device, seed: see `learned`.
     """
     check_choice("discrete", discrete, (None, "x", "y", "both", "neither"))
+    x, y, seconds, note = _in_time(x, y, seconds)
     if discrete is None:
-        symbols = [name for name, value in (("x", x), ("y", y)) if _looks_discrete(name, value)]
+        symbols = [name for name, value in (("x", x), ("y", y)) if is_symbolic(name, value)]
     else:
         symbols = {"both": ["x", "y"], "neither": []}.get(discrete, [discrete])
     of_x, of_y = paired_samples(x, y, symbols)
     for name, values in (("x", of_x), ("y", of_y)):
-        if (values == values[0]).all():
+        if np.isinf(center_and_scale(values)[1]).all():
             return Estimate(0.0, 0.0, "constant", f"{name} is constant")
+    options = {"seconds": seconds, "progress": progress, "device": device, "seed": seed}
     if len(symbols) == 2:
-        return _symbols(of_x, of_y, seed)
-    learn = partial(learned, x, y, seconds=seconds, progress=progress, device=device, seed=seed)
-    if not symbols:
-        return learn()
-    labels, numbers = (of_x, of_y) if symbols == ["x"] else (of_y, of_x)
-    sizes = np.bincount(labels)
-    if numbers.shape[1] <= 2 and sizes.min() > 3:
-        reason = f"{len(sizes)} symbols x {numbers.shape[1]} columns of numbers"
-        return replace(ross(labels, numbers, discrete="x", seed=seed), reason=reason)
-    return learn(discrete=symbols[0])
+        found = _symbols(of_x, of_y, seed)
+    elif not symbols:
+        found = learned(x, y, **options)
+    else:
+        labels, numbers = (of_x, of_y) if symbols == ["x"] else (of_y, of_x)
+        sizes = np.bincount(labels)
+        kept = distinct_pairs(labels[:, None], numbers)
+        shares = np.bincount(labels[kept], minlength=len(sizes)) / sizes
+        # Copies of a rare symbol: `ross` would leave out most samples of the others.
+        uneven = len(kept) >= 500 and shares.max() > 1.2 * shares.min()
+        if numbers.shape[1] <= 2 and sizes.min() > 3 and not uneven:
+            found = _neighbors(labels, numbers, kept, seed)
+        else:
+            found = learned(x, y, discrete=symbols[0], **options)
+    return replace(found, reason="; ".join(filter(None, [found.reason, note])))
+
+
+def _neighbors(
+    labels: np.ndarray, numbers: np.ndarray, distinct: np.ndarray, seed: int
+) -> Estimate:
+    """Apply `ross`, with the difference to more neighbors as a part of the error."""
+    found = ross(labels, numbers, discrete="x", seed=seed)
+    reason = f"{int(labels.max()) + 1} symbols x {numbers.shape[1]} columns of numbers"
+    error = found.standard_error
+    if np.bincount(labels[distinct]).min() > 10:
+        far = ross(labels, numbers, n_neighbors=10, discrete="x", seed=seed)
+        error = math.hypot(error, found.nats - far.nats)
+    reason = "; ".join([reason, *filter(None, [found.reason])])
+    return replace(found, standard_error=error, reason=reason)
+
+
+def _in_time(x: Any, y: Any, seconds: float | None) -> tuple[Any, Any, float | None, str]:
+    """Return the rows that can be sorted and correlated in time, the time left, and a note."""
+    if seconds is None:
+        return x, y, None, ""
+    start, seconds = time.monotonic(), check_number("seconds", seconds, minimum=0)
+    x, y = as_array("x", x), as_array("y", y)
+    if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
+        return x, y, seconds, ""  # `paired_samples` raises the error
+    columns, N = (x.size + y.size) / max(1, len(x)), len(x)
+    most = max(1000, int(seconds / (4e-6 * columns + 4e-9 * columns**2)))
+    if 1.1 * most >= N:
+        return x, y, seconds, ""
+    for name, value in (("x", x), ("y", y)):
+        if value.dtype.kind == "f" and not np.isfinite(value.sum()):
+            as_samples(name, value)  # raises the error of a row that may be left out
+    kept = np.linspace(0, N - 1, most).astype(int)
+    left = max(0.0, seconds - (time.monotonic() - start))
+    return x[kept], y[kept], left, f"{most} of {N} samples used, for want of time"
 
 
 def learned(
@@ -93,29 +146,32 @@ def learned(
     Args:
         x, y: (N, dim_x) and (N, dim_y), N >= 50.
         discrete: "x" or "y", the variable with symbols, or "neither".
-        seconds: time limit for training; a short one leaves the estimate too close to
-            `rank_gaussian`, or to 0.
+        seconds: time limit. A short one leaves the estimate too close to `rank_gaussian`, or to 0;
+            of large data only a part is used then, as ``reason`` says.
         device: of the networks, as in PyTorch; None: the CPU.
         seed: for ties, folds, shuffling and initial weights.
     """
     from tqdm.auto import tqdm
 
-    from simmim_lite.mutual_information import _densities, _learned  # imports torch
+    from simmim_lite.mutual_information import _learned, _numbers  # imports torch
 
     check_choice("discrete", discrete, ("x", "y", "neither"))
-    if seconds is not None:
-        seconds = check_number("seconds", seconds, minimum=0)
+    start = time.monotonic()
+    x, y, seconds, note = _in_time(x, y, seconds)
     x, y = paired_samples(x, y, [discrete], minimum=50)
     x, y = x.reshape(len(x), -1), y.reshape(len(y), -1)
     generator = random_generator(seed, "learned")
-    folds, distinct = _folds(np.hstack([x, y]), generator)
-    order = generator.permutation(len(x))[:_MOST_SAMPLES]
-    notes: list[str] = []
+    folds, distinct, counts = _folds(np.hstack([x, y]), generator)
+    most = _MOST_SAMPLES if seconds is None else min(_MOST_SAMPLES, 1000 + int(5000 * seconds))
+    order = generator.permutation(len(x))[:most]
+    notes: list[str] = [note] if note else []
+    if len(distinct) < len(x):
+        notes.append(f"{len(x) - len(distinct)} copies of rows, which add no information")
     x = x if discrete == "x" else _distinct("x", x, notes)
     y = y if discrete == "y" else _distinct("y", y, notes)
     if min(x.shape[1], y.shape[1]) == 0:
         return Estimate(0.0, 0.0, "learned", "; ".join(notes))
-    limit = math.inf if seconds is None else seconds
+    limit = math.inf if seconds is None else max(0.0, seconds - (time.monotonic() - start))
     with tqdm(disable=not progress, desc="learning", unit=" epochs") as bar:
         options: dict[str, Any] = {"limit": limit, "seed": seed, "tick": bar.update}
         options["device"] = "cpu" if device is None else device
@@ -133,13 +189,15 @@ def learned(
         else:
             x = normal_scores(_reduced("x", x, notes), generator)
             y = normal_scores(_reduced("y", y, notes), generator)
-            found = _densities.by_densities(x, y, order, folds, **options)
+            found = _numbers.by_networks(x, y, order, folds, distinct, **options)
             kind = "numbers x numbers"
             for name, given, value in (("y", x, y), ("x", y, x)):
                 if looks_like_function(given[distinct], value[distinct]):
                     notes.append(f"{name} seems a function of the other variable: infinite I")
                     found = replace(found, standard_error=math.inf)
-    copies = len(x) / len(distinct)  # copies add no information
+    if time.monotonic() - start > limit / 2:
+        notes.append("training was cut short by the time limit")
+    copies = (counts**2).sum() / counts.sum()  # samples for each effective one (Kish 1965)
     return replace(
         found,
         standard_error=found.standard_error * math.sqrt(copies),
@@ -161,20 +219,10 @@ def _symbols(x: np.ndarray, y: np.ndarray, seed: int) -> Estimate:
     return replace(found, standard_error=error, reason=reason)
 
 
-def _looks_discrete(name: str, value: Any) -> bool:
-    array = as_array(name, value)
-    if array.dtype.kind == "c":
-        raise TypeError(f"{name}: expected real numbers or symbols, got dtype {array.dtype}")
-    if array.dtype.kind not in "iuf" or array.ndim not in (1, 2) or len(array) == 0:
-        return True
-    if array.dtype.kind == "f" and array.size != len(array):
-        return False
-    distinct = len(np.unique(array.reshape(len(array), -1), axis=0))
-    return distinct <= len(array) / (50 if array.dtype.kind == "f" else 10)
-
-
-def _folds(rows: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return the fold 0..4 of each row, and the indices of distinct rows.
+def _folds(
+    rows: np.ndarray, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the fold 0..4 of each row, the indices of distinct rows, and how often each occurs.
 
     Copies of a row share a fold; otherwise networks would be tested on training samples.
     """
@@ -188,12 +236,12 @@ def _folds(rows: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray
             f"x and y: expected at least 50 distinct pairs, got {len(distinct)}; for symbols, "
             'pass discrete="both"'
         )
-    return (generator.permutation(len(distinct)) % 5)[group], distinct
+    return (generator.permutation(len(distinct)) % 5)[group], distinct, np.bincount(group)
 
 
 def _distinct(name: str, values: np.ndarray, notes: list[str]) -> np.ndarray:
-    """Drop constant columns and copies of columns."""
-    varies = (values != values[0]).any(axis=0)
+    """Drop constant columns, up to rounding, and copies of columns."""
+    varies = np.isfinite(center_and_scale(values)[1])
     if not varies.all():
         notes.append(f"{int((~varies).sum())} constant columns of {name} dropped")
     values = values[:, varies]
@@ -210,5 +258,6 @@ def _reduced(name: str, values: np.ndarray, notes: list[str]) -> np.ndarray:
     if values.shape[1] <= most:
         return values
     notes.append(f"{name} reduced from {values.shape[1]} to {most} principal components")
-    values = (values - values.mean(axis=0)) / values.std(axis=0)
+    center, scale = center_and_scale(values)
+    values = (values - center) / scale
     return values @ np.linalg.eigh(values.T @ values)[1][:, -most:]

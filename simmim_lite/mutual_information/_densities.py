@@ -27,17 +27,19 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid, silu
 
 from simmim_lite._random import random_generator
+from simmim_lite._torch_state import ordinary_torch
 from simmim_lite.mutual_information._estimate import Estimate
 from simmim_lite.mutual_information._gaussian import gaussian_estimate
 from simmim_lite.mutual_information._learned import FOLDS, Gain, cross_fit
 
 _MOST_TARGETS = 10
 _TRIAL = 0.3  # share of the time for choosing the variable to predict
-_MOST_OWN = 1.0  # nats between the columns of the predicted variable, at most
+MOST_OWN = 1.0  # nats between the columns of the predicted variable, at most
 _HIDDEN = 64
 _COMPONENTS = 4  # normal components, and as many boxes
 
 
+@ordinary_torch()
 def by_densities(
     x: np.ndarray,
     y: np.ndarray,
@@ -47,10 +49,12 @@ def by_densities(
     limit: float,
     seed: int,
     **options,
-) -> Estimate:
+) -> tuple[Estimate, float]:
     """Estimate I from normal scores x (N, dim_x) and y (N, dim_y); learn from the rows ``order``.
 
-    ``limit`` is in seconds; ``folds`` (N,) and ``options`` are those of `cross_fit`.
+    ``limit`` is in seconds; ``folds`` (N,) and ``options`` are those of `cross_fit`. The second
+    result is the information between the columns of the predicted variable beyond correlation, in
+    nats: if it is large, the columns nearly determine one another.
     """
     gaussian = gaussian_estimate(x, y, "learned")
     x, y, folds = x[order], y[order], folds[order]
@@ -90,23 +94,24 @@ def by_densities(
         for i, pair in enumerate(pairs):
             share = i * _TRIAL / 2, (i + 1) * _TRIAL / 2
             found, own = gain(*pair, *share, trained=range(1), epochs=12)
-            scores.append(found.held_out if own < _MOST_OWN else -own)
+            scores.append(found.held_out if own < MOST_OWN else -own)
         if scores[1] > scores[0]:
             pairs.reverse()
-    found, _ = gain(*pairs[0], _TRIAL, 1)
+    found, own = gain(*pairs[0], _TRIAL, 1)
     learned = (found.held_out + found.seen) / 2
     error = math.hypot(
         gaussian.standard_error,
         found.samples.std() / math.sqrt(len(order)),
         (found.seen - found.held_out) / 2,
     )
-    return Estimate(
+    estimate = Estimate(
         gaussian.nats + learned,
         error,
         "learned",
         f"{gaussian.nats:.3f} by correlation, {learned:+.3f} learned",
         history=tuple(gaussian.nats + value for value in found.history),
     )
+    return estimate, own
 
 
 def _learn(
@@ -142,16 +147,16 @@ class _Mixtures(nn.Module):
         super().__init__()
         T, D = scales.shape
         H, K, groups = _HIDDEN, _COMPONENTS, F * T
-        normal = partial(torch.randn, generator=generator)
+        normal = partial(torch.randn, generator=generator, dtype=torch.float32)
         scale = torch.tensor(scales.T, dtype=torch.float32).repeat_interleave(H, dim=1)
         self.register_buffer("scale", scale)
         fan = (scale**2).sum(0).clamp(min=1)
         self.first = nn.Parameter(normal(F, D, T * H) * (1.5 / fan).sqrt())
         self.first_bias = nn.Parameter(0.7 * normal(F, 1, T * H))
         self.second = nn.Parameter(normal(groups, H, H) * math.sqrt(2 / H))
-        self.second_bias = nn.Parameter(torch.zeros(groups, 1, H))
-        self.last = nn.Parameter(torch.zeros(groups, H, 7 * K))
-        spread, one = torch.linspace(-1, 1, K), torch.ones(K)
+        self.second_bias = nn.Parameter(scale.new_zeros(groups, 1, H))
+        self.last = nn.Parameter(scale.new_zeros(groups, H, 7 * K))
+        spread, one = torch.linspace(-1, 1, K, dtype=torch.float32), scale.new_ones(K)
         start = torch.cat([0 * one, spread, -0.3 * one, 0 * one, spread, 0 * one, -0.5 * one])
         self.last_bias = nn.Parameter(start.reshape(1, 1, 7 * K).repeat(groups, 1, 1))
 

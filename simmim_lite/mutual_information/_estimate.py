@@ -8,6 +8,9 @@ import numpy as np
 from scipy.special import ndtri
 
 from simmim_lite._arguments import as_labels, as_samples, check_choice, check_same_length
+from simmim_lite._numerics import center_and_scale
+
+GRID = 2.0**36
 
 
 @dataclass(frozen=True)
@@ -47,17 +50,36 @@ def paired_samples(
     return x, y
 
 
+def distinct_pairs(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the indices of the pairs (N, dim_x), (N, dim_y) without copies of earlier ones.
+
+    A pair is a copy if all its numbers are equal and one of them is of a column where equal
+    numbers are rare otherwise. Rounded numbers coincide without being copies.
+    """
+    rows = np.hstack([x, y])
+    numbers = [len(np.unique(column)) for column in rows.T]
+    if max(numbers) == len(rows):
+        return np.arange(len(rows))
+    first = np.sort(np.unique(rows, axis=0, return_index=True)[1])
+    return first if max(numbers) >= 0.95 * len(first) else np.arange(len(rows))
+
+
 def scaled(values: np.ndarray, scale: str, generator: np.random.Generator) -> np.ndarray:
-    """Return columns (N, dim) on one scale, each without repeated values."""
+    """Return columns (N, dim) on one scale, each without repeated values, on a grid.
+
+    Differences of numbers on a grid are exact in float64: equal distances are equal. Constant
+    columns become 0.
+    """
     check_choice("scale", scale, ("rank", "standardize"))
+    center, deviation = center_and_scale(values)
     if scale == "rank":
-        return normal_scores(values, generator)
-    deviation = values.std(axis=0)
-    values = (values - values.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
-    for column in values.T:
-        if len(np.unique(column)) < len(column):
-            column += 1e-10 * generator.standard_normal(len(column))
-    return values
+        values = normal_scores(values, generator) * np.isfinite(deviation)
+    else:
+        values = (values - center) / deviation
+        for column, varies in zip(values.T, np.isfinite(deviation), strict=True):
+            if varies and len(np.unique(column)) < len(column):
+                column += 1e-6 * generator.standard_normal(len(column))
+    return np.round(values * GRID) / GRID
 
 
 def normal_scores(values: np.ndarray, generator: np.random.Generator) -> np.ndarray:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from scipy.special import digamma, polygamma
 
+from simmim_lite._numerics import center_and_scale
 from simmim_lite._random import random_generator
 from simmim_lite.mutual_information._estimate import Estimate, normal_scores, paired_samples
 
@@ -73,9 +74,8 @@ def _beyond_separate(values: np.ndarray, dim_x: int, dim_y: int) -> float:
 
 def _orthonormal(name: str, values: np.ndarray) -> np.ndarray:
     """Return orthonormal columns (N, dim) with the span of the centered columns."""
-    values = values - values.mean(axis=0)
-    scale = values.std(axis=0)
-    q, r = np.linalg.qr(values / np.where(scale > 0, scale, 1))
+    center, scale = center_and_scale(values)
+    q, r = np.linalg.qr((values - center) / scale)
     diagonal = np.abs(np.diag(r))
     if diagonal.min() < 1e-10 * math.sqrt(len(values)):
         raise ValueError(

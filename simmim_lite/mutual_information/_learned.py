@@ -20,6 +20,8 @@ from torch import Tensor, nn
 from torch.nn.functional import silu
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from simmim_lite._torch_state import ordinary_torch
+from simmim_lite.environment import share_cores
 from simmim_lite.mutual_information._estimate import Estimate
 
 FOLDS = 5
@@ -59,9 +61,10 @@ def cross_fit(
         inputs: (N, D).
         targets, base: (F, N, T), target values, and log densities of the base model.
         folds: (N,) in 0..4; copies of a sample share a fold.
-        deadline: of `time.monotonic`; training stops after the first epoch beyond it.
+        deadline: of `time.monotonic`; a finite one shortens the training, so that it ends in time.
         tick: called after each epoch.
     """
+    share_cores()
     F, T = len(trained), targets.shape[2]
     generator = torch.Generator().manual_seed(seed)
     nets = nets.to(device)
@@ -84,6 +87,14 @@ def cross_fit(
     optimizer = torch.optim.AdamW(
         nets.parameters(), lr=_LEARNING_RATE, betas=(0.9, 0.99), weight_decay=0.2
     )
+    if deadline < math.inf:
+        start = time.monotonic()
+        index = training[:, :batch]
+        nets(X[index], Y[rows, index]).mean().backward()  # time of a step, which is not taken
+        step_seconds = time.monotonic() - start
+        planned = max(1, int(0.6 * (deadline - start) / step_seconds))
+        epochs = max(1, min(epochs, planned // steps))
+        steps = min(steps, planned)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, _LEARNING_RATE, total_steps=epochs * steps, pct_start=0.15
     )
@@ -96,10 +107,11 @@ def cross_fit(
             return torch.cat(gains, dim=1).cpu()
 
     best, best_seen, history = np.zeros(T), np.zeros(T), []
-    samples = np.zeros((F * size, T), dtype=np.float32)
+    samples = np.zeros((held_out.numel(), T), dtype=np.float32)
     last = 0
     for epoch in range(epochs):
-        order = torch.rand(F, passes, n, generator=generator).argsort(2).flatten(1)
+        draws = torch.rand(F, passes, n, generator=generator, dtype=torch.float32)
+        order = draws.argsort(2).flatten(1)
         for step in range(steps):
             index = training.gather(1, order[:, step * batch : (step + 1) * batch])
             loss = -nets(X[index], Y[rows, index]).mean(1).sum()
@@ -108,6 +120,8 @@ def cross_fit(
             optimizer.step()
             schedule.step()
             average.update_parameters(nets)
+            if time.monotonic() > deadline:
+                break
         tick()
         scores = gain(held_out)
         mean = scores.mean((0, 1), dtype=torch.float64).numpy()
@@ -127,6 +141,7 @@ def cross_fit(
 _HIDDEN = 128
 
 
+@ordinary_torch()
 def by_classifier(
     numbers: np.ndarray,
     labels: np.ndarray,
@@ -169,13 +184,14 @@ class _Classifiers(nn.Module):
     def __init__(self, log_prior: np.ndarray, D: int, generator: torch.Generator):
         super().__init__()
         F, K = log_prior.shape
-        H, normal = _HIDDEN, partial(torch.randn, generator=generator)
-        self.linear = nn.Parameter(torch.zeros(F, D, K))
+        H, normal = _HIDDEN, partial(torch.randn, generator=generator, dtype=torch.float32)
+        zeros = partial(torch.zeros, dtype=torch.float32)
+        self.linear = nn.Parameter(zeros(F, D, K))
         self.first = nn.Parameter(normal(F, D, H) / math.sqrt(D))
         self.first_bias = nn.Parameter(0.5 * normal(F, 1, H))
         self.second = nn.Parameter(normal(F, H, H) * math.sqrt(2 / H))
-        self.second_bias = nn.Parameter(torch.zeros(F, 1, H))
-        self.last = nn.Parameter(torch.zeros(F, H, K))
+        self.second_bias = nn.Parameter(zeros(F, 1, H))
+        self.last = nn.Parameter(zeros(F, H, K))
         self.last_bias = nn.Parameter(torch.tensor(log_prior, dtype=torch.float32)[:, None])
 
     def forward(self, inputs: Tensor, labels: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
 """Batches of tensors in memory; a seed and a number determine their order and their transform."""
 
+import copy
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from simmim_lite._arguments import check_integer
+from simmim_lite._arguments import as_array, check_integer
 from simmim_lite._random import random_generator, seed_device, seed_for
+from simmim_lite._torch_state import cpu_by_default
 from simmim_lite.training._processes import this_process
 
 Tree = Any  # a tensor, or a tuple, list or dict of trees
@@ -70,10 +72,8 @@ class Batches:
         i = check_integer("i", i, minimum=0)
         size, left = divmod(self.batch_size, processes)
         if left:
-            raise ValueError(
-                f"batch_size: expected a multiple of {processes}, the number of processes, got "
-                f"{self.batch_size}"
-            )
+            expected = f"a multiple of {processes}, the number of processes"
+            raise ValueError(f"batch_size: expected {expected}, got {self.batch_size}")
         epoch, within = divmod(i, len(self))
         start = within * self.batch_size + process * size
         if epoch != self._epoch:
@@ -122,10 +122,15 @@ class Stream:
             self._seed(self._next)
             if hasattr(self.batches.sampler, "set_epoch"):
                 self.batches.sampler.set_epoch(epoch)
-            self._loader = iter(self.batches)
+            with cpu_by_default():
+                self._loader = iter(self.batches)
         while self._next <= i:
             self._seed(self._next)
-            batch = next(self._loader)
+            with cpu_by_default():
+                batch = next(self._loader, self)
+            if batch is self:
+                expected, got = len(self.batches), self._next - (i - within)
+                raise ValueError(f"batches: expected {expected} in an epoch, its length, got {got}")
             self._next += 1
         return map_tree(self._moved, batch)
 
@@ -136,12 +141,21 @@ class Stream:
         seed_device(self.device, self.seed, f"load batch {i} in process {self.process}")
 
 
-def map_tree(function: Callable[[Any], Any], tree: Tree) -> Tree:
-    """Return the same tuple, list or dict with ``function`` applied to each leaf."""
+def map_tree(
+    function: Callable[[Any], Any], tree: Tree, whole: Callable[[Tree], bool] = lambda _: False
+) -> Tree:
+    """Apply ``function`` to each leaf; a tree of which ``whole(tree)`` holds is a leaf, too."""
+    if whole(tree):
+        return function(tree)
     if isinstance(tree, Mapping):
-        return {name: map_tree(function, value) for name, value in tree.items()}
+        named = {name: map_tree(function, value, whole) for name, value in tree.items()}
+        if type(tree) is dict or not isinstance(tree, MutableMapping):
+            return named
+        changed = copy.copy(tree)  # a subclass may hold more than its items
+        changed.update(named)
+        return changed
     if isinstance(tree, tuple | list):
-        values = [map_tree(function, value) for value in tree]
+        values = [map_tree(function, value, whole) for value in tree]
         return type(tree)(*values) if hasattr(tree, "_fields") else type(tree)(values)
     return function(tree)
 
@@ -151,6 +165,26 @@ def leaves(tree: Tree) -> list[Any]:
     found: list[Any] = []
     map_tree(found.append, tree)
     return found
+
+
+def part_of(batch: Tree, part: slice, rows: int) -> Tree:
+    """Return some rows of a batch: of tensors, arrays and lists of texts; the rest stays whole."""
+    lengths = [len(leaf) for leaf in leaves(batch) if _has_rows(leaf)]
+    if len(set(lengths)) > 1:
+        raise ValueError(f"chunk: expected parts of a batch with equal rows, got {lengths}")
+
+    def is_column(tree: Tree) -> bool:
+        items = isinstance(tree, tuple | list) and len(tree) == rows
+        return items and not any(map(_has_rows, leaves(tree)))
+
+    def cut(leaf: Any) -> Any:
+        return leaf[part] if _has_rows(leaf) or isinstance(leaf, tuple | list) else leaf
+
+    return map_tree(cut, batch, is_column)
+
+
+def _has_rows(leaf: Any) -> bool:
+    return isinstance(leaf, Tensor | np.ndarray) and leaf.ndim > 0
 
 
 def rows_of(batch: Tree) -> int:
@@ -165,12 +199,28 @@ def check_batches(batches: Any) -> int:
     """Return the number of batches in an epoch; refuse data that cannot be read repeatedly."""
     if not isinstance(batches, Batches | DataLoader):
         raise TypeError(f"batches: expected Batches or a DataLoader, got {batches!r:.200}")
-    if len(batches) == 0:
+    try:
+        number = len(batches)
+    except TypeError as error:
+        raise TypeError("batches: expected a DataLoader with a length, got one without") from error
+    if number == 0:
         raise ValueError("batches: expected at least one batch in an epoch, got none")
-    return len(batches)
+    return number
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether torch can read the values where they are, such as those of a memory map."""
+    if isinstance(value, Tensor):
+        return value.layout == torch.strided
+    if type(value) not in (np.ndarray, np.memmap) or value.dtype.itemsize > 8:
+        return False
+    return value.dtype.isnative and min(value.strides, default=0) >= 0
 
 
 def _as_tensor(value: Any) -> Tensor:
+    columns = isinstance(value, np.ndarray) or hasattr(value, "to_numpy")  # pandas
+    if (columns or isinstance(value, Tensor)) and not _is_plain(value):
+        value = as_array("data", value)
     is_array = isinstance(value, np.ndarray)
     if is_array and value.dtype.kind in "biuf":
         with warnings.catch_warnings():  # read-only arrays are fine: no code writes to the data
@@ -181,4 +231,4 @@ def _as_tensor(value: Any) -> Tensor:
         raise TypeError(f"data: expected tensors or arrays of numbers, got {got:.200}")
     if value.ndim == 0:
         raise ValueError("data: expected tensors with a row for each sample, got a single number")
-    return value
+    return value.detach()

@@ -1,5 +1,6 @@
 """`fit`: one training loop for all systems of the package."""
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -12,8 +13,10 @@ from torch.utils.data import DataLoader
 
 from simmim_lite._arguments import check_integer, check_number
 from simmim_lite._random import seed_device
+from simmim_lite._torch_state import gradients
+from simmim_lite.environment import share_cores
 from simmim_lite.training._batches import Batches, check_batches
-from simmim_lite.training._gradients import Loss, System
+from simmim_lite.training._gradients import Loss, OutOfTimeError, System
 from simmim_lite.training._history import EpochMeans, History, Logs
 from simmim_lite.training._processes import any_process, process_group
 from simmim_lite.training._resume import CheckpointFolder, Saved
@@ -49,7 +52,7 @@ def fit(
     resume: bool = False,
     log_dir: str | Path | None = None,
     profile: str | Path | None = None,
-    progress: bool | None = None,
+    progress: bool | str | None = None,
 ) -> History:
     """Train ``model`` in place, and ``loss`` if it has parameters; both end in evaluation mode.
 
@@ -59,7 +62,9 @@ def fit(
             other scalars ("nats", "temperature", ...) are recorded. A function or an `nn.Module`.
         batches: `Batches`, or a DataLoader that draws from torch's global random numbers only.
         epochs, steps: length of the run; give one of them. A step is one update of the weights.
-        seconds: stop earlier, after this time of this call.
+        seconds: stop earlier, after this time of this call. A step of more than a second is broken
+            off between its batches and chunks, before it changes the weights, and is not begun if
+            the step before shows that it would end too late.
         patience, watch: stop earlier, after ``patience`` epochs without a new minimum of the value
             ``watch`` (for an accuracy, return the negative accuracy from ``evaluate``).
         optimizer: "adam", "adamw", "rmsprop", "sgd" (momentum 0.9), or a function of the groups of
@@ -71,7 +76,6 @@ def fit(
             Hutter 2017, arXiv 1608.03983, without restarts); "one_cycle", up from 1/25 in
             ``warmup`` steps (30 % of all steps if that is 0), then down to almost 0 (Smith & Topin
             2019, arXiv 1708.07120; momentum stays).
-        warmup: steps of the warm-up.
         clip_norm: largest norm of the gradient of a step; None does not clip.
         accumulate: batches of a step, whose gradients are averaged. For more negatives take a
             larger batch and ``chunk``.
@@ -91,35 +95,26 @@ def fit(
             processes, and on a GPU with `torch.use_deterministic_algorithms`.
         log_dir: folder for TensorBoard: the values of each step and each epoch.
         profile: file for a Chrome trace of the third to fifth step.
-        progress: show a progress bar; None shows a bar on a terminal only.
+        progress: show a progress bar, which a text names; None shows a bar on a terminal only.
 
     Raises:
         FloatingPointError: a loss or gradient is not finite; the message names step and batch, and
             the weights are those before that step.
         ValueError: checkpoints of another run, or none that is intact (`CheckpointError`).
     """
-    plan = Plan(
-        optimizer=optimizer,
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-        schedule=schedule,
-        warmup=warmup,
-        clip_norm=clip_norm,
-        accumulate=accumulate,
-        chunk=chunk,
-        autocast=autocast,
-        seed=seed,
-    )
+    entered = time.monotonic()
+    of_steps = optimizer, learning_rate, weight_decay, schedule, warmup, clip_norm
+    plan = Plan(*of_steps, accumulate, chunk, autocast, seed)  # in the order of its fields
     length = _length(check_batches(batches), epochs, steps, plan.accumulate)
     for name, value in {"patience": patience, "checkpoint_every": checkpoint_every}.items():
         if value is not None:
             check_integer(name, value, minimum=1)
-    if seconds is not None:
-        check_number("seconds", seconds, minimum=0)
+    seconds = math.inf if seconds is None else check_number("seconds", seconds, minimum=0)
     if resume and checkpoints is None:
         raise ValueError("resume: expected a folder of checkpoints, got checkpoints=None")
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     with ExitStack() as stack:
+        stack.enter_context(gradients())
         process, _ = stack.enter_context(process_group())
         stack.enter_context(fork_rng([device] if device.type == "cuda" else []))
         if process > 0:  # the first process writes for all
@@ -128,17 +123,16 @@ def fit(
         if checkpoints is not None:
             folder = stack.enter_context(CheckpointFolder(checkpoints))
             if folder.files() and not resume:
-                raise ValueError(
-                    f"checkpoints: {checkpoints} holds those of an earlier run; resume=True "
-                    "continues it, another folder starts a new run"
-                )
+                got = f"{checkpoints} holds those of an earlier run"
+                how = "resume=True continues it, another folder starts a new run"
+                raise ValueError(f"checkpoints: {got}; {how}")
         trainer = Trainer(System(model, loss), batches, plan, length, device)
         stack.callback(trainer.optimizer.zero_grad)
         stack.callback(trainer.system.eval)
         saved = Saved(trainer, folder)
         history, means = saved.restore()
         logs = Logs(stack, history.steps, length, log_dir, profile, progress)
-        deadline = None if seconds is None else time.monotonic() + seconds
+        deadline, look, taken = entered + seconds, entered, 0.0
         every = checkpoint_every or trainer.steps_of_epoch
         newest, history.stop_reason = history.steps, "finished"
         trainer.system.train()
@@ -146,11 +140,20 @@ def fit(
             if patience is not None and history.epochs_since_best(watch) >= patience:
                 history.stop_reason = "plateau"
                 break
-            if deadline is not None and any_process(time.monotonic() >= deadline):
+            now = time.monotonic()
+            late = now >= deadline or now + taken > deadline + 1.5
+            if seconds < math.inf and any_process(late):
                 history.stop_reason = "seconds"
                 break
+            if now >= look:
+                share_cores()
+                look = now + 2
             start = time.perf_counter()
-            values, samples = trainer.step(history.steps)
+            try:
+                values, samples = trainer.step(history.steps, start + max(deadline - now, 1))
+            except OutOfTimeError:
+                history.stop_reason = "seconds"
+                break
             taken = time.perf_counter() - start
             history.steps += 1
             history.seconds += taken
@@ -187,7 +190,10 @@ def _evaluated(evaluate: Evaluate, trainer: Trainer, record: Mapping) -> dict[st
     seed_device(trainer.device, trainer.plan.seed, f"evaluation {record['epoch']}")
     trainer.system.eval()
     with torch.no_grad():
-        values = {name: float(value) for name, value in evaluate(trainer.system.model).items()}
+        found = evaluate(trainer.system.model)
+    if not isinstance(found, Mapping):
+        raise TypeError(f"evaluate: expected a dict of numbers, got {found!r:.200}")
+    values = {name: float(value) for name, value in found.items()}
     trainer.system.train()
     if taken := sorted(values.keys() & record.keys()):
         raise ValueError(f"evaluate: expected names that are not taken, got {taken[0]!r}")

@@ -11,19 +11,35 @@ BatchNorm is an exception, because it normalizes by the statistics of its input,
 gradient is then exact for a network that normalizes each chunk on its own: a different network.
 """
 
+import math
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from operator import itemgetter
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from simmim_lite.training._batches import Tree, leaves, map_tree, rows_of
+from simmim_lite.training._batches import Tree, leaves, map_tree, part_of, rows_of
 from simmim_lite.training._processes import this_process
 
 Loss = Callable[[Any, Any], Tensor | Mapping[str, Tensor]]
+Scale = Callable[[Tensor], Tensor]
+Seed = Callable[[int], None]
+
+
+class OutOfTimeError(Exception):
+    """The time limit was reached within a step."""
+
+
+def check_time(deadline: float) -> None:
+    """Raise OutOfTimeError after ``deadline`` of `time.perf_counter`, in a single process.
+
+    Several processes would stop in different places, and wait for each other.
+    """
+    if time.perf_counter() > deadline and this_process()[1] == 1:
+        raise OutOfTimeError
 
 
 class System(nn.Module):
@@ -64,23 +80,17 @@ class Gradients:
     gradients of float16. A pass has at most ``chunk`` rows; None takes the batch at once.
     """
 
-    def __init__(
-        self,
-        system: System,
-        autocast: torch.autocast,
-        scale: Callable[[Tensor], Tensor],
-        chunk: int | None,
-    ):
+    def __init__(self, system: System, autocast: torch.autocast, scale: Scale, chunk: int | None):
         self.system, self.autocast, self.scale, self.chunk = system, autocast, scale, chunk
         self.parallel = system if this_process()[1] == 1 else DistributedDataParallel(system)
 
     def add(
-        self, batch: Tree, *, share: float, seed: Callable[[int], None], last: bool
+        self, batch: Tree, *, share: float, seed: Seed, last: bool, deadline: float = math.inf
     ) -> dict[str, Tensor]:
         """Add the gradient of ``share`` times the loss; return the terms of the loss, detached.
 
         ``seed(j)`` seeds the random numbers of chunk j. With ``last``, the processes exchange all
-        gradients that were added since the last exchange.
+        gradients that were added since the last exchange. After ``deadline``, OutOfTimeError.
         """
         rows = rows_of(batch)
         size = rows if self.chunk is None else min(rows, self.chunk)
@@ -93,13 +103,11 @@ class Gradients:
                 self.scale(terms["loss"] * share).backward()
             return {name: term.detach() for name, term in terms.items()}
 
-        lengths = [len(leaf) for leaf in leaves(batch)]
-        if len(set(lengths)) > 1:
-            raise ValueError(f"chunk: expected parts of a batch with equal rows, got {lengths}")
-        chunks = [map_tree(itemgetter(part), batch) for part in parts]
+        chunks = [part_of(batch, part, rows) for part in parts]
         buffers = [(buffer, buffer.clone()) for buffer in self.system.model.buffers()]
         embedded = []
         for j, chunk in enumerate(chunks):
+            check_time(deadline)
             seed(j)
             with torch.no_grad(), self.autocast:
                 embedded.append(self.system.model(chunk))
@@ -112,6 +120,7 @@ class Gradients:
         self.scale(terms["loss"] * share).backward()
         upstream = [leaf.grad for leaf in leaves(outputs)]
         for j, (part, chunk) in enumerate(zip(parts, chunks, strict=True)):
+            check_time(deadline)
             with self._exchange(last and j == len(parts) - 1):
                 seed(j)
                 with self.autocast:
@@ -138,9 +147,8 @@ def _joined(embedded: list[Tree], parts: list[slice]) -> Tree:
         for leaf, part in zip(column, parts, strict=True):
             if not isinstance(leaf, Tensor) or leaf.shape[:1] != (part.stop - part.start,):
                 got = tuple(leaf.shape) if isinstance(leaf, Tensor) else leaf
-                raise ValueError(
-                    f"chunk: expected outputs with one row for each sample, got {got!r:.200}"
-                )
+                expected = "outputs with one row for each sample"
+                raise ValueError(f"chunk: expected {expected}, got {got!r:.200}")
         whole = torch.cat(column)
         joined.append(whole.requires_grad_(whole.is_floating_point()))
     values = iter(joined)

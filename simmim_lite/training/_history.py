@@ -79,11 +79,13 @@ class Logs:
         steps: int,
         log_dir: str | Path | None,
         profile: str | Path | None,
-        progress: bool | None,
+        progress: bool | str | None,
     ):
         self._bar = self._writer = self._profiler = None
         if sys.stderr.isatty() if progress is None else progress:
-            self._bar = stack.enter_context(tqdm(total=steps, initial=start, unit="step"))
+            stage = progress if isinstance(progress, str) else "training"
+            bar = tqdm(desc=stage, total=steps, initial=start, unit="step")
+            self._bar = stack.enter_context(bar)
         if log_dir is not None:
             from torch.utils.tensorboard import SummaryWriter  # an extra, and slow to import
 

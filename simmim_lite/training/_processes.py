@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from simmim_lite._arguments import check_integer
+from simmim_lite._arguments import as_tensor, check_integer, check_same_length
 from simmim_lite.contrastive import LearnedTemperature, info_nce_loss
 
 
@@ -65,14 +65,9 @@ def any_process(condition: bool) -> bool:
 def gather_rows(values: Tensor) -> Tensor:
     """Return the rows of all processes, with gradients that reach every process.
 
-    The processes must call this together, and run the backward pass together.
-
-    Args:
-        values: (N, ...), the same shape in all processes.
-
-    Returns:
-        (processes x N, ...): the rows of this process first, then those of the next process, and
-        so on in a circle.
+    From (N, ...), the same shape in all processes, to (processes x N, ...): the rows of this
+    process first, then those of the next process, and so on in a circle. The processes must call
+    this together, and run the backward pass together.
     """
     return _Gather.apply(values) if dist.is_initialized() else values
 
@@ -105,6 +100,7 @@ def gathered_info_nce_loss(queries: Tensor, keys: Tensor, temperature: Tensor | 
 
     Arguments and result as for `simmim_lite.contrastive.info_nce_loss`; keys (N, dim).
     """
+    check_same_length(queries=queries, keys=keys)
     if not dist.is_initialized():
         return info_nce_loss(queries, keys, temperature)
     return _both_ways(queries, keys, temperature, gather_rows)
@@ -118,11 +114,9 @@ def _both_ways(
 
 
 class ContrastiveLoss(nn.Module):
-    """InfoNCE of pairs in the whole batch of all processes: a loss for `fit`.
+    """InfoNCE of normalized pairs in the whole batch of all processes: a loss for `fit`.
 
-    Args:
-        temperature: temperature at the start; the embeddings are normalized.
-        learned: learn the temperature, see `simmim_lite.contrastive.LearnedTemperature`.
+    The temperature stays constant if not ``learned`` (`contrastive.LearnedTemperature`).
     """
 
     def __init__(self, temperature: float = 0.07, *, learned: bool = True):
@@ -136,8 +130,11 @@ class ContrastiveLoss(nn.Module):
 
         nats = log(rows of all processes) - loss: a lower bound on the mutual information.
         """
-        queries, keys = outputs.values() if isinstance(outputs, dict) else outputs
-        queries, keys, temperature = F.normalize(queries), F.normalize(keys), self.temperature()
+        named = outputs.items() if isinstance(outputs, dict) else enumerate(outputs)
+        given = {f"outputs[{key!r}]": values for key, values in named}
+        rows = {name: F.normalize(as_tensor(name, values)) for name, values in given.items()}
+        check_same_length(**rows)
+        (queries, keys), temperature = rows.values(), self.temperature()
         loss = gathered_info_nce_loss(queries, keys, temperature)
         nats = math.log(len(queries) * this_process()[1]) - loss
         return {"loss": loss, "nats": nats, "temperature": temperature}
@@ -150,11 +147,10 @@ def compare_gathers(processes: int = 2, *, seed: int = 0) -> list[dict[str, floa
     (16, 16) of queries and keys and a temperature of 0.2. Their gradients are averaged, as
     DistributedDataParallel does.
 
-    Returns:
-        For each way to gather: "gather", its name; "loss" in nats; "encoder_error", the norm of the
-        error of the encoder's gradient over the norm of the true gradient; "encoder_ratio", the
-        ratio of the two norms; "encoder_cosine", the cosine between the two gradients;
-        "temperature_ratio", the ratio of the derivatives by the temperature.
+    For each way to gather, the result has the loss in nats; "encoder_error", the norm of the error
+    of the encoder's gradient over the norm of the true gradient; "encoder_ratio", the ratio of the
+    two norms; "encoder_cosine", the cosine between the two gradients; and "temperature_ratio", the
+    ratio of the derivatives by the temperature.
     """
     check_integer("processes", processes, minimum=1)
     with tempfile.TemporaryDirectory() as folder:

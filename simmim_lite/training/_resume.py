@@ -1,7 +1,7 @@
 """Resuming a run: the folder of its checkpoints, and the check that they belong to this run."""
 
-import re
 import warnings
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,16 @@ import torch.distributed as dist
 from filelock import FileLock, Timeout
 from torch import Tensor, nn
 
-from simmim_lite.storage import PARTIAL, CheckpointError, pack, unpack, verify, write_atomically
+from simmim_lite.storage import (
+    PARTIAL,
+    CheckpointError,
+    description,
+    expecting,
+    pack,
+    unpack,
+    verify,
+    write_atomically,
+)
 from simmim_lite.training._batches import Batches, leaves
 from simmim_lite.training._history import EpochMeans, History
 from simmim_lite.training._trainer import Trainer
@@ -36,8 +45,8 @@ class CheckpointFolder:
             self._lock.acquire(timeout=0)
         except Timeout:
             raise ValueError(f"checkpoints: another run is writing to {self.path}") from None
-        for partial in self.path.glob(f"step-*{_SUFFIX}{PARTIAL}"):
-            partial.unlink()
+        for unfinished in self.path.glob(f"step-*{_SUFFIX}{PARTIAL}"):
+            unfinished.unlink()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -72,10 +81,8 @@ class CheckpointFolder:
                 warnings.warn(message, stacklevel=2)
             return path.name, content
         if damaged:
-            raise CheckpointError(
-                f"{self.path}: no checkpoint is intact, {', '.join(damaged)} renamed to "
-                f"*{_DAMAGED}; resume=False starts a new run"
-            )
+            renamed = f"{', '.join(damaged)} renamed to *{_DAMAGED}; resume=False starts a new run"
+            raise CheckpointError(f"{self.path}: no checkpoint is intact, {renamed}")
         return None
 
 
@@ -115,10 +122,8 @@ class Saved:
             if old != new:  # show the first lines that differ
                 lines = zip_longest(str(old).splitlines(), str(new).splitlines())
                 old, new = next(((a, b) for a, b in lines if a != b), (old, new))
-                raise ValueError(
-                    f"resume: {name} is of another run: {setting} was {str(old).strip()}, and is "
-                    f"{str(new).strip()} now"
-                )
+                change = f"{setting} was {str(old).strip()}, and is {str(new).strip()} now"
+                raise ValueError(f"resume: {name} is of another run: {change}")
         self.trainer.restore(state["trainer"])
         return History(**state["history"]), EpochMeans(**state["means"])
 
@@ -148,8 +153,9 @@ def _describe(trainer: Trainer) -> dict[str, Any]:
 def load_weights(model: nn.Module, path: str | Path) -> None:
     """Load the weights of ``model`` from a checkpoint of `fit`; CheckpointError if damaged."""
     path = Path(path)
-    weights = unpack(path.read_bytes(), path.name)["trainer"]["system"]
-    names = [name for name in weights if name.startswith("model.")]
+    with expecting(path.name, "a checkpoint of fit"):
+        weights = unpack(path.read_bytes(), path.name)["trainer"]["system"]
+        names = [name for name in weights if name.startswith("model.")]
     model.load_state_dict({name.removeprefix("model."): weights[name] for name in names})
 
 
@@ -161,5 +167,10 @@ def _as_json(value: Any) -> str | int | float | None:
     if isinstance(value, Tensor):
         return f"{value.dtype} {tuple(value.shape)}"
     if isinstance(value, nn.Module):
-        return re.sub(r" at 0x[0-9a-f]+", "", str(value))
+        return description(value)
+    if isinstance(value, partial):
+        given = [*value.args, *value.keywords.values()]
+        names = [*([""] * len(value.args)), *(f"{name}=" for name in value.keywords)]
+        texts = [f"{name}{_as_json(each)}" for name, each in zip(names, given, strict=True)]
+        return f"{_as_json(value.func)}({', '.join(texts)})"
     return getattr(value, "__qualname__", type(value).__qualname__)

@@ -1,9 +1,9 @@
 """One step of training, the settings of a run, and the state that the next step depends on."""
 
-import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,9 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
 from simmim_lite._arguments import check_choice, check_integer, check_number
 from simmim_lite._random import seed_device
+from simmim_lite._torch_state import cpu_by_default
 from simmim_lite.training._batches import Data, Stream, rows_of
-from simmim_lite.training._gradients import Gradients, System
+from simmim_lite.training._gradients import Gradients, OutOfTimeError, System, check_time
 from simmim_lite.training._processes import this_process
 
 MakeOptimizer = Callable[[list[dict]], Optimizer]
@@ -26,7 +27,7 @@ _OPTIMIZERS: dict[str, MakeOptimizer] = {
     "adam": Adam,
     "adamw": AdamW,
     "rmsprop": RMSprop,
-    "sgd": functools.partial(SGD, momentum=0.9),
+    "sgd": partial(SGD, momentum=0.9),
 }
 _AUTOCAST = {"bfloat16": torch.bfloat16, "float16": torch.float16, None: None}
 
@@ -79,6 +80,9 @@ class Trainer:
         self.learned = [p for p in system.parameters() if p.requires_grad]
         if not self.learned:
             raise ValueError("model: expected parameters to learn, got none")
+        if any(p.is_inference() for p in self.learned):
+            got = "parameters that were made within torch.inference_mode"
+            raise ValueError(f"model: expected parameters that can learn, got {got}")
         self.optimizer = _make_optimizer(plan, self.learned)
         self.schedule = _make_schedule(plan, self.optimizer, steps)
         precision = _precision(plan.autocast, device)
@@ -87,20 +91,25 @@ class Trainer:
         self.gradients = Gradients(system, autocast, self.scaler.scale, plan.chunk)
         self.stream = Stream(batches, device, plan.seed)
 
-    def step(self, step: int) -> tuple[dict[str, float], int]:
-        """Update the weights; return means over the batches of the step, and its samples."""
+    def step(self, step: int, deadline: float = math.inf) -> tuple[dict[str, float], int]:
+        """Update the weights; return means over the batches of the step, and its samples.
+
+        After ``deadline`` of `time.perf_counter`, OutOfTimeError leaves the weights as they were.
+        """
         self.optimizer.zero_grad()
         accumulate = self.plan.accumulate
         epoch, within = divmod(step, self.steps_of_epoch)
         first = epoch * len(self.batches) + within * accumulate
         numbers = range(first, first + accumulate)
+        add = partial(self.gradients.add, share=1 / accumulate, deadline=deadline)
         terms, samples = [], 0
         for i in numbers:
             try:
+                check_time(deadline)
                 batch = self.stream[i]
-                seed = functools.partial(self._seed, i)
-                last = i == numbers[-1]
-                terms.append(self.gradients.add(batch, share=1 / accumulate, seed=seed, last=last))
+                terms.append(add(batch, seed=partial(self._seed, i), last=i == numbers[-1]))
+            except OutOfTimeError:
+                raise
             except Exception as error:
                 error.add_note(f"in step {step}, epoch {epoch}, batch {i}")
                 raise
@@ -122,7 +131,8 @@ class Trainer:
         if self.plan.clip_norm is not None:
             clip_grads_with_norm_(self.learned, self.plan.clip_norm, norm)
         scale = self.scaler.get_scale()
-        self.scaler.step(self.optimizer)
+        with cpu_by_default():  # some optimizers name no device for their state
+            self.scaler.step(self.optimizer)
         self.scaler.update()
         if self.scaler.get_scale() >= scale:  # else the scaler skipped the step
             self.schedule.step()

@@ -3,8 +3,12 @@
 import dataclasses
 import json
 import os
+import signal
+import subprocess
 import sys
+import time
 import types
+from pathlib import Path
 
 import pytest
 from example_results import (
@@ -211,3 +215,60 @@ def test_report_of_results_measured_before(registry, tmp_path, monkeypatch, caps
     Results({"sorting": (SECONDS,)}, [run_of(seconds=1.0)]).save(path)
     assert command_line.main(arguments) == 1
     assert "measured other claims: accuracy, seconds" in capsys.readouterr().err
+
+
+STOPPED = """
+import os, subprocess, sys, time
+from reproduction import Claim, Experiment, Interval
+from pathlib import Path
+
+def hang(setting):
+    (setting.folder / "model.partial").touch()
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    started = setting.folder / "started"
+    started.with_suffix(".new").write_text(f"{os.getpid()} {child.pid}")
+    started.with_suffix(".new").replace(started)
+    time.sleep(60)
+
+CLAIMS = (Claim("a", "a", "1", "the setting", at_least=1, at_most=1),)
+EXPERIMENTS = (
+    Experiment("quick", CLAIMS, lambda setting: {"a": Interval(1, 0.5, 1.5)}),
+    Experiment("hangs", CLAIMS, hang, needs=("quick",)),
+)
+
+if __name__ == "__main__":
+    from reproduction import reproduce
+    from simmim_lite.__main__ import one_line_errors
+
+    go = one_line_errors(lambda output: reproduce(Path(output), registry="stopped_experiments"))
+    sys.exit(go(sys.argv[1]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_ends_the_workers_and_keeps_what_is_finished(tmp_path, name):
+    script, output = tmp_path / "stopped_experiments.py", tmp_path / "report"
+    script.write_text(STOPPED, encoding="utf-8")
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).resolve().parents[2])])
+    process = subprocess.Popen(
+        [sys.executable, script, output],
+        env=os.environ | {"PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    limit = time.monotonic() + 120
+    while not (started := list(output.rglob("started"))):
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+    process.send_signal(getattr(signal, name))
+    said, error = process.communicate()
+    assert (process.returncode, error) == (128 + getattr(signal, name), f"stopped by {name}\n")
+    assert said.startswith("[1/2] quick, seed 0: ")
+    assert [run.experiment for run in Results.load(output / "results.json").runs] == ["quick"]
+    for worker in map(int, started[0].read_text().split()):
+        with pytest.raises(ProcessLookupError):
+            os.kill(worker, 0)
+    assert not list(output.rglob("*.partial"))

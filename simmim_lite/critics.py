@@ -2,15 +2,13 @@
 
 ``critic(x, y)`` takes x (N, dim_x) and y (M, dim_y) and returns scores (N, M), with the observed
 pairs on the diagonal. The optimal score is the log density ratio log p(x, y) / (p(x) p(y)) in nats,
-up to the offset that a bound allows. A wrong shape raises ValueError.
+up to the offset that a bound allows.
 
 | critic | a score is | cost of N x M scores |
 |---|---|---|
 | `SeparableCritic` | an inner product of two embeddings | N + M network passes, one product |
 | `ConcatCritic` | a network of the concatenated pair | N x M network passes |
 | `GaussianBase` | the log ratio of normal densities | one product |
-
-Networks have two hidden layers of width ``hidden``; ``seed`` alone determines initial weights.
 
 Examples:
     >>> import torch

@@ -4,9 +4,9 @@ A probability table is an array p(x1, ..., xn) of sum 1 with one axis for each v
 Python floats in nats; ``base=2`` gives bits. 0 log 0 is 0. Definitions: Cover & Thomas, *Elements
 of Information Theory*, chapter 2. Invalid input raises ValueError, a wrong type TypeError.
 
-The plug-in entropy (the entropy of the observed frequencies) is too small by about (K - 1) / 2N for
-K symbols in N samples, so plug-in mutual information is too large. The bias corrections here are
-the common ones. None is unbiased; where they disagree, the samples are too few.
+The plug-in entropy (of the observed frequencies) is too small by about (K - 1) / 2N for K symbols
+in N samples, so plug-in mutual information is too large. No bias correction is unbiased; where they
+disagree, the samples are too few.
 
 Examples:
     >>> print(f"{entropy([0.5, 0.25, 0.25], base=2):.2f} bits")

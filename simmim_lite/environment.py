@@ -48,9 +48,8 @@ def _settings() -> dict[str, str]:
 def share_cores() -> None:
     """Make the threads of torch wait passively from now on if other processes need the cores.
 
-    A fit calls this function before its steps and every two seconds, for programs that import
-    torch before simmim-lite. It does nothing if the environment says how threads wait. Results do
-    not change.
+    A fit calls it before its steps and every two seconds, for programs that import torch before
+    simmim-lite. It does nothing if the environment says how threads wait. Results do not change.
     """
     import torch
 

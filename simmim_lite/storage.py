@@ -1,9 +1,8 @@
 """Files that survive crashes: atomic writes, checksums, and no executable content.
 
-`pack` turns nested dicts and lists into one safetensors file. Tensors are stored as tensors,
-everything else as JSON in the metadata, with the SHA-256 of the whole file (computed with 64 zeros
-in the place of the checksum). `unpack` parses nothing before the checksum is verified, and neither
-format can hold code.
+`pack` turns nested dicts and lists into one safetensors file: tensors, and JSON in the metadata,
+with the SHA-256 of the file (computed with 64 zeros in its place). `unpack` parses nothing before
+the checksum is verified, and neither format can hold code.
 
 Examples:
     >>> import torch

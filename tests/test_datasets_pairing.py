@@ -173,7 +173,10 @@ def test_a_number_is_not_the_text_of_it():
             lambda: Pairing({"a": [[1.0]] * 2, "b": [[1.0]]}, {"a": [0, 3], "b": [0]}),
             "labels: .*none of class .*3.*row 1",
         ),
-        (lambda: Pairing({"a": [1], "b": [2]}).indices(np.array([-1]), None), "rows: .*got -1"),
+        (
+            lambda: Pairing({"a": [[1.0]], "b": [[1.0]]}).indices(np.array([-1]), None),
+            "rows: .*got -1",
+        ),
         (lambda: three_modalities()[0].population("image", "image"), "first, second: "),
         (lambda: three_modalities()[0].population("smell", "image"), "first, second: .*smell"),
     ],

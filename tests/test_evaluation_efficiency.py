@@ -14,7 +14,7 @@ from simmim_lite.evaluation import (
     weight_bytes,
     with_int8_weights,
 )
-from simmim_lite.evaluation._efficiency import _exported
+from simmim_lite.evaluation._tables import _exported
 
 cpu_only = pytest.mark.skipif(torch.cuda.is_available(), reason="bytes are those of the GPU then")
 

@@ -327,7 +327,7 @@ def test_bad_arguments():
         AverageFusion(["a", "a"], 8)
     with pytest.raises(ValueError, match="dim: "):
         AverageFusion(NAMES, 0)
-    with pytest.raises(ValueError, match="prior: expected 2 positive"):
+    with pytest.raises(ValueError, match="prior: expected probabilities"):
         ProductOfExperts(NAMES, 2, prior=[0.5, 0.6])
     with pytest.raises(ValueError, match="probability: "):
         drop_modalities(torch.ones(2, 2).bool(), 1.5)

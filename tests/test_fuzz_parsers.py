@@ -7,7 +7,16 @@ import pytest
 
 fuzz_parsers = pytest.importorskip("fuzz_parsers")  # needs a system with the module resource
 
-NAMES = ["WAV", "image", "idx images", "idx labels", "zip", "safetensors", "memory file"]
+NAMES = [
+    "WAV",
+    "image",
+    "idx images",
+    "idx labels",
+    "zip",
+    "safetensors",
+    "memory file",
+    "SQLite file",
+]
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import chisquare, kstest, multivariate_normal, multivariate_t, norm
 
+from reproduction.experiments.mi_distributions import NoisyDirection, OneHotClass, UniformCells
 from simmim_lite import entropy
 from simmim_lite.ground_truth import (
     CURVES,
@@ -25,10 +26,7 @@ from simmim_lite.ground_truth import (
     MixingTransform,
     MonotoneTransform,
     NoisyCurve,
-    NoisyDirection,
-    OneHotClass,
     StudentT,
-    UniformCells,
     WithNoiseDimensions,
 )
 

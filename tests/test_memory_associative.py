@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.metrics import roc_auc_score
@@ -84,3 +85,15 @@ def test_slots_are_confused_as_theory_says(N: int):
     assert np.mean(right) == pytest.approx(slot_accuracy(N, 32, 1.2), abs=0.027)
     assert np.mean(weights) == pytest.approx(attention_weight(N, 32, 5.0), abs=0.03)
     assert slot_accuracy([N, N], 32, 1.2).shape == (2,)
+
+
+@pytest.mark.parametrize("N", [math.nan, -math.inf, math.inf, 0, pd.NA, None, [2, math.nan], "x"])
+def test_a_number_of_items_is_one_or_more(N):
+    for call in (
+        lambda: familiarity_auroc(N, 16),
+        lambda: sign_accuracy(N, 16),
+        lambda: slot_accuracy(N, 16, 0.5),
+        lambda: attention_weight(N, 16, 4.0),
+    ):
+        with pytest.raises((ValueError, TypeError), match=r"^N: "):
+            call()

@@ -413,7 +413,8 @@ def test_a_database_opens_after_a_refused_header(tmp_path):
     backend = SQLite(tmp_path / "memory.db")
     with pytest.raises(ValueError, match="dim"):
         SimulatedMemory(5, backend=backend)
-    assert len(SimulatedMemory(4, backend=backend)) == 0
+    with SimulatedMemory(4, backend=backend) as memory:
+        assert len(memory) == 0
 
 
 def test_written_keys_leave_the_graph_of_their_encoder():

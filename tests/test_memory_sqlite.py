@@ -65,13 +65,18 @@ def newer(path: Path) -> None:
         database.commit()
 
 
+def empty(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("VACUUM")
+
+
 STRANGE = {
     "another program's": shop,
     "another program's, with a log": lambda path: shop(path, "WAL"),
     "a newer format": newer,
     "a text": lambda path: path.write_text("no database"),
     "a long text": lambda path: path.write_text("no database " * 5000),
-    "an empty database": lambda path: sqlite3.connect(path).executescript("VACUUM").close(),
+    "an empty database": empty,
 }
 
 
@@ -262,6 +267,9 @@ def test_damaged_files_raise_declared_errors(tmp_path: Path):
         "UPDATE keys SET key = x'00000000' WHERE id = 1",
         "UPDATE keys SET key = x'0000c07f0000c07f0000c07f0000c07f' WHERE id = 1",
         "UPDATE items SET item_group = 'text'",
+        "UPDATE keys SET key = x''",
+        f"UPDATE keys SET key = x'{(np.full(DIM, 1e300).tobytes() + b'8').hex()}'",
+        "INSERT INTO modalities VALUES (x'61')",
     ],
 )
 def test_wrong_content_is_named(change: str, tmp_path: Path):

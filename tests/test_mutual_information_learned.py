@@ -8,6 +8,7 @@ import pytest
 import torch
 from scipy.stats import logistic
 
+from reproduction.experiments.mi_distributions import NoisyDirection, UniformCells
 from simmim_lite import mutual_information as mi
 from simmim_lite.ground_truth import (
     AdditiveNoise,
@@ -17,8 +18,6 @@ from simmim_lite.ground_truth import (
     Joined,
     MixingTransform,
     NoisyCurve,
-    NoisyDirection,
-    UniformCells,
 )
 from simmim_lite.mutual_information import (
     _auto,

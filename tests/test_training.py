@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from training_worker import Encoders, fingerprint, pairs, run
 
 from simmim_lite.training import Batches, ContrastiveLoss, _fit as fit_module, fit
-from simmim_lite.training._gradients import Gradients, System
+from simmim_lite.training._trainer import Gradients, System
 
 
 def network(seed=0, dtype=torch.float64) -> nn.Sequential:

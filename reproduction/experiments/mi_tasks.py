@@ -8,6 +8,7 @@ families "determined columns" and "thin pieces" came after the first results of 
 
 import numpy as np
 
+from reproduction.experiments.mi_distributions import NoisyDirection, OneHotClass, UniformCells
 from simmim_lite.ground_truth import (
     AdditiveNoise,
     ClassAndFeature,
@@ -22,10 +23,7 @@ from simmim_lite.ground_truth import (
     MixingTransform,
     MonotoneTransform,
     NoisyCurve,
-    NoisyDirection,
-    OneHotClass,
     StudentT,
-    UniformCells,
 )
 
 Normal, Monotone, Mixing = CorrelatedGaussian, MonotoneTransform, MixingTransform

@@ -6,8 +6,7 @@ The loss and the gradients of queries, keys and temperature are the same up to r
 
 Scores are ``queries @ keys.T / temperature``; normalize the embeddings first, as is usual.
 ``log(len(keys)) - info_nce_loss(...)`` (one way, or the mean of both ways) is a lower bound on the
-mutual information in nats: 0 before training, at most ``log(len(keys))``. Both losses raise
-ValueError for a row that is not finite and for a temperature that is not positive.
+mutual information in nats: 0 before training, at most ``log(len(keys))``.
 
 Examples:
     >>> import torch

@@ -1,13 +1,11 @@
 """Real digits, speech and images, and pairs of them with a known mutual information.
 
-Two small sets come with the package (`load_digits`, `load_speech`; ``data/README.md`` describes
-them). With ``full=True`` or SIMMIM_FULL=1 the same functions give all of MNIST and the human
-recordings of FSDD, found in the folder SIMMIM_DATA or downloaded once into a cache (SIMMIM_CACHE
-moves it).
+Two small sets come with the package (`load_digits`, `load_speech`). With ``full=True`` or
+SIMMIM_FULL=1 the same functions give all of MNIST and the human recordings of FSDD, found in the
+folder SIMMIM_DATA or downloaded once into a cache (SIMMIM_CACHE moves it).
 
-A ``split`` is "train", "test" or "all". All functions raise ValueError for another split, shape or
-range, TypeError for another type, and `DataError` for missing or damaged data (or no network): it
-names the file, the fault and the remedy.
+A ``split`` is "train", "test" or "all". Missing or damaged data (or no network) raise `DataError`,
+which names the file, the fault and the remedy.
 
 A `Pairing` draws positive pairs of several modalities, and knows exactly how much information they
 share; `paired_digits` is a sample of such pairs.
@@ -23,12 +21,6 @@ Examples:
     {('image', 'speech'): 2.30258...}
 """
 
-from simmim_lite.datasets._captions import (
-    Captions as Captions,
-    describe as describe,
-    load_captions as load_captions,
-    measure_strokes as measure_strokes,
-)
 from simmim_lite.datasets._damage import (
     DamagedDigits as DamagedDigits,
     add_noise as add_noise,
@@ -43,11 +35,15 @@ from simmim_lite.datasets._download import (
 from simmim_lite.datasets._files import DataError as DataError
 from simmim_lite.datasets._images import (
     CIFAR10_CLASSES as CIFAR10_CLASSES,
+    Captions as Captions,
     Images as Images,
+    describe as describe,
+    load_captions as load_captions,
     load_cifar10 as load_cifar10,
     load_digits as load_digits,
     load_mnist as load_mnist,
     load_other_digits as load_other_digits,
+    measure_strokes as measure_strokes,
     read_image as read_image,
 )
 from simmim_lite.datasets._pairing import (

@@ -19,8 +19,7 @@ from simmim_lite._arguments import (
     check_integer,
 )
 from simmim_lite._random import random_generator
-from simmim_lite.datasets._captions import load_captions
-from simmim_lite.datasets._images import load_digits
+from simmim_lite.datasets._images import load_captions, load_digits
 from simmim_lite.datasets._speech import load_speech
 from simmim_lite.entropy import sample_mutual_information
 
@@ -55,9 +54,8 @@ class Pairing:
     people made these labels, this pairing is supervision at the level of classes.
 
     The population is: a row, uniform; in each modality that is paired by class, an item uniform
-    among those of the class of the row, independent of all else. Then two modalities share which
-    row, which class or which sentence the pair has, and their information is that of these
-    symbols: H(class) for an image and a recording of its class, H(sentence) for an image and its
+    among those of the class of the row. Two modalities share which row, class or sentence the pair
+    has: H(class) for an image and a recording of its class, H(sentence) for an image and its
     caption. See `mutual_information`.
 
     Args:

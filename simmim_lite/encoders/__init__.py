@@ -7,9 +7,8 @@
 | `TextEncoder` | sentences | word vectors, GRU |
 | `TabularEncoder` | rows of numbers | two linear layers |
 
-``dim`` is the number of columns of the output; the initial weights depend on ``seed`` alone. The
-loaders of `simmim_lite.datasets` return valid inputs. Inputs of a wrong type, shape or value (NaN)
-raise TypeError or ValueError. To write an encoder of your own, subclass `Encoder`.
+``dim`` is the number of columns of the output; the initial weights depend on ``seed`` alone. To
+write an encoder of your own, subclass `Encoder`.
 
 Examples:
     >>> import numpy as np

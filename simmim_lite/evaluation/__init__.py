@@ -4,9 +4,6 @@ Representations: probes, retrieval, clusters, robustness, transfer, consistency 
 Generation and reconstruction: coherence, Frechet distance, coverage, SSIM, SNR. Any model:
 calibration, cost, attribution, privacy. Any number: 95 % intervals over items, seeds and folds.
 
-Arguments that do not have the stated shape, range or length raise ValueError or TypeError, and the
-message names the argument.
-
 Examples:
     >>> import numpy as np
     >>> labels = np.arange(200) % 4
@@ -23,18 +20,6 @@ Examples:
     0.70, chance level 0.25, upper bound 1.00
 """
 
-from simmim_lite.evaluation._comparisons import (
-    compare_estimators as compare_estimators,
-    evaluate_bounds as evaluate_bounds,
-    staircase as staircase,
-)
-from simmim_lite.evaluation._efficiency import (
-    deployment_table as deployment_table,
-    efficiency_table as efficiency_table,
-    flops as flops,
-    weight_bytes as weight_bytes,
-    with_int8_weights as with_int8_weights,
-)
 from simmim_lite.evaluation._generation import (
     EvaluationClassifier as EvaluationClassifier,
     RealItems as RealItems,
@@ -98,4 +83,14 @@ from simmim_lite.evaluation._robustness import (
     robustness_table as robustness_table,
     salt_and_pepper as salt_and_pepper,
     transfer_table as transfer_table,
+)
+from simmim_lite.evaluation._tables import (
+    compare_estimators as compare_estimators,
+    deployment_table as deployment_table,
+    efficiency_table as efficiency_table,
+    evaluate_bounds as evaluate_bounds,
+    flops as flops,
+    staircase as staircase,
+    weight_bytes as weight_bytes,
+    with_int8_weights as with_int8_weights,
 )

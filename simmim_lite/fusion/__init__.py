@@ -14,13 +14,10 @@ missing modality, for example NaN, change nothing and receive no gradient.
 | `AttentionFusion` | mean after self-attention between modalities | yes |
 | `ProductOfExperts` | Bayes' rule for log-probabilities | no |
 
-XOR stands for synergy: information that the modalities carry together and none carries alone. A
-linear layer after a mean can only add up the contributions of the modalities.
-
-The constructor is ``Fusion(names, dim, *, seed=0)`` for all. After a call, ``fusion.weights``
-(N, M) holds the weights of the modalities in each row, in the order of ``names``; None if the
-fusion has no weights. `FusedClassifier` adds a linear layer to a fusion; `BayesClassifier` combines
-classifiers of single modalities without joint training.
+XOR stands for synergy, information that the modalities carry together and none carries alone. The
+constructor is ``Fusion(names, dim, *, seed=0)``. After a call, ``fusion.weights`` (N, M) holds the
+weights of the modalities in each row, or None. `FusedClassifier` adds a linear layer to a fusion;
+`BayesClassifier` combines classifiers of single modalities without joint training.
 
 Examples:
     >>> import torch

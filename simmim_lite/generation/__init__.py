@@ -16,12 +16,9 @@
 | `CaptionDecoder` | sentences | log p(word given earlier words and c) |
 
 `Generator` is the interface of a generator of your own. With `WhitenedKeys`, a memory finds classes
-that were absent from the embedder's training. `to_waveforms` makes spectrograms audible. Arguments
-of a wrong shape or out of range raise ValueError.
+that were absent from the embedder's training. `to_waveforms` makes spectrograms audible.
 
 Examples:
-    One latent for each row of a condition, from an untrained flow:
-
     >>> import torch
     >>> from simmim_lite.generation import RectifiedFlow, make_condition
     >>> flow = RectifiedFlow(dim=2, condition_dim=3, width=8)

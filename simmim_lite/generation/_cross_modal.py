@@ -98,14 +98,11 @@ class CrossModalGenerator:
     at any time. Where most of the items found for a query (by weight) were written after training,
     the sample is drawn around these items (`Generator.around`); elsewhere, from the condition.
 
-    Memory items need keys of the searched modality. For samples around remembered items, they also
-    need values of the target and, unless the target is text, the latents of `LatentSpace.encode` as
-    instance keys.
-
-    Keys of the query's own modality may also encode style (the thickness of a stroke): a few items
-    of a new class lose against many old items that look alike. Keys of a modality that shares only
-    the class (speech) find a new class from the first item on, if the embedder knows the class;
-    otherwise, `WhitenedKeys` do.
+    Memory items need keys of the searched modality; around remembered items, also values of the
+    target and, unless it is text, the latents of `LatentSpace.encode` as instance keys. Keys of the
+    query's own modality also encode style: a few items of a new class lose against many old ones
+    that look alike. Keys of a modality that shares only the class (speech) find a new class from
+    the first item on, if the embedder knows it; otherwise, `WhitenedKeys` do.
 
     Args:
         generators: a `Generator` for each target modality.
@@ -113,8 +110,7 @@ class CrossModalGenerator:
         known: highest id in the memory when the generators were trained; None for the present one.
         beta: inverse temperature of the weights of retrieved items.
         search: by source, the modality whose keys are searched; by default the source.
-        keys: `WhitenedKeys` that made the keys of the memory; None for ``embedder.project``. With a
-            search or a condition that needs keys shared by the modalities, they raise ValueError.
+        keys: `WhitenedKeys` that made the keys of the memory; None for ``embedder.project``.
     """
 
     def __init__(

@@ -164,22 +164,18 @@ def sample_around(
 ) -> tuple[Tensor, Tensor]:
     """Draw new latents around remembered latents, without training.
 
-    For each row, an anchor a is drawn by weight from the K candidates, and its n nearest candidates
-    z_j (the anchor included) are found. With m the mean of these n, the sample is
-    z = a + pull (m - a) + spread * sum_j e_j (z_j - m) / sqrt(n - 1), e_j ~ N(0, 1).
-    The random part has spread^2 times the covariance of the z_j, so the sample stays in the plane
-    that the z_j span. A single candidate is returned unchanged.
+    An anchor a is drawn by weight from the K candidates of a row. With m the mean of its n nearest
+    candidates z_j (itself too), the sample is a + pull (m - a) + spread * sum_j e_j (z_j - m) /
+    sqrt(n - 1), e_j ~ N(0, 1): in the plane that the z_j span. A single candidate is unchanged.
 
     Args:
         latents, weights: (N, K, dim) candidates; (N, K), >= 0, where 0 leaves candidates out.
         n_neighbors: n, the number of candidates of a sample.
         spread: size of the random part, 0 for none.
-        pull: position of the center between the anchor (0) and the mean (1). Means are closer to
-            the center of their class, but have less variety.
+        pull: position of the center between the anchor (0) and the mean (1), which varies less.
 
-    Returns:
-        Latents (N, dim), and columns (N, min(n_neighbors, K)) of the candidates used, the anchor
-        first, then by distance; -1 where a row has fewer.
+    Returns latents (N, dim), and columns (N, min(n_neighbors, K)) of the candidates, the anchor
+    first, then by distance; -1 where a row has fewer.
     """
     latents, weights = as_tensor("latents", latents), as_tensor("weights", weights)
     if latents.ndim != 3:
@@ -188,7 +184,7 @@ def sample_around(
     if weights.shape != (N, K):
         raise ValueError(f"weights: expected shape {(N, K)}, got {tuple(weights.shape)}")
     if (weights < 0).any():
-        raise ValueError(f"weights: expected numbers of at least 0, got {weights.min():g}")
+        raise ValueError(f"weights: expected finite numbers of at least 0, got {weights.min():g}")
     empty = ~(weights > 0).any(dim=1)
     if empty.any():
         row = int(empty.nonzero()[0])

@@ -35,8 +35,5 @@ from simmim_lite.ground_truth._derived import (
     MixingTransform as MixingTransform,
     MonotoneTransform as MonotoneTransform,
     NoisyCurve as NoisyCurve,
-    NoisyDirection as NoisyDirection,
-    OneHotClass as OneHotClass,
-    UniformCells as UniformCells,
     WithNoiseDimensions as WithNoiseDimensions,
 )

@@ -5,8 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.special import cbrt, gammaln, ive, logsumexp, ndtr, softmax
-from scipy.stats import vonmises_fisher
+from scipy.special import cbrt, logsumexp, ndtr, softmax
 
 from simmim_lite import entropy
 from simmim_lite._arguments import (
@@ -81,10 +80,6 @@ def _circle(turns: np.ndarray) -> np.ndarray:
     return np.stack([np.cos(2 * np.pi * turns), np.sin(2 * np.pi * turns)], axis=1)
 
 
-def _one_hot(symbols: np.ndarray, K: int) -> np.ndarray:
-    return (symbols[:, None] == np.arange(K)).astype(np.float64)
-
-
 MIXING_MAPS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "identity": lambda values: values,
     "swirl": _swirl,
@@ -98,7 +93,9 @@ MIXING_MAPS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "circle": lambda values: np.hstack([_circle(ndtr(values[:, 0])), values[:, 1:]]),
     "composition": lambda values: softmax(np.pad(values, ((0, 0), (0, 1))), axis=1),
     "with_square": lambda values: np.hstack([values, values[:, :1] ** 2]),
-    "with_bins": lambda values: np.hstack([values, _one_hot(np.floor(4 * ndtr(values[:, 0])), 4)]),
+    "with_bins": lambda values: np.hstack(
+        [values, np.eye(4)[(4 * ndtr(values[:, 0])).astype(int)]]
+    ),
 }
 
 
@@ -243,50 +240,6 @@ class DiscreteTable(GroundTruth):
         return x[:, None], y[:, None]
 
 
-class UniformCells(GroundTruth):
-    """X and Y in (0, 1), with a joint density that is constant in each cell of a grid.
-
-    ``table`` (K_x, K_y) holds the probabilities of the cells, and I is that of the table.
-    """
-
-    def __init__(self, table: Any):
-        self._cells = DiscreteTable(table)
-        self._nats = self._cells.mutual_information
-
-    def _draw(self, n, generator):
-        x, y = self._cells._draw(n, generator)
-        place = generator.random((2, n, 1))
-        K_x, K_y = self._cells.table.shape
-        return (x + place[0]) / K_x, (y + place[1]) / K_y
-
-
-class NoisyDirection(GroundTruth):
-    """X uniform on the unit sphere of ``dim`` columns, Y from von Mises & Fisher around X.
-
-    Circle: ``dim`` = 2. With concentration c, h(Y|X) = -log C(c) - c A(c), where C is the constant
-    of the density, c^(d/2-1) / ((2 pi)^(d/2) I_{d/2-1}(c)), and A = I_{d/2} / I_{d/2-1}, with
-    modified Bessel functions (Mardia & Jupp, *Directional Statistics*, 2000, section 9.3). Y is
-    uniform, so I = log(area) + log C(c) + c A(c).
-    """
-
-    def __init__(self, dim: int, concentration: float):
-        self.dim_x = self.dim_y = d = check_integer("dim", dim, minimum=2)
-        self.concentration = c = check_number("concentration", concentration, minimum=1e-6)
-        bessel = ive(d / 2 - 1, c)  # times exp(-c)
-        constant = (d / 2 - 1) * math.log(c) - d / 2 * math.log(2 * math.pi) - math.log(bessel) - c
-        area = math.log(2) + d / 2 * math.log(math.pi) - gammaln(d / 2)
-        self._nats = float(area + constant + c * ive(d / 2, c) / bessel)
-
-    def _draw(self, n, generator):
-        x = generator.standard_normal((n, self.dim_x))
-        x /= np.linalg.norm(x, axis=1, keepdims=True)
-        pole = np.eye(self.dim_x)[0]
-        y = vonmises_fisher(pole, self.concentration).rvs(n, random_state=generator)
-        axis = x - pole  # the reflection that takes the pole to x
-        axis /= np.linalg.norm(axis, axis=1, keepdims=True)
-        return x, y - 2 * axis * (axis * y).sum(axis=1, keepdims=True)
-
-
 class ClassAndFeature(GroundTruth):
     """X one of K equally likely classes (integer); Y uniform on (X, X + 2): classes overlap.
 
@@ -326,14 +279,3 @@ class ClassAndNormal(MonteCarloTruth):
     def _draw(self, n, generator):
         x = generator.integers(len(self.means), size=(n, 1))
         return x, self.means[x[:, 0]] + generator.standard_normal((n, self.dim_y))
-
-
-class OneHotClass(_Derived):
-    """``base`` with its class X (integer) as K one-hot columns; I is that of ``base``."""
-
-    def __init__(self, base: ClassAndFeature | ClassAndNormal):
-        self.base, self.dim_x, self.dim_y = base, base.K, base.dim_y
-
-    def _draw(self, n, generator):
-        x, y = self.base._draw(n, generator)
-        return _one_hot(x[:, 0], self.dim_x), y

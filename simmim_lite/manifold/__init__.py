@@ -4,7 +4,6 @@
 any point close to it on the manifold, and clusters should have equal sizes: I(Y; X') should be
 large. The parts can be used alone: `affinity_graph` turns nearest neighbors into a graph,
 `graph_clusters` finds the clusters of a graph, `information_bound` is the objective of a network.
-Wrong shapes, values out of range and NaN raise ValueError, wrong types TypeError.
 
 Examples:
     >>> from sklearn.datasets import make_moons

@@ -83,11 +83,10 @@ class ManifoldInfoMax(
        The new p(y | x) is the average of the predictions for the row and for its neighbors.
     3. A larger network learns the new p(y | x) in the same way. This network predicts.
 
-    Distances are Euclidean, so columns should have comparable scales
-    (``make_pipeline(StandardScaler(), ManifoldInfoMax(3))``). Offsets of the columns, and a unit
-    that all share, do not matter; repeated rows and constant columns count for nothing. The darkest
-    pixel of all images is their background. Time grows with the square of N, which matters from
-    about 100,000 rows. Networks are trained on the GPU if there is one.
+    Distances are Euclidean, so columns should have comparable scales (use `StandardScaler`).
+    Offsets of the columns, and a unit that all share, do not matter; repeated rows and constant
+    columns count for nothing. The darkest pixel of all images is their background. Time grows with
+    the square of N, from about 100,000 rows. Networks are trained on the GPU if there is one.
 
     Args:
         n_clusters: K. The bound is at most ln K.
@@ -97,8 +96,8 @@ class ManifoldInfoMax(
             quarter of the distance to the last neighbor long. Or a function
             ``augment(x, generator) -> x'`` of rows x (n, columns), float64 tensors in the units of
             X, which draws from the `torch.Generator`, on its device.
-        objective: None for the three stages above. "bound", "rim", "imsat" or "iic": a single
-            network with random initial weights maximizes this one of `CLUSTERING_OBJECTIVES`.
+        objective: None for the three stages above. "bound", "rim", "imsat" or "iic": one network
+            with random initial weights maximizes this one of `CLUSTERING_OBJECTIVES`.
         n_neighbors: of the graph; None takes 10, and for images 5.
         max_iter: training steps of the network that predicts; the first network has half as many.
         learning_rate: of AdamW, at the start of a cosine schedule.

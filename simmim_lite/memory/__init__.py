@@ -7,12 +7,11 @@
 | `Milvus` | in a vector database: a local file, or a server or cluster at an address |
 
 `Ram` and `SQLite` search with `Exact`, which compares every key, on a CPU or GPU, or with `Faiss`:
-inverted lists, graphs or hashing, for millions of keys. Wrong shapes, numbers out of range and
-unknown ids, modalities or encoders raise ValueError.
+inverted lists, graphs or hashing, for millions of keys.
 
-`SumMemory`, `OuterProductMemory` and `HopfieldMemory` are memories of a fixed size, for comparison.
-`familiarity_auroc`, `sign_accuracy`, `slot_accuracy` and `attention_weight` predict how well each
-memory works.
+`SumMemory`, `OuterProductMemory` and `HopfieldMemory` have a fixed size, for comparison;
+`familiarity_auroc`, `sign_accuracy`, `slot_accuracy` and `attention_weight` predict how well
+memories work.
 
 Examples:
     >>> import torch
@@ -30,25 +29,23 @@ Examples:
             [2]])
     >>> result.values("image")
     [['dog.png'], ['owl.png']]
-    >>> memory.read(heard, "speech", k=3, mode="attend", beta=4.0).key.shape
-    torch.Size([3, 8])
     >>> memory.forget([1]), len(memory)
     (1, 2)
 """
 
-from simmim_lite.memory._associative import (
+from simmim_lite.memory._backend import Backend as Backend, Ram as Ram
+from simmim_lite.memory._items import fingerprint as fingerprint
+from simmim_lite.memory._memory import SimulatedMemory as SimulatedMemory
+from simmim_lite.memory._milvus import Milvus as Milvus
+from simmim_lite.memory._recall import (
     HopfieldMemory as HopfieldMemory,
     OuterProductMemory as OuterProductMemory,
+    ReadResult as ReadResult,
     SumMemory as SumMemory,
     attention_weight as attention_weight,
     familiarity_auroc as familiarity_auroc,
     sign_accuracy as sign_accuracy,
     slot_accuracy as slot_accuracy,
 )
-from simmim_lite.memory._backend import Backend as Backend, Ram as Ram
-from simmim_lite.memory._items import fingerprint as fingerprint
-from simmim_lite.memory._memory import SimulatedMemory as SimulatedMemory
-from simmim_lite.memory._milvus import Milvus as Milvus
-from simmim_lite.memory._recall import ReadResult as ReadResult
 from simmim_lite.memory._search import Exact as Exact, Faiss as Faiss, Index as Index
 from simmim_lite.memory._sqlite import SQLite as SQLite

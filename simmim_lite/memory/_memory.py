@@ -32,11 +32,10 @@ _DESCRIBED = 2000  # keys of each key table that `stats` describes
 class SimulatedMemory(AbstractContextManager):
     """Items in several modalities, found by any of them.
 
-    An item is a pair or a triple of things that belong together. In each modality an item has a
-    value (an image, a recording, a text) and a *semantic* key, the embedding of that value in the
-    shared space. It may also have an *instance* key (pixels, for example), which tells the item
-    from others of its class. A query searches the keys of its own modality, and the item gives the
-    values of the other modalities. That works even for a class that the encoder never saw, whose
+    In each modality an item has a value (an image, a recording, a text) and a *semantic* key, the
+    embedding of that value in the shared space. It may also have an *instance* key (pixels, for
+    example), which tells it from others of its class. A query searches the keys of its own modality
+    and the item gives the values of the others: also for a class that the encoder never saw, whose
     embeddings of different modalities are far apart.
 
     Args:
@@ -49,8 +48,8 @@ class SimulatedMemory(AbstractContextManager):
             balanced over the groups).
         encoder: encoder of all keys, a module or its `fingerprint`. If given, each write and read
             must name the same encoder, because embeddings of different encoders cannot be compared.
-        backend: storage of the items: `Ram` (default), `SQLite` or `Milvus`. A store that holds
-            items is continued, if its dim, metric and encoder are the same.
+        backend: `Ram` (default), `SQLite` or `Milvus`; a store that holds items is continued, if
+            its dim, metric and encoder are the same.
         seed: seed of the reservoir.
     """
 
@@ -160,8 +159,7 @@ class SimulatedMemory(AbstractContextManager):
             by: "semantic" keys, or "instance" keys to find the very item.
             generator: source of random numbers, on the CPU.
 
-        Raises:
-            ValueError: the memory is empty, or no item has such a key.
+        An empty memory, or one without such keys, raises ValueError.
         """
         check_choice("mode", mode, ("top", "attend", "sample"))
         beta = check_number("beta", beta, minimum=0.0)

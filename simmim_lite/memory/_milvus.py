@@ -31,18 +31,16 @@ class Milvus(Backend):
 
     The same code runs on one machine, ``Milvus("memory_milvus.db")`` (with pymilvus, milvus-lite),
     and with a server or a cluster, ``Milvus("http://address:19530", token="user:password")``.
-    Milvus has no transactions. Each batch ends with its rows in the list of items, and the batch
-    counts as written when these are stored; the next write removes the rows of unfinished batches.
-    Only one process at a time may write; others may read from a server, and each sees the changes
-    at its next call. Milvus stores float32: keys compared by distance are stored as differences
-    from the mean of the first batch, if they are far from 0, and keys that float32 cannot tell
-    apart raise ValueError.
+    Milvus has no transactions: a batch counts as written when its rows are in the list of items,
+    and the next write removes those of unfinished batches. One process at a time may write; others
+    may read from a server. Keys are float32, of distances far from 0 as differences from the mean
+    of the first batch; keys that float32 cannot tell apart raise ValueError.
 
     Args:
         uri: path that ends in .db (milvus-lite creates a folder there), or address of a server.
         name: name of the memory on the server: letters, digits and _.
-        index: index of Milvus, such as ``{"index_type": "HNSW", "params": {"M": 16}}``, to compare
-            a part of the keys; None compares every key.
+        index: index of Milvus, such as ``{"index_type": "HNSW", "params": {"M": 16}}``; None
+            compares every key.
         token: "user:password" or an API key of the server.
     """
 

@@ -1,4 +1,8 @@
-"""Reading: the result of a read, and attention; and how evenly keys are spread."""
+"""The result of a read, attention, and memories of a fixed size with their capacity in theory.
+
+The formulas are for N items whose keys are unit vectors in uniformly random directions of ``dim``
+dimensions; N may be an array.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,11 +10,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.stats import skew
+from numpy.typing import ArrayLike
+from scipy.stats import beta as beta_distribution, norm, skew
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from simmim_lite._arguments import as_array, check_integer
 from simmim_lite._numerics import squared_distances
+from simmim_lite.memory._items import as_keys
 
 _NEIGHBORS = 10
 _LOST = 1e-3  # error of beta * score that attention may have
@@ -57,10 +64,11 @@ def attend_to_all(queries: Tensor, keys: Tensor, beta: float, metric: str) -> Te
         return _attention(queries, keys, beta)
     center = keys.mean(dim=0)
     near, others = queries - center, keys - center
-    squares = torch.cat([rows.detach().square().sum(dim=1) for rows in (near, others)])
-    if beta * float(squares.max()) * torch.finfo(wide).eps > _LOST:
-        if wide == torch.float32 and keys.device.type != "mps":
-            return attend_to_all(queries.double(), keys, beta, metric)
+    squares = torch.cat([near, others]).detach().square().sum(dim=1)
+    lost = beta * float(squares.max()) * torch.finfo(wide).eps > _LOST
+    if lost and wide == torch.float32 and keys.device.type != "mps":
+        return attend_to_all(queries.double(), keys, beta, metric)
+    if lost:
         parts = near.split(max(1, _NUMBERS // keys.numel()))
         scores = ((part[:, None] - others).square().sum(dim=2) / -2 for part in parts)
         return torch.cat([(beta * each).softmax(dim=1) @ others for each in scores]) + center
@@ -94,3 +102,143 @@ def describe_keys(keys: Tensor, metric: str) -> dict[str, float]:
         times = np.bincount(nearest.flatten().cpu().numpy(), minlength=len(keys))
         found["hubness"] = float(skew(times)) if times.std() else 0.0
     return found
+
+
+_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(80)  # of a standard normal variable
+
+
+class SumMemory:
+    """The running sum of all written vectors: ``dim`` numbers.
+
+    The sum gives back no single vector, but tells how familiar a vector is: `familiarity_auroc`.
+    """
+
+    def __init__(self, dim: int):
+        self.sum = _zeros(check_integer("dim", dim, minimum=1))
+
+    def write(self, vectors: Tensor) -> None:
+        """Add vectors (N, dim)."""
+        self.sum += as_keys("vectors", vectors, len(self.sum)).cpu().sum(dim=0)
+
+    def read(self, queries: Tensor) -> Tensor:
+        """Return the sum for every query, (M, dim)."""
+        return self.sum.expand(len(queries), -1)
+
+    def familiarity(self, queries: Tensor) -> Tensor:
+        """Return the inner products of queries (M, dim) with the sum, (M,)."""
+        return as_keys("queries", queries, len(self.sum)).cpu() @ self.sum
+
+
+class OuterProductMemory:
+    """The sum of the outer products of values and keys: value_dim x key_dim numbers.
+
+    This is a linear associative memory (Kohonen 1972; Anderson 1972), and linear attention. Reading
+    with a unit key returns its value plus noise: `sign_accuracy`.
+    """
+
+    def __init__(self, key_dim: int, value_dim: int):
+        rows = check_integer("value_dim", value_dim, minimum=1)
+        self.matrix = _zeros(rows, check_integer("key_dim", key_dim, minimum=1))
+
+    def write(self, keys: Tensor, values: Tensor) -> None:
+        """Add pairs of keys (N, key_dim) and values (N, value_dim)."""
+        keys = as_keys("keys", keys, self.matrix.shape[1]).cpu()
+        values = as_keys("values", values, self.matrix.shape[0]).cpu()
+        if len(keys) != len(values):
+            raise ValueError(f"values: expected {len(keys)}, one for each key, got {len(values)}")
+        self.matrix += values.T @ keys
+
+    def read(self, queries: Tensor) -> Tensor:
+        """Return values (M, value_dim) for queries (M, key_dim)."""
+        return as_keys("queries", queries, self.matrix.shape[1]).cpu() @ self.matrix.T
+
+
+class HopfieldMemory:
+    """Patterns of +1 and -1, stored in dim x dim weights and completed (Hopfield 1982).
+
+    Up to about 0.138 dim random patterns are stable (Amit, Gutfreund and Sompolinsky 1985); beyond,
+    all patterns are lost at once. The modern Hopfield network is `SimulatedMemory.read` with
+    ``mode="attend"``: one update of that network is softmax attention.
+    """
+
+    def __init__(self, dim: int):
+        self.dim = check_integer("dim", dim, minimum=2)
+        self.weights = _zeros(dim, dim)
+
+    def write(self, patterns: Tensor) -> None:
+        """Add patterns (N, dim) of +1 and -1, by Hebb's rule."""
+        patterns = self._bipolar("patterns", patterns)
+        self.weights += patterns.T @ patterns / self.dim
+        self.weights.fill_diagonal_(0)
+
+    def read(self, states: Tensor, *, steps: int = 20) -> Tensor:
+        """Return states (M, dim) after ``steps`` updates of all units, or when no state changes."""
+        states = self._bipolar("states", states)
+        for _ in range(check_integer("steps", steps, minimum=1)):
+            fields = states @ self.weights
+            updated = torch.where(fields == 0, states, fields.sign())
+            if updated.equal(states):
+                break
+            states = updated
+        return states
+
+    def _bipolar(self, name: str, values: Tensor) -> Tensor:
+        values = as_keys(name, values, self.dim).cpu()
+        wrong = (values.abs() != 1).any(dim=1)
+        if wrong.any():
+            row = int(wrong.nonzero()[0])
+            raise ValueError(f"{name}: expected +1 and -1, got other numbers in row {row}")
+        return values
+
+
+@torch.inference_mode(False)  # else only a caller in this mode could write
+def _zeros(*shape: int) -> Tensor:
+    return torch.zeros(shape, dtype=torch.float32, device="cpu")
+
+
+def _as_counts(N: ArrayLike) -> np.ndarray:
+    counts = as_array("N", N)
+    if counts.dtype.kind not in "biuf" or not ((counts >= 1) & (counts < np.inf)).all():
+        raise ValueError(f"N: expected finite numbers of items >= 1, got {N!r:.80}")
+    return counts.astype(np.float64)
+
+
+def familiarity_auroc(N: ArrayLike, dim: int) -> np.ndarray:
+    """Probability that a vector in a `SumMemory` scores above a vector that was not written.
+
+    Phi(sqrt(dim / (2 N - 1))), in a Gaussian approximation: the mean scores differ by 1, and the
+    difference has the variance (N - 1) / dim + N / dim.
+    """
+    return norm.cdf(np.sqrt(dim / (2 * _as_counts(N) - 1)))
+
+
+def sign_accuracy(N: ArrayLike, dim: int) -> np.ndarray:
+    """Probability that an `OuterProductMemory` of bipolar values returns a sign correctly, N >= 2.
+
+    Phi(sqrt(dim / (N - 1))): each other item adds noise of variance 1 / dim to a value of 1 or -1;
+    ``dim`` is that of the keys.
+    """
+    return norm.cdf(np.sqrt(dim / (_as_counts(N) - 1)))
+
+
+def slot_accuracy(N: ArrayLike, dim: int, noise: float) -> np.ndarray:
+    """Probability that a noisy key is nearest to its own slot, by cosine.
+
+    The mean of F(c)^(N - 1). Here c is the cosine between the query and its own key, and F is the
+    distribution of the cosine of two random directions: (1 + cosine) / 2 is beta-distributed. The
+    ``noise`` is the standard deviation of each component, times sqrt(dim).
+    """
+    along = noise * _NODES / np.sqrt(dim)  # the noise in the direction of the key
+    length = np.sqrt(np.maximum(1 + 2 * along + noise**2, 1e-9))
+    below = beta_distribution.cdf((1 + (1 + along) / length) / 2, (dim - 1) / 2, (dim - 1) / 2)
+    powers = below ** (_as_counts(N)[..., None] - 1)
+    return powers @ _WEIGHTS / _WEIGHTS.sum()
+
+
+def attention_weight(N: ArrayLike, dim: int, beta: float) -> np.ndarray:
+    """Weight that softmax attention gives to the slot of a query without noise.
+
+    1 / (1 + (N - 1) exp(beta^2 / (2 dim) - beta)): for each other slot E exp(beta c) is about
+    exp(beta^2 / (2 dim)), and the sum is near its mean while beta^2 / dim is below ln N.
+    """
+    return 1 / (1 + (_as_counts(N) - 1) * np.exp(beta**2 / (2 * dim) - beta))

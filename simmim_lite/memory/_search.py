@@ -185,8 +185,8 @@ class KeyTable:
         if wanted < len(self):
             unsure = _double(bounds[:, -1]) + constant >= close[:, -1]
             if unsure.any():
-                found = KeyTable._search(self, queries[unsure], k, _WIDER * spare)
-                close[unsure], rows[unsure] = found
+                wider = KeyTable._search(self, queries[unsure], k, _WIDER * spare)
+                close[unsure], rows[unsure] = wider
         return close, rows
 
     def _closeness(self, queries: Tensor, rows: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 A `Pairing` (of `simmim_lite.datasets`) defines the positive pairs, and knows exactly how much
 information they share. `MultimodalInfoMax` learns embeddings by a lower bound on this information.
 `exact_bound` (of `simmim_lite.bounds`) gives the expectation of a bound over a whole population of
-pairs, without sampling. Arguments out of range raise ValueError, other types TypeError.
+pairs, without sampling.
 
 Examples:
     >>> import numpy as np

@@ -31,17 +31,15 @@ from typing import Any
 
 from simmim_lite._arguments import check_choice
 from simmim_lite.mutual_information._auto import auto as auto, learned as learned
-from simmim_lite.mutual_information._discrete import (
+from simmim_lite.mutual_information._estimate import Estimate as Estimate
+from simmim_lite.mutual_information._formulas import (
     chao_shen as chao_shen,
+    gaussian as gaussian,
     jackknife as jackknife,
     miller_madow as miller_madow,
     plug_in as plug_in,
-    shuffle_corrected as shuffle_corrected,
-)
-from simmim_lite.mutual_information._estimate import Estimate as Estimate
-from simmim_lite.mutual_information._gaussian import (
-    gaussian as gaussian,
     rank_gaussian as rank_gaussian,
+    shuffle_corrected as shuffle_corrected,
 )
 from simmim_lite.mutual_information._neighbors import ksg as ksg, ross as ross
 

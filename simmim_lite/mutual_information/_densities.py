@@ -3,16 +3,14 @@
 By the chain rule I(X;Y) = sum_i E log p(y_i | x, y_1..i-1) - E log p(y_i | y_1..i-1). Each
 conditional density is a linear regression whose residual has a mixture density instead of a normal
 one: normal components and boxes with soft edges, with parameters from a small network (mixture
-density networks, Bishop 1994). The initial density is close to the Gaussian one. As a difference of
-two learned entropies (McAllester & Stratos 2020) the estimate does not have the variance e^I of a
-bound over shuffled pairs. Three devices remove most of the bias: the mean of held-out and training
-scores (see `_learned`), and
+density networks, Bishop 1994). A difference of two learned entropies (McAllester & Stratos 2020)
+does not have the variance e^I of a bound over shuffled pairs. Three devices remove most of its
+bias: the mean of held-out and training scores (see `_learned`), and
 
 - the second term is learned by the same networks with x shuffled, so that overfitting lowers both
   terms equally and independent variables give 0;
-- inputs without association with the target (chi-square test) are scaled down if other inputs have
-  some. So columns that matter only in combination, next to columns that matter alone, are found
-  only in part.
+- inputs without association with the target (chi-square test) are scaled down if others have some:
+  columns that matter only in combination, beside columns that matter alone, are found in part.
 """
 
 import math
@@ -29,7 +27,7 @@ from torch.nn.functional import logsigmoid, silu
 from simmim_lite._random import random_generator
 from simmim_lite._torch_state import ordinary_torch
 from simmim_lite.mutual_information._estimate import Estimate
-from simmim_lite.mutual_information._gaussian import gaussian_estimate
+from simmim_lite.mutual_information._formulas import gaussian_estimate
 from simmim_lite.mutual_information._learned import FOLDS, Gain, cross_fit
 
 _MOST_TARGETS = 10

@@ -5,18 +5,28 @@ a variable determine one another: then these columns share much information. The
 a dependence in many thin pieces: then the held-out score of critics, a lower bound in expectation,
 or the estimate by neighbors is higher. Critics need many pairs and end at a ceiling. Neighbors find
 too little, and with more neighbors still less: estimates with 3 and with 10 differ.
+
+Critics learn the log ratio p(x, y) / (p(x) p(y)), which exists where densities do not: columns such
+as cosine and sine put all samples on a curve. They score pairs against other pairs of a batch
+(InfoNCE, van den Oord et al. 2018, arXiv:1807.03748).
 """
 
 import math
 import time
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
+import torch
+from scipy.special import ndtr
+from torch import Tensor, nn
+from torch.nn.functional import silu
 
-from simmim_lite.mutual_information._critics import CEILING, by_critics
+from simmim_lite._torch_state import ordinary_torch
 from simmim_lite.mutual_information._densities import MOST_OWN, by_densities
 from simmim_lite.mutual_information._estimate import Estimate
-from simmim_lite.mutual_information._learned import Gain
+from simmim_lite.mutual_information._learned import FOLDS, Gain, cross_fit
 from simmim_lite.mutual_information._neighbors import extrapolated_ksg
 
 _FEWEST = 500  # samples that critics need
@@ -25,6 +35,10 @@ _MOST_OF_ONE = 8  # columns of a variable: with more, critics are behind densiti
 _MOST_NEIGHBORS = 10_000  # samples among which neighbors are counted
 _DOUBT = 0.1  # share of the difference between critics and densities in the error
 _SHARES = 0.5, 0.6, 0.95  # of the time limit: ends of densities, of a trial of critics, of critics
+_CEILING = 4.0  # nats, safely below the log of the number of pairs
+_HIDDEN = 64
+_EMBEDDED = 48
+_COSINES = {1: 48, 2: 24, 3: 12, 4: 8}  # for each column, by the number of columns: fine structure
 
 
 def by_networks(
@@ -54,23 +68,19 @@ def by_networks(
             doubtful = trial.held_out > 0 and trial.held_out + _error(trial) > found.nats
         if determined or doubtful:
             critics = by_critics(*samples, deadline=start + _SHARES[2] * limit, **options)
-            usable = critics.held_out > 0 and critics.seen < CEILING
+            usable = critics.held_out > 0 and critics.seen < _CEILING
             if (determined and usable) or critics.held_out > max(0, found.nats):
                 nats = (critics.held_out + critics.seen) / 2
-                doubt = _DOUBT if limit == math.inf else 1.0
-                error = math.hypot(
-                    _error(critics),
-                    (critics.seen - critics.held_out) / 2,
-                    doubt * (nats - found.nats),
-                )
+                doubt = (_DOUBT if limit == math.inf else 1.0) * (nats - found.nats)
+                half = (critics.seen - critics.held_out) / 2
+                error = math.hypot(_error(critics), half, doubt)
                 why = "columns determine one another" if determined else "many thin pieces"
                 reason = f"{why}: {nats:.3f} by critics, {found.nats:.3f} by densities"
                 found = Estimate(nats, error, "learned", reason, history=tuple(critics.history))
             elif determined:
                 error = math.hypot(found.standard_error, found.nats - critics.held_out)
-                reason = f"columns determine one another, and critics find {critics.held_out:.3f}"
-                reason = f"{found.reason}; {reason}"
-                found = replace(found, standard_error=error, reason=reason)
+                note = f"columns determine one another, and critics find {critics.held_out:.3f}"
+                found = replace(found, standard_error=error, reason=f"{found.reason}; {note}")
     if x.shape[1] + y.shape[1] <= _MOST_COLUMNS:
         found = _with_neighbors(x[distinct], y[distinct], found, determined, seed)
     elif determined and len(distinct) < _FEWEST:
@@ -102,9 +112,76 @@ def _with_neighbors(
         error = math.hypot(error, apart / 2)
     else:
         return found
-    return replace(
-        found,
-        nats=found.nats + share * (near.nats - found.nats),
-        standard_error=error,
-        reason=f"{found.reason}; {near.nats:.3f} by neighbors{note}",
-    )
+    nats = found.nats + share * (near.nats - found.nats)
+    reason = f"{found.reason}; {near.nats:.3f} by neighbors{note}"
+    return replace(found, nats=nats, standard_error=error, reason=reason)
+
+
+@ordinary_torch()
+def by_critics(
+    x: np.ndarray, y: np.ndarray, folds: np.ndarray, *, trained: range = range(FOLDS), **options
+) -> Gain:
+    """Learn log density ratios of normal scores x (N, dim_x) and y (N, dim_y), see `cross_fit`."""
+    N, seed = len(x), options["seed"]
+    q_x, q_y = (np.linalg.qr(values - values.mean(axis=0))[0] for values in (x, y))
+    u, rho, vt = np.linalg.svd(q_x.T @ q_y, full_matrices=False)
+    inputs = [_inputs(q @ turn * math.sqrt(N), z) for q, turn, z in ((q_x, u, x), (q_y, vt.T, y))]
+    # Initial scores: the bilinear part of the ratio of normal variables with these correlations.
+    weights = np.sqrt(np.minimum(rho / (1 - np.minimum(rho, 0.99) ** 2), 4))
+    generator = torch.Generator().manual_seed(seed)
+    nets = _Critics(len(trained), [part.shape[1] for part in inputs], weights, generator)
+    zeros = np.zeros((len(trained), N, 1), dtype=np.float32)
+    return cross_fit(nets, np.hstack(inputs), zeros, zeros, folds, trained=trained, **options)
+
+
+def _inputs(canonical: np.ndarray, values: np.ndarray) -> np.ndarray:
+    columns = [canonical, values]
+    if count := _COSINES.get(values.shape[1]):
+        turns = np.pi * ndtr(values)[:, :, None] * np.arange(1, count + 1)
+        columns.append(math.sqrt(2) * np.cos(turns).reshape(len(values), -1))
+    if values.shape[1] > 1:  # radius: the common scale of heavy-tailed columns
+        columns.append(np.log1p((values**2).sum(axis=1, keepdims=True)) - 1)
+    return np.hstack(columns)
+
+
+class _Critics(nn.Module):
+    """Two networks for each fold: the score of (x, y) is f(x) . g(y) + a(x) + b(y)."""
+
+    def __init__(self, F: int, dims: list[int], weights: np.ndarray, generator: torch.Generator):
+        super().__init__()
+        self.dims, H, E = dims, _HIDDEN, _EMBEDDED
+        normal = partial(torch.randn, generator=generator, dtype=torch.float32)
+        start = torch.tensor(np.diag(weights), dtype=torch.float32)
+        self.parts = nn.ModuleList()
+        for D in dims:
+            linear = start.new_zeros(F, D, len(start))
+            linear[:, : len(start)] = start
+            layers = {
+                "first": normal(F, D, H) * math.sqrt(1.5 / D),
+                "first_bias": 0.7 * normal(F, 1, H),
+                "second": normal(F, H, H) * math.sqrt(2 / H),
+                "second_bias": start.new_zeros(F, 1, H),
+                "last": normal(F, H, E) * 0.1 / math.sqrt(H),
+                "last_bias": start.new_zeros(F, 1, E),
+                "own": start.new_zeros(F, H, 1),
+                "linear": linear,
+            }
+            self.parts.append(nn.ParameterDict(layers))
+
+    def forward(self, inputs: Tensor, _: Tensor) -> Tensor:
+        """Return (F, B, 1): scores of B pairs above the log mean of scores with other pairs."""
+        (f, a), (g, b) = (
+            self._embed(values, layers)
+            for values, layers in zip(inputs.split(self.dims, dim=2), self.parts, strict=True)
+        )
+        scores = f @ g.transpose(1, 2) + a + b.transpose(1, 2)
+        mean = (scores.logsumexp(dim=1) + scores.logsumexp(dim=2)) / 2 - math.log(scores.shape[1])
+        return (scores.diagonal(dim1=1, dim2=2) - mean)[..., None]
+
+    @staticmethod
+    def _embed(values: Tensor, layers: Any) -> tuple[Tensor, Tensor]:
+        hidden = silu(torch.baddbmm(layers["first_bias"], values, layers["first"]))
+        hidden = silu(torch.baddbmm(layers["second_bias"], hidden, layers["second"]))
+        embedded = torch.baddbmm(layers["last_bias"], hidden, layers["last"])
+        embedded = torch.cat([embedded, values @ layers["linear"]], dim=2)
+        return embedded, hidden @ layers["own"]

@@ -1,18 +1,14 @@
 """Training: one loop, `fit`, for all systems of the package, on a CPU, a GPU or several GPUs.
 
-``model(batch)`` returns the outputs, ``loss(outputs, batch)`` a scalar or a dict of scalars. The
-same lines run on a CPU, on a GPU, and under ``torchrun`` in several processes, and a killed run can
-be resumed. On a GPU, ``model.to(memory_format=torch.channels_last)`` before `fit` makes
-convolutions faster, and ``model.compile()`` pays in runs of more than a few minutes.
+``model(batch)`` returns the outputs, ``loss(outputs, batch)`` a scalar or a dict of scalars. On a
+GPU, ``model.to(memory_format=torch.channels_last)`` before `fit` makes convolutions faster, and
+``model.compile()`` pays in runs of more than a few minutes.
 
 | for | use | cost |
 |---|---|---|
 | a larger batch | ``chunk=256``, exact except with BatchNorm | one more forward pass |
 | a run longer than a session | ``checkpoints=folder, resume=True`` | a write each epoch |
 | several GPUs | ``torchrun --nproc-per-node N script.py`` | embeddings are exchanged |
-
-A generator and a discriminator are one system, too: add their losses, each with the weights of the
-other network detached.
 
 Examples:
     >>> import torch
@@ -34,7 +30,6 @@ Examples:
 
 from simmim_lite.training._batches import Batches as Batches
 from simmim_lite.training._fit import fit as fit
-from simmim_lite.training._history import History as History
 from simmim_lite.training._processes import (
     ContrastiveLoss as ContrastiveLoss,
     compare_gathers as compare_gathers,
@@ -42,4 +37,4 @@ from simmim_lite.training._processes import (
     gathered_info_nce_loss as gathered_info_nce_loss,
     process_group as process_group,
 )
-from simmim_lite.training._resume import load_weights as load_weights
+from simmim_lite.training._resume import History as History, load_weights as load_weights

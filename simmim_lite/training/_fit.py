@@ -16,11 +16,9 @@ from simmim_lite._random import seed_device
 from simmim_lite._torch_state import gradients
 from simmim_lite.environment import share_cores
 from simmim_lite.training._batches import Batches, check_batches
-from simmim_lite.training._gradients import Loss, OutOfTimeError, System
-from simmim_lite.training._history import EpochMeans, History, Logs
 from simmim_lite.training._processes import any_process, process_group
-from simmim_lite.training._resume import CheckpointFolder, Saved
-from simmim_lite.training._trainer import MakeOptimizer, Plan, Trainer
+from simmim_lite.training._resume import CheckpointFolder, EpochMeans, History, Logs, Saved
+from simmim_lite.training._trainer import Loss, MakeOptimizer, OutOfTimeError, Plan, System, Trainer
 
 Evaluate = Callable[[nn.Module], Mapping[str, float]]
 
@@ -62,39 +60,32 @@ def fit(
             other scalars ("nats", "temperature", ...) are recorded. A function or an `nn.Module`.
         batches: `Batches`, or a DataLoader that draws from torch's global random numbers only.
         epochs, steps: length of the run; give one of them. A step is one update of the weights.
-        seconds: stop earlier, after this time of this call. A step of more than a second is broken
-            off between its batches and chunks, before it changes the weights, and is not begun if
-            the step before shows that it would end too late.
+        seconds: stop earlier, after this time. A long step is broken off before it changes weights.
         patience, watch: stop earlier, after ``patience`` epochs without a new minimum of the value
             ``watch`` (for an accuracy, return the negative accuracy from ``evaluate``).
         optimizer: "adam", "adamw", "rmsprop", "sgd" (momentum 0.9), or a function of the groups of
             parameters that returns an optimizer.
         learning_rate: largest learning rate.
         weight_decay: for matrices and kernels; biases and scalars do not decay.
-        schedule: "constant", after ``warmup`` steps in which the learning rate grows linearly;
-            "cosine", the same warm-up, then half a period of a cosine down to 0 (Loshchilov &
-            Hutter 2017, arXiv 1608.03983, without restarts); "one_cycle", up from 1/25 in
-            ``warmup`` steps (30 % of all steps if that is 0), then down to almost 0 (Smith & Topin
-            2019, arXiv 1708.07120; momentum stays).
+        schedule: "constant" after ``warmup`` steps of linear growth; "cosine", the same warm-up,
+            then down to 0 (Loshchilov & Hutter 2017, arXiv 1608.03983, without restarts);
+            "one_cycle", up from 1/25 in ``warmup`` steps (0: in 30 % of all), then down to almost 0
+            (Smith & Topin 2019, arXiv 1708.07120; momentum stays).
         clip_norm: largest norm of the gradient of a step; None does not clip.
-        accumulate: batches of a step, whose gradients are averaged. For more negatives take a
-            larger batch and ``chunk``.
-        chunk: rows of a pass through the model, to save memory. The gradient remains the gradient
-            of the whole batch (not with BatchNorm, which normalizes each chunk).
+        accumulate: batches of a step, whose gradients are averaged.
+        chunk: rows of a pass through the model, to save memory; the gradient is that of the whole
+            batch (not with BatchNorm, which normalizes each chunk).
         device: None takes the GPU if there is one.
         autocast: "bfloat16", "float16" (with scaled gradients) or None; "auto" chooses on a GPU,
             and is None on a CPU.
-        seed: seed of dropout and of all other draws from torch's global random numbers, whose
-            state is the same after this call as before.
-        evaluate: ``evaluate(model) -> {name: number}``, called after each epoch in every process,
-            in evaluation mode and without gradients.
-        checkpoints: folder of checkpoints, written every ``checkpoint_every`` steps (None: after
-            each epoch) and at the end; the last three remain.
-        resume: continue from the newest intact checkpoint, if there is one. The weights end as in a
-            run without interruption, bit by bit, on the same device with as many threads and
-            processes, and on a GPU with `torch.use_deterministic_algorithms`.
-        log_dir: folder for TensorBoard: the values of each step and each epoch.
-        profile: file for a Chrome trace of the third to fifth step.
+        seed: of dropout and other draws from torch's global random numbers, which are restored.
+        evaluate: ``evaluate(model) -> {name: number}``, after each epoch in every process.
+        checkpoints: folder of the last three checkpoints, written every ``checkpoint_every`` steps
+            (None: after each epoch) and at the end.
+        resume: continue from the newest intact checkpoint. The weights end as in a run without
+            interruption, bit by bit, with the same device, threads and processes (on a GPU with
+            `torch.use_deterministic_algorithms`).
+        log_dir, profile: folder for TensorBoard; file for a Chrome trace of steps 3 to 5.
         progress: show a progress bar, which a text names; None shows a bar on a terminal only.
 
     Raises:

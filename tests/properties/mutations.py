@@ -137,11 +137,11 @@ MUTATIONS = [
         "_torch_state.py",
         (("torch.inference_mode(False), torch.enable_grad()", "ExitStack()"),),
         (
-            "tests/test_torch_state.py",
             *prop(
                 "ambient_torch",
                 "what_is_set_in_torch_changes_nothing",
                 "evaluation.integrated_gradients",
+                "multimodal.MultimodalInfoMax.fit",
             ),
         ),
     ),
@@ -151,11 +151,11 @@ MUTATIONS = [
         "_torch_state.py",
         (('if torch.empty(0).device.type != "cpu":', "if False:"),),
         (
-            "tests/test_torch_state.py",
             *prop(
                 "ambient_torch",
                 "what_is_set_in_torch_changes_nothing",
                 "memory.SimulatedMemory.write[euclidean]",
+                "multimodal.MultimodalInfoMax.fit",
             ),
         ),
     ),

@@ -202,11 +202,6 @@ door(
     {"table": probabilities(2, 3)},
 )
 door(
-    "ground_truth.UniformCells",
-    lambda table: ground_truth.UniformCells(table).mutual_information,
-    {"table": probabilities(2, 3)},
-)
-door(
     "ground_truth.ClassAndNormal",
     lambda means: ground_truth.ClassAndNormal(means).sample(5),
     {"means": numbers(3, 2)},

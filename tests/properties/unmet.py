@@ -14,13 +14,14 @@ LIST = FOLDER / "unmet.txt"
 
 
 def read() -> dict[str, str]:
-    """Names of tests, such as "test_x[door]", with what happens."""
+    """Names of tests, such as "test_symbols.py::test_x[door]", with what happens."""
     lines = LIST.read_text(encoding="utf-8").splitlines() if LIST.exists() else []
     return dict(line.split(" | ", 1) for line in lines if " | " in line)
 
 
 def main() -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", FOLDER]
+    tests = [FOLDER / name for name in read()] if "--listed" in sys.argv else [FOLDER]
+    command = [sys.executable, "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", *tests]
     environment = os.environ | {"PROPERTIES_ALL": "1"}
     run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     reasons: dict[str, str] = {}
@@ -30,9 +31,9 @@ def main() -> None:
             current = heading[1]
         elif (problem := re.match(r"E +(?:AssertionError: )?(.*)", line)) and current:
             reasons.setdefault(current, problem[1])
-        elif summary := re.match(r"FAILED \S+?::(test_.*?)(?: - .*)?$", line):
-            failed.append(summary[1])
-    lines = [f"{name} | {reasons.get(name, '')[:150].strip()}\n" for name in sorted(failed)]
+        elif summary := re.match(r"FAILED (?:\S*/)?(test_\w+\.py)::(test_.*?)(?: - .*)?$", line):
+            failed.append((summary[1], summary[2]))
+    lines = [f"{a}::{b} | {reasons.get(b, '')[:150].strip()}\n" for a, b in sorted(failed)]
     LIST.write_text("".join(lines), encoding="utf-8")
     print(f"{len(lines)} tests fall short; {run.stdout.splitlines()[-1]}")
 

@@ -22,12 +22,12 @@ def often(door: Door) -> bool:
 def doors(kind: int, pick: Callable[[Door], Any] = often) -> list[Any]:
     """Parameters of a test: the doors that ``pick`` takes, by default all that take no seconds.
 
-    `make check` sees a fifth of the doors for each ``kind`` of test, another fifth for each of five
-    kinds, and so each door in some kinds and each kind at some doors. The rest is marked slow.
+    `make check` sees a seventh of the doors for each ``kind`` of test, another seventh for the
+    next, and so each door in some kinds and each kind at some doors. The rest is marked slow.
     """
     found = []
     for number, door in enumerate(RECIPES):
-        slow = door.slow or (number + kind) % 5 != 0
+        slow = door.slow or (number + kind) % 7 != 0
         if pick(door):
             found.append(pytest.param(door, id=repr(door), marks=[pytest.mark.slow] * slow))
     return found

@@ -1,13 +1,40 @@
-"""The bounds as functions of a matrix of scores or of conditional log-likelihoods.
+"""Variational bounds on mutual information, as pure functions of a matrix of critic scores.
 
-Those with an argument ``joint`` compare two means, over positive and over negative pairs. Without
-``joint`` the means are over a sample (K, K), positives on the diagonal. With ``joint`` (n, m), the
-probability of each pair of a finite population, they are expectations: over ``joint`` and over the
-product of its marginals, for scores (n, m).
+``scores[i, j] = critic(x_i, y_j)`` has the K positive pairs of a sample on its diagonal and
+negative pairs elsewhere. Every function returns a differentiable scalar in nats. Scores of any
+finite size give finite values and gradients; half precision is computed in float32.
+
+`BOUNDS` is the registry of the bounds of such a matrix: the objectives of
+`simmim_lite.multimodal`, `exact_bound` and `bound_table` read it. Three more need a conditional
+likelihood: `barber_agakov` (lower bound) and `club`, `leave_one_out` (upper bounds, if the
+likelihood is the true one).
+
+"Log-ratio" is log p(x, y) / p(x) p(y). Poole et al. (2019, arXiv 1905.06922) give the family.
+
+With ``joint`` (n, m), the probabilities of the pairs of a finite population, the means over
+positives and over negatives are expectations over ``joint`` and the product of its marginals.
+
+Examples:
+    >>> import torch
+    >>> scores = torch.tensor([[5.0, 0.0], [0.0, 5.0]])
+    >>> round(info_nce(scores).item(), 3)  # the ceiling is ln 2 = 0.693
+    0.686
+    >>> print(bound_table(K=64).round(2))
+                      lower bound  ceiling  offset               best critic
+    info_nce                 True     4.16   False      log-ratio + any c(x)
+    mine                    False      inf   False  log-ratio + any constant
+    donsker_varadhan        False      inf   False  log-ratio + any constant
+    nwj                      True      inf    True             1 + log-ratio
+    interpolated             True     5.84    True                 log-ratio
+    smile                   False      inf    True                 log-ratio
+    jensen_shannon           True     1.39    True                 log-ratio
 """
 
+import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,9 +42,20 @@ from scipy.stats import binom
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from simmim_lite._arguments import as_probabilities, check_integer, check_number
+from simmim_lite._arguments import (
+    as_probabilities,
+    as_tensor,
+    check_choice,
+    check_integer,
+    check_number,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _LARGEST_EXPONENT = 60.0  # e^60 squared still fits float32's range as a gradient times a score
+_STEP = 0.25  # of the trapezoidal rule in log t; its error falls like e^(-pi^2 / step), here e^-39
+_SMALL = 1e-10  # nats that are left out at either end of the integral
 
 
 def barber_agakov(log_likelihood: Tensor, entropy: float) -> Tensor:
@@ -36,9 +74,8 @@ def barber_agakov(log_likelihood: Tensor, entropy: float) -> Tensor:
 def donsker_varadhan(scores: Tensor, *, joint: Tensor | None = None) -> Tensor:
     """E_joint f - log E_product e^f.
 
-    Donsker & Varadhan (1983); as an estimator Belghazi et al. (2018, arXiv 1801.04062). The
-    expected logarithm of a sample mean is below the logarithm of the expectation. So the expected
-    value at finite K is above its limit, and can be above I.
+    Donsker & Varadhan (1983); as an estimator Belghazi et al. (2018, arXiv 1801.04062). As the
+    logarithm is concave, the expected value at finite K is above its limit, and can be above I.
     """
     positives, log_negatives = _means(scores, joint)
     return positives - log_negatives
@@ -47,9 +84,8 @@ def donsker_varadhan(scores: Tensor, *, joint: Tensor | None = None) -> Tensor:
 def mine(scores: Tensor, log_mean: Tensor) -> Tensor:
     """`donsker_varadhan` with the gradient of MINE, whose denominator is a moving average.
 
-    In a small batch the gradient of log(mean e^f) is biased. Division by an average over many
-    batches removes the bias in the limit (Belghazi et al. 2018). The value is that of Donsker and
-    Varadhan on this batch. ``log_mean`` is the scalar from `moving_log_mean`.
+    In a small batch the gradient of log(mean e^f) is biased; an average over many batches removes
+    the bias in the limit (Belghazi et al. 2018). ``log_mean`` is the scalar of `moving_log_mean`.
     """
     positives, log_negatives = _means(scores)
     ratio = (log_negatives - log_mean).clamp(max=_LARGEST_EXPONENT).exp().detach()
@@ -137,8 +173,8 @@ def jensen_shannon(scores: Tensor, *, joint: Tensor | None = None) -> Tensor:
     log-ratio, which another bound can evaluate.
     """
     if joint is not None:
-        scores = of_population(scores, joint)
-        negatives = (_log_product(joint).exp() * logsigmoid(-scores)).sum()
+        scores = _of_population(scores, joint)
+        negatives = joint.sum(dim=1) @ logsigmoid(-scores) @ joint.sum(dim=0)
         return math.log(4) + (joint * logsigmoid(scores)).sum() + negatives
     scores = _square(scores)
     negatives = logsigmoid(-scores).sum() - logsigmoid(-scores.diagonal()).sum()
@@ -160,7 +196,7 @@ def club(log_likelihoods: Tensor) -> Tensor:
 def leave_one_out(log_likelihoods: Tensor) -> Tensor:
     """E log p(y_i | x_i) / mean over j != i of p(y_i | x_j) >= I, if p is the true conditional.
 
-    Poole et al. (2019): the other x replace the marginal p(y). The argument is that of `club`.
+    Poole et al. (2019); the argument is that of `club`.
     """
     matrix = _square(log_likelihoods, name="log_likelihoods")
     negatives = _without_diagonal(matrix).logsumexp(dim=0) - math.log(len(matrix) - 1)
@@ -197,7 +233,7 @@ def _square(scores: Tensor, minimum: int = 2, name: str = "scores") -> Tensor:
     return scores
 
 
-def of_population(scores: Tensor, joint: Tensor) -> Tensor:
+def _of_population(scores: Tensor, joint: Tensor) -> Tensor:
     """Check scores (n, m) beside the probability of each pair (n, m)."""
     if scores.shape != joint.shape or scores.ndim != 2:
         got = f"{tuple(scores.shape)} and {tuple(joint.shape)}"
@@ -215,8 +251,9 @@ def _without_diagonal(scores: Tensor) -> Tensor:
 def _means(scores: Tensor, joint: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Mean score of the positives, and log of the mean of e^score over the negatives."""
     if joint is not None:
-        scores = of_population(scores, joint)
-        log_negatives = (scores + _log_product(joint)).flatten().logsumexp(dim=0)
+        scores = _of_population(scores, joint)
+        product = joint.sum(dim=1, keepdim=True).log() + joint.sum(dim=0).log()
+        log_negatives = (scores + product).flatten().logsumexp(dim=0)
         return (joint * scores).sum(), log_negatives
     scores = _square(scores)
     K = len(scores)
@@ -224,16 +261,10 @@ def _means(scores: Tensor, joint: Tensor | None = None) -> tuple[Tensor, Tensor]
     return scores.diagonal().mean(), log_negatives
 
 
-def _log_product(joint: Tensor) -> Tensor:
-    """Logarithm of the probability of each pair if the two were independent."""
-    return joint.sum(dim=1, keepdim=True).log() + joint.sum(dim=0).log()
-
-
 def _log_mean_without(scores: Tensor) -> Tensor:
     """[i, j]: log of the mean of e^score over row i without column j.
 
-    Subtracting e^score from the sum of the row loses digits where that term is most of the sum.
-    So the sum without the largest entry of a row is computed from the other entries.
+    Where one term is most of the sum of a row, subtracting it would lose digits.
     """
     K = len(scores)
     largest = torch.nn.functional.one_hot(scores.argmax(dim=1), K).bool()
@@ -247,3 +278,123 @@ def _bounded_exp(exponent: Tensor) -> Tensor:
     """e^x, continued by its tangent where e^x would overflow: finite, with a nonzero gradient."""
     inside = exponent.clamp(max=_LARGEST_EXPONENT)
     return inside.exp() * (1 + exponent - inside)
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A bound that evaluates a critic, and that can train one.
+
+    Attributes:
+        name: key in `BOUNDS`.
+        function: scores (K, K) -> value, a scalar in nats.
+        is_lower_bound: whether the expected value is at most I for any critic and any K.
+        needs_offset: whether the critic has to learn the constant that is added to all scores.
+        best_critic: scores with the largest expected value, in words.
+        ceiling: K -> largest possible value in nats, if there is one.
+        expectation: scores (n, m), ``joint=`` (n, m) and options by keyword -> expected value in
+            nats over a finite population; None: unknown.
+        objective: scores (K, K) -> scalar that training maximizes; None: ``function``.
+    """
+
+    name: str
+    function: Callable[[Tensor], Tensor]
+    is_lower_bound: bool = False
+    needs_offset: bool = False
+    best_critic: str = "log-ratio"
+    ceiling: Callable[[int], float] | None = None
+    expectation: Callable[..., Tensor] | None = None
+    objective: Callable[[Tensor], Tensor] | None = None
+
+
+def bound_table(K: int = 64) -> "pd.DataFrame":
+    """Properties of all `BOUNDS`, one row each; the ceilings are nats with K candidates."""
+    import pandas as pd
+
+    rows = {
+        name: {
+            "lower bound": bound.is_lower_bound,
+            "ceiling": bound.ceiling(K) if bound.ceiling else math.inf,
+            "offset": bound.needs_offset,
+            "best critic": bound.best_critic,
+        }
+        for name, bound in BOUNDS.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def exact_bound(
+    scores: Tensor, joint: np.ndarray, bound: str = "info_nce", **options: float | None
+) -> float:
+    """Expectation of a bound over all pairs of a finite population, as a sum without sampling.
+
+    Args:
+        scores: (n, m), the score of each pair.
+        joint: (n, m), the probability of each pair (as in `simmim_lite.datasets.Population`).
+        bound: a name in `BOUNDS` whose entry has an ``expectation``.
+        options: of that expectation. "info_nce" takes ``K``, the number of candidates with the
+            positive; None (the default) is the limit of infinitely many. "smile" takes ``clip``.
+
+    All but "smile" are at most the mutual information of ``joint`` in nats, for any scores.
+    "donsker_varadhan" is the limit of many pairs, and larger at K pairs.
+    """
+    exact = {name: entry.expectation for name, entry in BOUNDS.items() if entry.expectation}
+    check_choice("bound", bound, tuple(exact))
+    for name, value in options.items():
+        if name not in inspect.signature(exact[bound]).parameters:
+            raise ValueError(f"{name}: expected no such option of {bound!r}, got {value}")
+    table = torch.from_numpy(as_probabilities("joint", joint, tolerance=1e-6))
+    scores = as_tensor("scores", scores, dtype=torch.float64, device="cpu").detach()
+    return float(exact[bound](_of_population(scores, table), joint=table, **options))
+
+
+def _exact_info_nce(scores: Tensor, *, joint: Tensor, K: int | None = None) -> Tensor:
+    """E s(x, y) - E log mean of e^s over y and K - 1 negatives.
+
+    log u is the integral of (e^-t - e^(-t u)) / t over t > 0, and E e^(-t u) of a sum of
+    independent terms is the product of theirs: all draws of K - 1 negatives are summed at once.
+    """
+    p_y = joint.sum(dim=0)
+    top = scores.amax(dim=1, keepdim=True)
+    value = (joint * (scores - top)).sum()
+    if K is None:
+        return value - joint.sum(dim=1) @ (scores - top + p_y.log()).logsumexp(dim=1)
+    K = check_integer("K", K, minimum=1)
+    u = (scores - top).exp()
+    # The integrand is about t K at the lower end; at the upper end e^(-t u) has to vanish.
+    low = math.log(_SMALL / K)
+    high = math.log(-math.log(_SMALL)) - float((scores - top)[joint > 0].min())
+    log_of_sum = torch.zeros_like(value)
+    for log_t in np.arange(low, high + _STEP, _STEP):
+        transform = (-math.exp(log_t) * u).exp()
+        negatives = (transform @ p_y) ** (K - 1)
+        product = negatives @ (joint * transform).sum(dim=1)
+        log_of_sum = log_of_sum + _STEP * (math.exp(-math.exp(log_t)) - product)
+    return value - log_of_sum + math.log(K)
+
+
+def _half_way(scores: Tensor) -> Tensor:
+    return (interpolated(scores, alpha=0.5) + interpolated(scores.T, alpha=0.5)) / 2
+
+
+def _smile_by_jensen_shannon(scores: Tensor) -> Tensor:
+    """Value of SMILE with the gradient of Jensen-Shannon, as Song & Ermon (2020) train a critic."""
+    trained = jensen_shannon(scores)
+    return trained + (smile(scores) - trained).detach()
+
+
+def _mine(scores: Tensor) -> Tensor:
+    return mine(scores, moving_log_mean(scores, None))
+
+
+_LN_4, _RATIO, _SHIFTED = math.log(4), "log-ratio", "log-ratio + any constant"
+_ALL = (  # name, function, is a lower bound, needs an offset, best critic, ceiling, expectation
+    Bound("info_nce", info_nce, True, False, "log-ratio + any c(x)", math.log, _exact_info_nce),
+    Bound("mine", _mine, False, False, _SHIFTED, None, donsker_varadhan),
+    Bound("donsker_varadhan", donsker_varadhan, False, False, _SHIFTED, None, donsker_varadhan),
+    # The critic that NWJ trains here is the log-ratio.
+    Bound("nwj", nwj, True, True, "1 + log-ratio", None, nwj, lambda scores: nwj(scores + 1)),
+    Bound("interpolated", _half_way, True, True, _RATIO, lambda K: 1 + math.log(2 * K - 2)),
+    Bound("smile", smile, False, True, _RATIO, None, smile, _smile_by_jensen_shannon),
+    Bound("jensen_shannon", jensen_shannon, True, True, _RATIO, lambda K: _LN_4, jensen_shannon),
+)
+BOUNDS: dict[str, Bound] = {bound.name: bound for bound in _ALL}

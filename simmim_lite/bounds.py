@@ -238,7 +238,7 @@ def _of_population(scores: Tensor, joint: Tensor) -> Tensor:
     if scores.shape != joint.shape or scores.ndim != 2:
         got = f"{tuple(scores.shape)} and {tuple(joint.shape)}"
         raise ValueError(f"scores, joint: expected one shape (n, m), got {got}")
-    if not (joint >= 0).all() or abs(float(joint.sum()) - 1) > 1e-5:
+    if not (joint >= 0).all() or abs(float(joint.detach().sum()) - 1) > 1e-5:
         raise ValueError(f"joint: expected probabilities with sum 1, got sum {joint.sum():g}")
     return _widen(scores)
 

@@ -78,7 +78,7 @@ MUTATIONS = [
         "copies of pairs count as neighbors",
         "mutual_information/_neighbors.py",
         (("kept = distinct_pairs(x, y)", "kept = np.arange(len(x))"),),
-        (f"{PROPERTIES}/test_copies.py::test_copies_do_not_look_like_information",),
+        prop("copies", "copies_do_not_look_like_information", "ksg-twice", "ksg-four times"),
     ),
     Mutation(
         4,
@@ -154,8 +154,7 @@ MUTATIONS = [
             *prop(
                 "ambient_torch",
                 "what_is_set_in_torch_changes_nothing",
-                "memory.SimulatedMemory.write[euclidean]",
-                "multimodal.MultimodalInfoMax.fit",
+                "manifold.ManifoldInfoMax.fit",
             ),
         ),
     ),

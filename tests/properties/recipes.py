@@ -231,22 +231,25 @@ door(
 )
 POINTS = {"x": numbers(5, 1), "y": numbers(5, 1, seed=1)}
 door(
-    "ground_truth.GaussianMixture.log_density_ratio",
+    "ground_truth.MonteCarloTruth.log_density_ratio",
     lambda x, y: mixture(**{k: a.value for k, a in MIXTURE.items()}).log_density_ratio(x, y),
     POINTS,
     rowwise=True,
+    label="GaussianMixture",
 )
 door(
-    "ground_truth.NoisyCurve.log_density_ratio",
+    "ground_truth.MonteCarloTruth.log_density_ratio",
     lambda x, y: ground_truth.NoisyCurve("sine", 0.5).log_density_ratio(x, y),
     POINTS,
     rowwise=True,
+    label="NoisyCurve",
 )
 door(
-    "ground_truth.ClassAndNormal.log_density_ratio",
+    "ground_truth.MonteCarloTruth.log_density_ratio",
     lambda x, y: ground_truth.ClassAndNormal(np.eye(2)).log_density_ratio(x, y),
     {"x": whole([[0], [1], [1], [0], [1]], "N"), "y": numbers(5, 2)},
     rowwise=True,
+    label="ClassAndNormal",
 )
 
 # --- bounds --------------------------------------------------------------------------------

@@ -46,9 +46,9 @@ def ordinary_torch() -> Iterator[None]:
 def like_parameters(module: nn.Module, values: Tensor) -> Tensor:
     """Return values on the device of the parameters, and floating point values in their dtype.
 
-    Half precision stays within autocast. Without parameters nothing changes.
-    """
-    for like in module.parameters():  # not next(): torch.export of torch 2.6 does not know it
+    Half precision stays within autocast; nothing changes without parameters."""
+    # A loop, not next(), which torch.export of torch 2.6 does not know; weights can be int8.
+    for like in [p for p in module.parameters() if p.is_floating_point()]:
         half = values.dtype.itemsize < 4 and torch.is_autocast_enabled(like.device.type)
         dtype = like.dtype if values.is_floating_point() and not half else values.dtype
         return values.to(like.device, dtype)

@@ -145,9 +145,13 @@ sys.exit(main([]))
 
 def started(*command: str | Path) -> subprocess.Popen:
     pipe = subprocess.PIPE
-    return subprocess.Popen(
-        [sys.executable, *map(str, command)], stdout=pipe, stderr=pipe, text=True
-    )
+    # A shell that starts the tests in the background makes them, and their children, ignore Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        line = [sys.executable, *map(str, command)]
+        return subprocess.Popen(line, stdout=pipe, stderr=pipe, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def wait_for(condition) -> None:

@@ -71,6 +71,7 @@ def test_bad_repetitions():
 # --- threads that wait ---------------------------------------------------------------------
 
 SETTINGS = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_NUM_THREADS")
+SETTINGS += ("MKL_NUM_THREADS",)  # a benchmark sets it, in the tests of this process too
 
 
 def printed(code: str, **settings: str) -> list[str]:

@@ -16,7 +16,7 @@
 #
 # <!-- measured -->
 # About 35 minutes to work through.
-# Measured: 9 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
+# Measured: 16 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->
 
 # %%

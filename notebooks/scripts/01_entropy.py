@@ -17,7 +17,7 @@
 #
 # <!-- measured -->
 # About 40 minutes to work through.
-# Measured: 3 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
+# Measured: 7 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->
 
 # %%

@@ -77,9 +77,9 @@ def _product_of_experts() -> Cases:
     yield Case("an expert without information", (p, prior, prior), p, "the other expert decides")
     experts, expected = ([0.8, 0.2], [0.8, 0.2], [0.5, 0.5]), [16 / 17, 1 / 17]
     yield Case("two experts that agree", experts, expected, "odds of 4 and 4 make odds of 16")
-    expected = p * q / prior
+    product = p * q / prior
     reason = "both experts contain the prior, which should count once"
-    yield Case("a prior that is not uniform", (p, q, prior), expected / expected.sum(), reason)
+    yield Case("a prior that is not uniform", (p, q, prior), product / product.sum(), reason)
 
 
 @exercise("precision weights", "return the weights of sum 1 that minimize the variance")

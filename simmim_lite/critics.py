@@ -86,9 +86,9 @@ class GaussianBase(nn.Module):
         (white_x, root_x), (white_y, root_y) = _whitened("x", x), _whitened("y", y)
         covariance = white_x.T @ white_y / len(x)
         left, correlation, right = torch.linalg.svd(covariance, full_matrices=False)
-        if (largest := correlation.max().item()) >= 1 - 1e-12:
+        if (largest := correlation.max()) >= 1 - 1e-12:
             expected = "no column to be a linear function of the other variable"
-            raise ValueError(f"x, y: expected {expected}, got canonical correlation {largest}")
+            raise ValueError(f"x, y: expected {expected}, got canonical correlation {largest:g}")
         self.mean_x, self.rest_x = map(nn.Buffer, _mean(x))
         self.mean_y, self.rest_y = map(nn.Buffer, _mean(y))
         self.rotation_x = nn.Buffer((root_x @ left).to(x.dtype))

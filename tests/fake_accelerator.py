@@ -116,6 +116,8 @@ class _StandIns(TorchFunctionMode):
             args = tuple(1 if isinstance(part, Tensor) else part for part in args)
         if name in _RECURRENT:
             return _RECURRENT[name](*args, **kwargs)
+        if name == "to":
+            args[0].constant = None  # the numbers, of `from_numpy`
         result = func(*args, **kwargs)
         generator = kwargs.get("generator")
         if generator is not None and result.device.type != generator.device.type:

@@ -245,6 +245,14 @@ if __name__ == "__main__":
 """
 
 
+def is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
@@ -269,6 +277,7 @@ def test_a_signal_ends_the_workers_and_keeps_what_is_finished(tmp_path, name):
     assert said.startswith("[1/2] quick, seed 0: ")
     assert [run.experiment for run in Results.load(output / "results.json").runs] == ["quick"]
     for worker in map(int, started[0].read_text().split()):
-        with pytest.raises(ProcessLookupError):
-            os.kill(worker, 0)
+        while is_running(worker):  # the system takes a killed orphan away a little later
+            assert time.monotonic() < limit
+            time.sleep(0.05)
     assert not list(output.rglob("*.partial"))

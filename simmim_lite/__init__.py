@@ -14,16 +14,7 @@ Information is in nats throughout. Import the module that you need, as the noteb
 | `environment`, `doctor`, `storage` | the machine, what it lacks, files |
 """
 
-import os
-import sys
 from importlib.metadata import PackageNotFoundError, version
-
-# A thread of OpenMP waits actively for the others of its pool, by default for milliseconds, and so
-# holds a core that they may need. Some ten microseconds are as fast, also beside other processes.
-# The settings are read when torch is loaded; `environment.share_cores` covers later imports.
-if "torch" not in sys.modules and "OMP_WAIT_POLICY" not in os.environ:
-    os.environ.setdefault("GOMP_SPINCOUNT", "2000")  # GNU: turns of a loop
-    os.environ.setdefault("KMP_BLOCKTIME", "1")  # LLVM and Intel: milliseconds
 
 try:
     __version__ = version("simmim-lite")

@@ -74,7 +74,7 @@ def _data(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    """Goes on where an earlier run with the same options stopped."""
+    """Train, and continue where an earlier run with the same options stopped."""
     from simmim_lite import datasets, encoders, multimodal, training
 
     digits, speech = datasets.load_digits("train"), datasets.load_speech("train")
@@ -202,7 +202,7 @@ def one_line_errors(main: Callable[..., int]) -> Callable[..., int]:
             if error.name and error.name.startswith("simmim_lite"):
                 raise
             message = f"error: {error}; {INSTALL} installs what is needed"
-        except (ValueError, OSError, FloatingPointError) as error:  # they say all there is to say
+        except (ValueError, OSError, FloatingPointError) as error:  # with a complete message
             message = "\n".join([f"error: {error}", *getattr(error, "__notes__", [])])
         print(message, file=sys.stderr)
         return 1

@@ -103,7 +103,7 @@ def as_common_labels(**variables: Any) -> list[np.ndarray]:
     if len(set(words.values())) > 1:
         got = ", ".join(f"{name} has {'words' if words[name] else 'numbers'}" for name in words)
         raise TypeError(f"{' and '.join(words)}: expected labels of one kind, got {got}")
-    codes = _codes("labels", np.concatenate(columns))
+    codes = _codes(" and ".join(words), np.concatenate(columns))
     return np.split(codes, np.cumsum([len(column) for column in columns[:-1]]))
 
 
@@ -232,22 +232,21 @@ def _unconverted(name: str, value: Any) -> np.ndarray:
     """`as_array`, with Python objects as they are."""
     if hasattr(value, "detach"):  # only a tensor has it; isinstance would import torch
         value = _detached(name, value)
-    if isinstance(value, list | tuple) and any(
-        hasattr(part, "detach") or isinstance(part, np.ma.MaskedArray) for part in value[:1]
-    ):
-        value = [as_array(name, part) for part in value]
+    rows = isinstance(value, list | tuple)
+    kinds = set(map(type, value)) if rows else set()
+    if any(hasattr(kind, "detach") or issubclass(kind, np.ma.MaskedArray) for kind in kinds):
+        value, kinds = [as_array(name, part) for part in value], set()
     try:
-        array = np.asarray(value)
-        if isinstance(value, list | tuple) and (
-            array.dtype.kind in "US"  # NumPy writes None and 1 as words
-            or (array.dtype.kind == "f" and (np.abs(array[np.isfinite(array)]) >= 2**53).any())
-        ):
+        # beside texts, NumPy would decode bytes as ASCII
+        array = np.asarray(value, object if len(kinds) > 1 and kinds & {bytes, np.bytes_} else None)
+        numbers = array[np.isfinite(array)] if rows and array.dtype.kind == "f" else np.zeros(0)
+        # NumPy writes None and 1 as words, and large whole numbers as near ones
+        if (rows and array.dtype.kind in "US") or (np.abs(numbers) >= 2**53).any():
             objects = np.asarray(value, dtype=object)
             array = objects if len(_types(objects)) > 1 or int in _types(objects) else array
     except (TypeError, ValueError) as error:
-        if isinstance(value, list | tuple):
-            problem = f"{name}: expected an array, got rows of unequal length"
-            raise ValueError(problem) from error
+        if rows:
+            raise ValueError(f"{name}: expected an array, got rows of unequal length") from error
         raise TypeError(f"{name}: expected an array, got {type(value).__name__}") from error
     if array.ndim == 0 and not (array.dtype.kind in "biuf" or _is_number(type(value))):
         raise TypeError(f"{name}: expected an array, got {type(value).__name__}")
@@ -256,10 +255,13 @@ def _unconverted(name: str, value: Any) -> np.ndarray:
     if array.dtype.kind == "T":  # strings of variable length
         array = array.astype(object)
     missing = np.ma.getmaskarray(value) if isinstance(value, np.ma.MaskedArray) else np.False_
+    dtypes: Any = getattr(value, "dtypes", getattr(value, "dtype", None))
+    if any(hasattr(kind, "na_value") for kind in np.ravel(dtypes)):  # NumPy makes NA of pandas nan
+        missing = np.asarray(value.isna())
     if array.dtype.kind in "mM":
         missing = missing | np.isnat(array)
     elif not _types(array) <= {str, int, bool}:
-        found = [_is_missing(entry) for entry in array.flat]
+        found = [is_missing(entry) for entry in array.flat]
         missing = missing | np.reshape(found, array.shape)
     if missing.any():
         index = tuple(np.argwhere(missing)[0].tolist())
@@ -292,7 +294,7 @@ def _is_number(kind: type) -> bool:
     return issubclass(kind, Number | np.bool_)
 
 
-def _is_missing(entry: Any) -> bool:
+def is_missing(entry: Any) -> bool:
     try:
         return entry is None or entry is np.ma.masked or bool(entry != entry)
     except (TypeError, ArithmeticError):  # pandas.NA, Decimal("sNaN")
@@ -338,13 +340,20 @@ def _codes_of_rows(name: str, rows: np.ndarray, enough: int | None = None) -> np
     return codes
 
 
-def _codes(name: str, column: np.ndarray) -> np.ndarray:
+def _codes(name: str, column: Any) -> np.ndarray:
     if column.dtype.kind != "O":
         return np.unique(column, return_inverse=True)[1]
     try:
         distinct = set(column)
+        if any(isinstance(symbol, str) for symbol in distinct):  # beside them, bytes are words, too
+            words = {symbol: symbol.decode() for symbol in distinct if isinstance(symbol, bytes)}
+            column = [words.get(symbol, symbol) for symbol in column]
+            distinct = set(column)
     except TypeError as error:
         raise TypeError(f"{name}: expected symbols, got {column[0]!r}") from error
+    except UnicodeDecodeError as error:
+        got = f"{error.object!r:.80} beside words"
+        raise ValueError(f"{name}: expected words or UTF-8, got {got}") from error
     ordered = sorted(distinct, key=lambda e: (0, e, "") if _is_number(type(e)) else (1, 0, str(e)))
     code = {symbol: i for i, symbol in enumerate(ordered)}
     return np.array([code[symbol] for symbol in column])

@@ -87,9 +87,9 @@ def random_affine(
 
 
 def random_rotation(images: Tensor, generator: torch.Generator, *, degrees: float) -> Tensor:
-    """Rotate each image by up to ``degrees``, and resize it by up to the same angle in radians."""
+    """Rotate each image by up to ``degrees`` <= 45; divide its size by 1 +- the same in radians."""
     images = as_float(_checked(images))
-    check_number("degrees", degrees, minimum=0)
+    check_number("degrees", degrees, minimum=0, maximum=45)
     draws = 2 * _uniform((2, len(images)), images, generator) - 1
     angle, size = draws[0] * math.radians(degrees), 1 + draws[1] * math.radians(degrees)
     return _similarity(images, -angle, size, torch.zeros_like(draws))
@@ -107,7 +107,7 @@ def random_brightness_contrast(
     if not (low >= -_ROUNDING and high <= 1 + _ROUNDING):
         raise ValueError(f"images: expected pixels in 0..1, got {low:g} to {high:g}")
     check_number("brightness", brightness, minimum=0)
-    check_number("contrast", contrast, minimum=0)
+    check_number("contrast", contrast, minimum=0, maximum=1)
     draws = _uniform((2, len(images), 1, 1, 1), images, generator)
     gain, offset = 1 + contrast * (2 * draws[0] - 1), brightness * (2 * draws[1] - 1)
     mean = images.mean(dim=(1, 2, 3), keepdim=True)

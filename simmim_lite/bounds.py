@@ -6,8 +6,7 @@ finite size give finite values and gradients; half precision is computed in floa
 
 `BOUNDS` is the registry of the bounds of such a matrix: the objectives of
 `simmim_lite.multimodal`, `exact_bound` and `bound_table` read it. Three more need a conditional
-likelihood: `barber_agakov` (lower bound) and `club`, `leave_one_out` (upper bounds, if the
-likelihood is the true one).
+likelihood: `barber_agakov` (lower bound) and `club`, `leave_one_out` (upper bounds, if it is true).
 
 "Log-ratio" is log p(x, y) / p(x) p(y). Poole et al. (2019, arXiv 1905.06922) give the family.
 
@@ -34,7 +33,7 @@ import inspect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -156,8 +155,7 @@ def smile(scores: Tensor, clip: float = 5.0, *, joint: Tensor | None = None) -> 
     """Donsker-Varadhan with e^f clipped to [e^-clip, e^clip] in the second term: not a bound.
 
     Song & Ermon (2020, arXiv 1910.06222), who train the critic by `jensen_shannon` and evaluate it
-    by this. Clipping lowers the variance and adds a bias, which can exceed I. ``clip`` is at least
-    0; ``math.inf`` does not clip.
+    by this. Clipping lowers the variance and adds a bias, which can exceed I; ``clip`` is 0..inf.
     """
     clip = math.inf if clip == math.inf else check_number("clip", clip, minimum=0.0)
     positives, _ = _means(scores, joint)
@@ -173,7 +171,7 @@ def jensen_shannon(scores: Tensor, *, joint: Tensor | None = None) -> Tensor:
     log-ratio, which another bound can evaluate.
     """
     if joint is not None:
-        scores = _of_population(scores, joint)
+        scores, joint = _of_population(scores, joint)
         negatives = joint.sum(dim=1) @ logsigmoid(-scores) @ joint.sum(dim=0)
         return math.log(4) + (joint * logsigmoid(scores)).sum() + negatives
     scores = _square(scores)
@@ -207,8 +205,8 @@ def class_paired_ceiling(K: int, class_probabilities: Sequence[float]) -> float:
     """InfoNCE with K candidates and the ideal critic, when pairs share only a class.
 
     Of the K - 1 negatives in a row, Binomial(K - 1, p(c)) belong to the class c of the positive and
-    cannot be told from it: E log K / (1 + Binomial(K - 1, p(c))) nats, averaged over classes. The
-    value rises with K to H(class), which is the mutual information.
+    cannot be distinguished from it: E log K / (1 + Binomial(K - 1, p(c))) nats, averaged over
+    classes. The value rises with K to H(class), which is the mutual information.
     """
     negatives = np.arange(check_integer("K", K, minimum=1))
     p = as_probabilities("class_probabilities", class_probabilities).ravel()
@@ -233,14 +231,16 @@ def _square(scores: Tensor, minimum: int = 2, name: str = "scores") -> Tensor:
     return scores
 
 
-def _of_population(scores: Tensor, joint: Tensor) -> Tensor:
-    """Check scores (n, m) beside the probability of each pair (n, m)."""
+def _of_population(scores: Tensor, joint: Any) -> tuple[Tensor, Tensor]:
+    """Scores (n, m) and the probability of each pair (n, m), of their dtype."""
+    scores = _widen(scores)
+    joint = as_tensor("joint", joint, dtype=scores.dtype, device=scores.device)
     if scores.shape != joint.shape or scores.ndim != 2:
         got = f"{tuple(scores.shape)} and {tuple(joint.shape)}"
         raise ValueError(f"scores, joint: expected one shape (n, m), got {got}")
     if not (joint >= 0).all() or abs(float(joint.detach().sum()) - 1) > 1e-5:
         raise ValueError(f"joint: expected probabilities with sum 1, got sum {joint.sum():g}")
-    return _widen(scores)
+    return scores, joint
 
 
 def _without_diagonal(scores: Tensor) -> Tensor:
@@ -251,7 +251,7 @@ def _without_diagonal(scores: Tensor) -> Tensor:
 def _means(scores: Tensor, joint: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Mean score of the positives, and log of the mean of e^score over the negatives."""
     if joint is not None:
-        scores = _of_population(scores, joint)
+        scores, joint = _of_population(scores, joint)
         product = joint.sum(dim=1, keepdim=True).log() + joint.sum(dim=0).log()
         log_negatives = (scores + product).flatten().logsumexp(dim=0)
         return (joint * scores).sum(), log_negatives
@@ -310,16 +310,12 @@ def bound_table(K: int = 64) -> "pd.DataFrame":
     """Properties of all `BOUNDS`, one row each; the ceilings are nats with K candidates."""
     import pandas as pd
 
-    rows = {
-        name: {
-            "lower bound": bound.is_lower_bound,
-            "ceiling": bound.ceiling(K) if bound.ceiling else math.inf,
-            "offset": bound.needs_offset,
-            "best critic": bound.best_critic,
-        }
-        for name, bound in BOUNDS.items()
-    }
-    return pd.DataFrame.from_dict(rows, orient="index")
+    columns = ["lower bound", "ceiling", "offset", "best critic"]
+    rows = [
+        (b.is_lower_bound, b.ceiling(K) if b.ceiling else math.inf, b.needs_offset, b.best_critic)
+        for b in BOUNDS.values()
+    ]
+    return pd.DataFrame(rows, list(BOUNDS), columns)
 
 
 def exact_bound(
@@ -344,7 +340,7 @@ def exact_bound(
             raise ValueError(f"{name}: expected no such option of {bound!r}, got {value}")
     table = torch.from_numpy(as_probabilities("joint", joint, tolerance=1e-6))
     scores = as_tensor("scores", scores, dtype=torch.float64, device="cpu").detach()
-    return float(exact[bound](_of_population(scores, table), joint=table, **options))
+    return float(exact[bound](scores, joint=table, **options))
 
 
 def _exact_info_nce(scores: Tensor, *, joint: Tensor, K: int | None = None) -> Tensor:
@@ -353,22 +349,26 @@ def _exact_info_nce(scores: Tensor, *, joint: Tensor, K: int | None = None) -> T
     log u is the integral of (e^-t - e^(-t u)) / t over t > 0, and E e^(-t u) of a sum of
     independent terms is the product of theirs: all draws of K - 1 negatives are summed at once.
     """
+    scores, joint = _of_population(scores, joint)
     p_y = joint.sum(dim=0)
-    top = scores.amax(dim=1, keepdim=True)
-    value = (joint * (scores - top)).sum()
+    log_u = scores - scores.amax(dim=1, keepdim=True)
+    value = (joint * log_u).sum()
     if K is None:
-        return value - joint.sum(dim=1) @ (scores - top + p_y.log()).logsumexp(dim=1)
+        return value - joint.sum(dim=1) @ (log_u + p_y.log()).logsumexp(dim=1)
     K = check_integer("K", K, minimum=1)
-    u = (scores - top).exp()
     # The integrand is about t K at the lower end; at the upper end e^(-t u) has to vanish.
     low = math.log(_SMALL / K)
-    high = math.log(-math.log(_SMALL)) - float((scores - top)[joint > 0].min())
+    high = math.log(-math.log(_SMALL)) - float(log_u[joint > 0].min())
+    # Where each e^(-t u) is 1 or 0 up to rounding, the integrand is constant: long steps.
+    falls = np.unique(-(log_u.detach().cpu().numpy() // _STEP))[:, None]
+    steps = np.unique(falls + np.arange((low - 20) // _STEP, 4 / _STEP))
+    log_t = _STEP * steps[(steps >= low // _STEP) & (steps <= high // _STEP + 1)]
     log_of_sum = torch.zeros_like(value)
-    for log_t in np.arange(low, high + _STEP, _STEP):
-        transform = (-math.exp(log_t) * u).exp()
+    for place, width in zip(torch.from_numpy(log_t), np.gradient(log_t), strict=True):
+        transform = (-(place + log_u).exp()).exp()
         negatives = (transform @ p_y) ** (K - 1)
         product = negatives @ (joint * transform).sum(dim=1)
-        log_of_sum = log_of_sum + _STEP * (math.exp(-math.exp(log_t)) - product)
+        log_of_sum = log_of_sum + width * ((-place.exp()).exp() - product)
     return value - log_of_sum + math.log(K)
 
 

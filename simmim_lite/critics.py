@@ -76,8 +76,9 @@ class GaussianBase(nn.Module):
 
     def __init__(self, x: Tensor, y: Tensor):
         super().__init__()
-        x, y = as_tensor("x", x).detach(), as_tensor("y", y).detach()
-        x, y = (values.to(torch.promote_types(x.dtype, y.dtype)) for values in (x, y))
+        dtypes = [None if isinstance(values, Tensor) else torch.float64 for values in (x, y)]
+        x, y = as_tensor("x", x, dtype=dtypes[0]), as_tensor("y", y, dtype=dtypes[1])
+        x, y = (z.detach().to(torch.promote_types(x.dtype, y.dtype)) for z in (x, y))
         if x.ndim != 2 or y.ndim != 2 or len(x) != len(y) or len(x) <= x.shape[1] + y.shape[1]:
             expected = "the same number of samples, larger than dim_x + dim_y"
             got = f"shapes {tuple(x.shape)} and {tuple(y.shape)}"

@@ -265,24 +265,14 @@ def _chao_shen(n: np.ndarray, cells: np.ndarray) -> float:
 
 
 def _jackknife(n: np.ndarray, cells: np.ndarray) -> float:
-    N = n @ cells
-    if N == 1:
-        return 0.0
-    # Decrease of sum n log n without one sample of the cell; a cell holds n of the N samples.
-    rest = np.maximum(n - 1, 0)
-    loss = special.xlogy(n, n) - special.xlogy(rest, rest)
-    left_out = np.log(N - 1) - (cells @ special.xlogy(n, n) - cells @ (n * loss) / N) / (N - 1)
-    return N * _plug_in(n, cells) - (N - 1) * left_out
+    # With l(n) = n log n - (n - 1) log(n - 1), the mean of l(N) - l(n) over the samples.
+    N, rest = n @ cells, lambda n: special.xlog1py(np.maximum(n - 1, 0), -1 / np.maximum(n, 1))
+    return _plug_in(n, cells) - rest(N) + cells @ (n * rest(n)) / N
 
 
 _ENTROPIES = {
-    "plug_in": _plug_in,
-    "miller_madow": _miller_madow,
-    "chao_shen": _chao_shen,
-    "jackknife": _jackknife,
+    found.__name__.strip("_"): found for found in (_plug_in, _miller_madow, _chao_shen, _jackknife)
 }
-
-# --- shared --------------------------------------------------------------------------------
 
 
 def _divergence(p: np.ndarray, q: np.ndarray) -> float:

@@ -15,14 +15,12 @@ import platform
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import metadata
 from itertools import accumulate
 from pathlib import Path
 
 from simmim_lite._arguments import check_integer
-
-_OURS = {"GOMP_SPINCOUNT": "2000", "KMP_BLOCKTIME": "1"}  # set by the package, where it may
-_spare: list[threading.Thread] = []
 
 
 def cores() -> int:
@@ -35,33 +33,67 @@ def cores() -> int:
 def waiting() -> str:
     """Return how the threads of torch wait for each other."""
     if settings := _settings():
-        whose = "simmim-lite" if settings == _OURS else "your environment"
-        return f"{', '.join(map('='.join, settings.items()))}, set by {whose}"
-    return "passively" if _spare else "actively, passively once a fit finds the machine busy"
+        return f"{', '.join(map('='.join, settings.items()))}, set by your environment"
+    return "actively, but passively during a fit beside other programs that need the cores"
 
 
 def _settings() -> dict[str, str]:
-    names = ("OMP_WAIT_POLICY", *_OURS)
+    names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
     return {name: os.environ[name] for name in names if name in os.environ}
 
 
-def share_cores() -> None:
-    """Make the threads of torch wait passively from now on if other processes need the cores.
+class CoreSharing:
+    """Makes the threads of torch wait passively while other programs need the cores.
 
-    A fit calls it before its steps and every two seconds, for programs that import torch before
-    simmim-lite. It does nothing if the environment says how threads wait. Results do not change.
+    A thread of OpenMP waits actively for the others of its pool, for milliseconds, and so holds a
+    core that they may need: beside two busy programs, a fit can take eight times as long. But on an
+    idle machine, active waiting is faster. `look` is called after each step, and its effect ends
+    with this object. It does nothing if the environment says how threads wait, or if the system
+    does not tell how long a thread has waited for a core (Linux does). Results do not change.
+    """
+
+    def __init__(self) -> None:
+        self._start, self._waited = time.monotonic(), _waited_for_a_core()
+        self._end: threading.Event | None = None  # of the second pool
+
+    def look(self) -> None:
+        """Choose every 0.1 seconds how threads wait from now on."""
+        seconds = time.monotonic() - self._start
+        if seconds < 0.1 or _settings():
+            return
+        import torch
+
+        waited = _waited_for_a_core() - self._waited
+        self._start, self._waited = self._start + seconds, self._waited + waited
+        share = waited / seconds / torch.get_num_threads()
+        if share > 0.1 and self._end is None:
+            self._end = _second_pool()
+        elif share < 0.02:
+            self.__del__()
+
+    def __del__(self) -> None:
+        if self._end is not None:
+            self._end.set()
+        self._end = None
+
+
+def _waited_for_a_core() -> float:
+    """Seconds that the threads of this process could have run, but had no core; summed."""
+    total = 0
+    for report in Path("/proc/self/task").glob("*/schedstat"):
+        with suppress(OSError, IndexError):  # the thread has ended; the system counts nothing
+            total += int(report.read_text(encoding="ascii").split()[1])
+    return total / 1e9
+
+
+def _second_pool() -> threading.Event:
+    """Start a second pool of threads, which the event ends.
+
+    GNU OpenMP waits passively as long as a process has more of its threads than there are cores:
+    those of the current pool, and those of a second pool, which another thread starts and keeps.
     """
     import torch
 
-    if _spare or torch.get_num_threads() == 1 or _settings():
-        return
-    start, used = time.perf_counter(), time.thread_time()
-    while time.perf_counter() - start < 0.015:
-        pass
-    if time.thread_time() - used > 0.85 * (time.perf_counter() - start):
-        return
-    # GNU OpenMP waits passively as long as a process has more of its threads than cores: those of
-    # the current pool, and those of a second pool, which another thread starts and keeps.
     ready, end = threading.Event(), threading.Event()
 
     def keep() -> None:
@@ -69,9 +101,9 @@ def share_cores() -> None:
         ready.set()
         end.wait()
 
-    _spare.append(threading.Thread(target=keep, daemon=True, name="simmim_lite.share_cores"))
-    _spare[0].start()
+    threading.Thread(target=keep, daemon=True, name="simmim_lite.CoreSharing").start()
     ready.wait()
+    return end
 
 
 def memory() -> tuple[int | None, int | None]:

@@ -70,7 +70,7 @@ def unpack(content: bytes, name: str = "checkpoint") -> Any:
 
 @contextmanager
 def expecting(name: str, expected: str) -> Iterator[None]:
-    """Turn any error into a CheckpointError: a right checksum may stand over any content."""
+    """Turn any error into a CheckpointError: content of another kind may have its checksum."""
     try:
         yield
     except (CheckpointError, ImportError, OSError):
@@ -93,7 +93,7 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     """
     content = content.encode() if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + PARTIAL)
+    partial = path.with_name(f"{path.name}.{os.getpid()}{PARTIAL}")
     try:
         with partial.open("wb") as file:
             file.write(content)

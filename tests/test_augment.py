@@ -82,6 +82,8 @@ def test_bytes_and_bits_are_images():
         (lambda x, g: random_flip(x[0], g), ValueError, r"images: .*\(3, 8, 10\)"),
         (lambda x, g: random_crop(x, g, padding=-1), ValueError, "padding: "),
         (lambda x, g: random_rotation(x, g, degrees=-1), ValueError, "degrees: "),
+        (lambda x, g: random_rotation(x, g, degrees=58), ValueError, "degrees: "),
+        (lambda x, g: random_brightness_contrast(x, g, contrast=1.1), ValueError, "contrast: "),
         (lambda x, g: random_affine(x, g, scale=(0.0, 1.0)), ValueError, "scale: "),
         (lambda x, g: random_affine(x, g, scale=(2.0, 1.0)), ValueError, "scale: "),
         (lambda x, g: random_brightness_contrast(x, g, contrast=-1), ValueError, "contrast: "),

@@ -149,9 +149,11 @@ def test_half_precision_and_autocast(dtype):
 
 def test_the_loss_of_knowing_nothing_is_log_of_the_candidates():
     same = torch.ones(10, 4)
-    assert info_nce_loss(same, same.repeat(2, 1), 0.1, symmetric=False).item() == pytest.approx(
-        math.log(20)
-    )
+    more = same.repeat(2, 1)
+    one_way = info_nce_loss(same, more, 0.1, symmetric=False)
+    assert one_way.item() == pytest.approx(math.log(20))
+    both = (math.log(20) + math.log(10)) / 2  # a key has only the queries as candidates
+    assert info_nce_loss(same, more, 0.1).item() == pytest.approx(both)
 
 
 def test_log_of_the_candidates_less_the_loss_is_the_bound():
@@ -329,3 +331,10 @@ def test_a_temperature_at_its_minimum_can_rise_again():
 def test_a_temperature_that_cannot_be(initial, error, got):
     with pytest.raises(error, match=f"temperature: .* got {got}"):
         LearnedTemperature(initial)
+
+
+def test_a_temperature_whose_inverse_overflows_is_refused():
+    rows = torch.eye(3)
+    with pytest.raises(ValueError, match=r"temperature: .* whose inverse torch\.float32 holds"):
+        info_nce_loss(rows, rows, 1e-39)
+    assert info_nce_loss(rows, rows, 1e-38).item() == 0

@@ -59,6 +59,16 @@ def test_gaussian_base_is_the_log_ratio_of_normal_densities():
     assert list(critic.parameters()) == []
 
 
+def test_gaussian_base_keeps_the_digits_of_arrays():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((500, 2))
+    y = x + rng.standard_normal((500, 2))
+    near, far = ((x + offset, y + offset) for offset in (0, 1e6))
+    scores = [GaussianBase(*pair)(*map(torch.tensor, pair)) for pair in (near, far)]
+    assert scores[1].dtype == torch.float64
+    torch.testing.assert_close(scores[1], scores[0], rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize("make", LEARNED)
 def test_training_finds_dependence(make):
     # 1.5 nats, below the ceiling log 64 of InfoNCE with 64 candidates. A critic with equal scores

@@ -285,6 +285,13 @@ def test_waveforms_of_any_rate_give_the_same_spectrogram(rate):
     )
 
 
+def test_spectrograms_are_float32_under_autocast():
+    encoder, sound = AudioEncoder(seconds=0.3), random(2, 2400).numpy()
+    with torch.autocast("cpu", torch.bfloat16):
+        found = encoder.prepare(sound)
+    torch.testing.assert_close(found, encoder.prepare(sound), atol=0, rtol=0)
+
+
 def test_spectrograms_of_many_clips_are_those_of_each():
     encoder = AudioEncoder(seconds=0.1)
     waveforms = random(1030, 800).numpy()
@@ -373,7 +380,7 @@ def trained_on(table, **options):
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.1])
-@pytest.mark.parametrize("unit", [1e-12, 1.0, 1e12])
+@pytest.mark.parametrize("unit", [1e-30, 1e-12, 1.0, 1e12, 1e25])
 @pytest.mark.parametrize("offset", [0.0, 1e6])
 def test_tables_know_no_offset_and_no_unit(unit, offset, noise):
     table = random(120, 3).double().numpy()
@@ -446,8 +453,8 @@ def test_seeded_leaves_the_global_state():
         (ImageEncoder(), [[1]], TypeError, "images: .*list"),
         (ImageEncoder(), np.zeros((2, 28, 28)), ValueError, r"images: .*\(N, 1, .*\(2, 28, 28\)"),
         (ImageEncoder(), np.zeros((2, 28, 28), int), TypeError, "images: .*int64"),
-        (ImageEncoder(), torch.full((2, 1, 8, 8), 255.0), ValueError, "in 0..1, .*got 255 to 255"),
-        (ImageEncoder(), torch.full((2, 1, 8, 8), math.nan), ValueError, "in 0..1, .*got nan"),
+        (ImageEncoder(), torch.full((2, 1, 8, 8), 255.0), ValueError, "images: .*got 255"),
+        (ImageEncoder(), torch.full((2, 1, 8, 8), math.nan), ValueError, "images: .*got nan"),
         (ImageEncoder(3), np.zeros((2, 8, 8, 1), np.uint8), ValueError, "images: .*3 channels"),
         (ImageEncoder(3), np.zeros((2, 8, 8), np.uint8), ValueError, r"images: .*\(2, 8, 8, 1\)"),
         (ImageEncoder(), np.zeros((0, 8, 8), np.uint8), ValueError, r"images: .*\(0, 8, 8, 1\)"),
@@ -483,6 +490,9 @@ def test_bad_items(encoder, items, error, message):
         (lambda: ImageEncoder(dim=2.0), TypeError, "dim: "),
         (lambda: AudioEncoder(mels=500), ValueError, "mels: "),
         (lambda: AudioEncoder(seconds=-1), ValueError, "seconds: "),
+        (lambda: AudioEncoder(window=0), ValueError, "window: "),
+        (lambda: AudioEncoder(hop=0), ValueError, "hop: "),
+        (lambda: ImageEncoder(turn=46), ValueError, "turn: "),
         (lambda: TabularEncoder(0), ValueError, "columns: "),
         (lambda: Tokenizer("abc"), TypeError, "vocabulary: "),
         (lambda: Tokenizer(["a", "a"]), ValueError, "vocabulary: "),

@@ -136,3 +136,9 @@ def test_captions_compare_words_only():
         caption_match(["a"], [None])
     with pytest.raises(TypeError, match="made: expected a list of strings, got one string"):
         caption_match("a", ["b"])
+
+
+@pytest.mark.parametrize("selector", ["\U000e0100", "\U000e01ef", "\u180b", "\u180f", "\ufe00"])
+def test_a_variation_selector_splits_no_word(selector):
+    tokenizer = Tokenizer(["ᠠᠡ"])
+    assert tokenizer.encode([f"ᠠ{selector}ᠡ"]).tolist() == [[2]]

@@ -385,3 +385,10 @@ def test_shuffles_repeat_with_their_seed_only():
 def test_bad_input_names_the_argument_and_what_came(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("n", [10**9, 10**12, 10**15])
+def test_the_jackknife_of_large_counts_keeps_its_digits(n):
+    expected = math.log(2) + 1 / (4 * n)
+    found = entropy.entropy_from_counts([n, n], "jackknife")
+    assert found == pytest.approx(expected, abs=1e-9)

@@ -186,6 +186,8 @@ def test_sets_of_unequal_dimensions_are_refused():
 
 # Classifier and tables
 
+ARMS = "memory", "no memory"
+
 
 @pytest.fixture(scope="module")
 def reference():
@@ -265,6 +267,17 @@ def test_table_requires_both_arms(reference):
     truth, _ = reference
     with pytest.raises(ValueError, match=r"rows: expected \['no memory'\] too"):
         generation_table(truth, {"memory": (truth.items, truth.labels)}, retrieved=truth.items)
+
+
+def test_pixels_of_bytes_have_a_mean(reference):
+    truth, train = reference
+    test = load_digits("test")
+    pixels = RealItems(truth.classifier, test.images[:200], test.labels[:200], train.images[:200])
+    rows = {name: (torch.from_numpy(test.images[200:400]), test.labels[200:400]) for name in ARMS}
+    retrieved = torch.from_numpy(test.images[200:600].reshape(200, 2, 28, 28))
+    found = generation_table(pixels, rows, retrieved=retrieved).loc["pixel mean"]
+    means = (retrieved.double().mean(dim=1)).round().to(torch.uint8)
+    assert found.to_dict() == pytest.approx(pixels.measure(means, test.labels[200:400]))
 
 
 def test_coherence_table_has_sources_in_rows_and_targets_in_columns():

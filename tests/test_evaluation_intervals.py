@@ -70,6 +70,18 @@ def test_equal_outcomes_have_bootstrap_width_0_and_a_wilson_interval():
     assert perfect.low == pytest.approx(1 - 3.84 / 1000, abs=1e-4)
 
 
+def test_an_interval_without_bca_ends_is_that_of_the_quantiles():
+    median = bootstrap_interval([0] * 9 + [1], statistic=np.median)
+    assert median == (0, 0, 0)
+    # Both groups have the mean 0.5, and so has each sample of groups.
+    assert bootstrap_interval([0, 1, 0, 1], groups=[0, 0, 1, 1]) == (0.5, 0.5, 0.5)
+    many = bootstrap_interval([0] * 7 + [1] * 3, statistic=np.median)
+    assert many.low == 0
+    assert many.high == 1
+    with pytest.raises(ValueError, match="statistic: expected finite numbers"):
+        bootstrap_interval([0, 1, 2], statistic=lambda x: np.nan if x.min() == x.max() else 1)
+
+
 @pytest.mark.parametrize("accuracy", [0.5, 0.98])
 def test_wilson_interval_contains_the_truth_as_often_as_its_level(accuracy):
     draws = np.random.default_rng(3).random((1000, 200)) < accuracy

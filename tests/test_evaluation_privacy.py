@@ -9,9 +9,10 @@ from hypothesis import given, strategies as st
 from scipy.stats import norm, rankdata
 from torch import nn
 
+from reproduction.experiments import evaluation as experiment
 from simmim_lite.datasets import load_digits
 from simmim_lite.encoders import Encoder, ImageEncoder, seeded
-from simmim_lite.evaluation import _models, augmentation_consistency, membership_score
+from simmim_lite.evaluation import _models, membership_score
 
 AUC, TPR = "AUC", "TPR at 1 % FPR"
 
@@ -150,12 +151,12 @@ class Given(Encoder):
 def test_consistency_is_the_mean_cosine_of_pairs():
     """Rotated by +angle or -angle: two copies are equal or 2 angles apart, equally often."""
     angles = torch.tensor([0.0, 0.3, 1.0]).repeat(500)
-    with mock.patch.object(_models, "_COPIES", 2):
-        found = augmentation_consistency(Given(), angles).reshape(500, 3)
+    with mock.patch.object(experiment, "_COPIES", 2):
+        found = experiment._augmentation_consistency(Given(), angles).reshape(500, 3)
     assert found[:, 0] == pytest.approx(1)
     for column, angle in ((1, 0.3), (2, 1.0)):
         assert set(found[:, column].round(5)) == {1.0, round(np.cos(2 * angle), 5)}
-    many = augmentation_consistency(Given(), angles).reshape(500, 3).mean(axis=0)
+    many = experiment._augmentation_consistency(Given(), angles).reshape(500, 3).mean(axis=0)
     assert many == pytest.approx((1 + np.cos(2 * np.array([0, 0.3, 1.0]))) / 2, abs=0.02)
 
 
@@ -163,10 +164,10 @@ def test_consistency_does_not_change_the_encoder():
     encoder = ImageEncoder(width=4, dim=8, seed=0).train()
     before = {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
     images = load_digits("test").images[:30]
-    first = augmentation_consistency(encoder, images, seed=1)
+    first = experiment._augmentation_consistency(encoder, images, seed=1)
     assert first.shape == (30,)
     assert (np.abs(first) <= 1 + 1e-6).all()
     assert encoder.training
     assert all((before[name] == tensor).all() for name, tensor in encoder.state_dict().items())
-    assert (first == augmentation_consistency(encoder, images, seed=1)).all()
-    assert (first != augmentation_consistency(encoder, images, seed=2)).any()
+    assert (first == experiment._augmentation_consistency(encoder, images, seed=1)).all()
+    assert (first != experiment._augmentation_consistency(encoder, images, seed=2)).any()

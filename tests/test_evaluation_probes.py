@@ -81,6 +81,8 @@ def test_votes_are_weighted_by_cosines():
     # All five vote; the three of the other class have negative cosines.
     assert knn_accuracy(x, labels, query, [0, 1], k=5) == 1
     assert knn_accuracy(x, labels, query, [1, 0], k=1) == 0
+    # Where all cosines are negative, the majority decides.
+    assert knn_accuracy(x[2:], [0, 1, 1], query[:1], [1], k=3) == 1
 
 
 @given(st.integers(0, 10**6), st.integers(1, 12))
@@ -208,3 +210,20 @@ def test_curve_refuses_counts_below_the_number_of_classes():
         label_efficiency_curve({"one": len}, [0, 1, 2, 0], counts=(2,))
     with pytest.raises(ValueError, match="learners: "):
         label_efficiency_curve({}, [0, 1])
+
+
+def test_a_column_of_small_unit_and_large_offset_is_not_lost():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 10_000)
+    features = rng.normal(size=(10_000, 1)) + 2 * labels[:, None]
+    far = features * 1e-3 + 1e9
+    accuracy = linear_probe(features, labels, features, labels)
+    assert linear_probe(far, labels, far, labels) == pytest.approx(accuracy, abs=0.002)
+
+
+def test_labels_as_bytes_are_words():
+    words = np.array(["Katze", "Löwe"])[np.arange(40) % 2]
+    features, as_bytes = (np.arange(40) % 2)[:, None], np.char.encode(words, "utf-8")
+    assert linear_probe(features, as_bytes, features, words) == 1
+    with pytest.raises(ValueError, match="train_labels and test_labels: expected words or UTF-8"):
+        linear_probe(features, np.char.encode(words, "latin-1"), features, words)

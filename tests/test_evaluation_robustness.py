@@ -124,7 +124,7 @@ def test_area_is_1_without_loss_and_counts_from_chance():
     above = robustness_area(table, chance=0.1)
     assert above.loc["none", "area"] == pytest.approx(1)
     assert above.loc["line", "area"] == pytest.approx(0.5 / 0.8)
-    with pytest.raises(ValueError, match="table: expected two levels"):
+    with pytest.raises(ValueError, match="table: expected a DataFrame of two levels"):
         robustness_area(table.iloc[:1])
 
 

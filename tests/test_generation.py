@@ -282,7 +282,7 @@ def test_latents_without_weight_are_not_used_and_single_latents_come_out():
     assert (single == 100).all()
     assert columns[0].tolist() == [2, -1, -1]
     bad = torch.tensor([[1.0, 0, 0], [0.0, 0, 0]])
-    with pytest.raises(ValueError, match=r"weights: expected a number above 0 .* row 1"):
+    with pytest.raises(ValueError, match=r"weights: expected .* some above 0.* row 1"):
         sample_around(latents[:2], bad, generator=generator())
 
 
@@ -290,6 +290,13 @@ def test_neighbor_means_leave_the_row_itself_out():
     latents = torch.tensor([[0.0], [1.0], [10.0], [12.0]])
     assert neighbor_means(latents, 1)[:, 0].tolist() == [1, 0, 12, 10]
     assert neighbor_means(latents, 3)[0] == pytest.approx((1 + 10 + 12) / 3)
+
+
+def test_neighbor_means_know_no_offset():
+    latents = torch.randn(20, 3, generator=generator()).double().numpy()
+    means = neighbor_means(latents, 2)
+    assert means.dtype == torch.float64
+    torch.testing.assert_close(neighbor_means(latents + 1e9, 2) - 1e9, means, atol=1e-5, rtol=0)
 
 
 def test_neighbor_means_leave_copies_of_the_row_out():
@@ -326,7 +333,7 @@ def test_pixels_of_another_range_are_refused():
     for call in (vae.encode, vae.elbo, vae.reconstruct, lambda x: vae({"x": x})):
         with pytest.raises(ValueError, match=r"x: expected pixels in 0..1, got 0 to 255"):
             call(pixels.float())
-    with pytest.raises(ValueError, match=r"x: expected shape \(N, 28, 28\), got \(2, 1, 14, 56\)"):
+    with pytest.raises(ValueError, match=r"x: expected \(N, 28, 28\), got \(2, 1, 14, 56\)"):
         vae.encode((pixels / 255).reshape(2, 1, 14, 56))
 
 
@@ -334,7 +341,7 @@ def test_conditions_and_weights_of_another_shape_are_named():
     with pytest.raises(ValueError, match="latents: expected one row for each query"):
         make_condition(torch.eye(3), torch.ones(2, 4))
     weights = torch.tensor([[1.0, -1.0]])
-    with pytest.raises(ValueError, match="weights: expected finite numbers of at least 0"):
+    with pytest.raises(ValueError, match="weights: expected numbers >= 0"):
         sample_around(torch.zeros(1, 2, 3), weights, generator=generator())
 
 
@@ -350,10 +357,58 @@ def test_conditions_belong_to_their_rows_and_come_from_all_modalities():
     assert set(signs.round().tolist()) == {1.0, -1.0}  # the class is right, the modality drawn
     again = condition_batches(pairs, embeddings, (targets, torch.ones(60, 1)), 60)[0]["x"]
     assert (again - batch["x"]).std() == pytest.approx(1, abs=0.3)
-    with pytest.raises(ValueError, match=r"embeddings\['b'\]: expected 30 rows, got 29"):
+    with pytest.raises(ValueError, match=r"embeddings\['b'\]: expected \(30, ...\), got \(29, 3\)"):
         condition_batches(pairs, {"b": one_hot[:29]}, targets, 8)
-    with pytest.raises(ValueError, match="latents: expected 60 rows, got 59"):
+    with pytest.raises(ValueError, match=r"latents: expected \(60, ...\), got \(59, 3\)"):
         condition_batches(pairs, embeddings, targets, 8, latents=one_hot[:59])
+
+
+def test_whole_numbers_of_words_and_pixels_stay_whole():
+    pairs, z = Pairing({"a": np.arange(4), "b": np.arange(4)}), {"b": torch.eye(4)}
+    for dtype in (torch.int64, torch.uint8):
+        targets = torch.randint(255, (4, 3), generator=generator()).to(dtype)
+        for given in (targets, targets.numpy()):
+            x = condition_batches(pairs, z, given, 4)[0]["x"]
+            assert x.dtype == dtype
+            assert sorted(x.tolist()) == sorted(targets.tolist())
+    with pytest.raises(ValueError, match="targets: expected finite"):
+        condition_batches(pairs, z, torch.full((4, 3), math.nan), 4)
+
+
+def test_bytes_are_pixels_of_arrays_too():
+    vae = image_vae(4, width=4)
+    pixels = torch.randint(0, 256, (3, 1, 28, 28), generator=generator(), dtype=torch.uint8)
+    expected = LatentSpace(vae, pixels / 255)
+    latents = torch.zeros(3, 4)
+    for given in (pixels, pixels.numpy()):
+        space = LatentSpace(vae, given)
+        assert (space.low, space.high) == (expected.low, expected.high)
+        varied = space.vary(given, latents)
+        torch.testing.assert_close(varied, expected.vary(pixels / 255, latents))
+        torch.testing.assert_close(vae.encode(given)[0], vae.encode(pixels / 255)[0])
+
+
+def test_a_condition_for_more_rows_is_refused():
+    vae = ConditionalVAE(nn.Linear(2, 2), nn.Linear(3, 1), latent_dim=1, condition_dim=2)
+    with pytest.raises(ValueError, match=r"condition: expected \(512, 2\), got \(513, 2\)"):
+        vae.expand(torch.zeros(512, 1), torch.zeros(513, 2))
+
+
+def test_generators_show_what_changes_their_function():
+    layers = {"encoder": nn.Linear(2, 2), "decoder": nn.Linear(1, 2), "latent_dim": 1}
+    kinds = ({}, {"likelihood": "normal"}, {"likelihood": "normal", "scale": 0.5})
+    shown = {str(ConditionalVAE(**layers, **options)) for options in kinds}
+    shown |= {str(speech_vae(frames)) for frames in (61, 62)}
+    shown |= {str(CaptionDecoder(Tokenizer(words), 3)) for words in (["a", "b"], ["b", "a"])}
+    assert len(shown) == 7
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_a_single_step_of_training_needs_no_longer_warmup(steps):
+    x = torch.rand(8, 1, 28, 28, generator=generator())
+    assert len(image_vae(4, width=4).fit(Batches({"x": x}, 8), steps=steps, progress=False)["loss"])
+    rows = {"x": torch.randn(64, 2, generator=generator()), "condition": torch.ones(64, 3)}
+    RectifiedFlow(2, 3, width=8).fit(Batches(rows, 32), steps=steps, progress=False)
 
 
 # Speech
@@ -411,7 +466,7 @@ def test_captions_are_learned_and_their_nats_are_those_of_their_words():
     nn.init.normal_(decoder.head.weight, std=0.1)
     batches = Batches({"x": words.repeat(40, 1), "condition": c.repeat(40, 1)}, 60)
     decoder.fit(batches, steps=120, learning_rate=2e-2, progress=False)
-    assert decoder.sample(c, temperature=0.0) == texts
+    assert decoder.sample(c, temperature=0.0) == decoder.sample(c, temperature=1e-40) == texts
     assert decoder.sample(c, seed=1) == decoder.sample(c, seed=1)
 
 

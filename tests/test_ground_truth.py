@@ -8,24 +8,28 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import chisquare, kstest, multivariate_normal, multivariate_t, norm
 
-from reproduction.experiments.mi_distributions import NoisyDirection, OneHotClass, UniformCells
-from simmim_lite import entropy
-from simmim_lite.ground_truth import (
+from reproduction.experiments.mi_distributions import (
     CURVES,
     MIXING_MAPS,
+    ClassAndNormal,
+    Joined,
+    MixingTransform,
+    NoisyCurve,
+    NoisyDirection,
+    OneHotClass,
+    UniformCells,
+)
+from simmim_lite import entropy
+from simmim_lite.ground_truth import (
     MONOTONE_MAPS,
     AdditiveNoise,
     ClassAndFeature,
-    ClassAndNormal,
     CorrelatedGaussian,
     DiscreteTable,
     Gaussian,
     GaussianMixture,
     Independent,
-    Joined,
-    MixingTransform,
     MonotoneTransform,
-    NoisyCurve,
     StudentT,
     WithNoiseDimensions,
 )
@@ -253,6 +257,24 @@ def test_class_and_normal_by_integration():
     assert truth.mutual_information_error < 0.005
 
 
+def test_an_offset_of_all_classes_changes_nothing():
+    near, far = (ClassAndNormal([[offset], [offset + 2]]) for offset in (0, 1e8))
+    assert far.mutual_information == pytest.approx(near.mutual_information, abs=1e-6)
+
+
+@pytest.mark.parametrize("degrees", [0.1, 1e6])
+def test_student_t_is_finite_at_the_ends_of_its_range(degrees):
+    truth = StudentT(Independent(2, 2), degrees)
+    assert np.isfinite(truth.sample(100_000)).all()
+    assert 0 <= truth.mutual_information < 3
+
+
+def test_bins_take_values_of_any_size():
+    x, _ = MixingTransform(StudentT(Independent(), 0.5), "with_bins", "identity").sample(1000)
+    assert np.abs(x[:, 0]).max() > 9
+    assert (x[:, 1:].argmax(axis=1) == np.digitize(x[:, 0], norm.ppf([0.25, 0.5, 0.75]))).all()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("curve", ["parabola", "sine", "zigzag"])
 def test_noisy_curve_by_integration(curve):
@@ -386,11 +408,14 @@ def test_samples_are_not_the_draws_of_a_plain_generator():
         (lambda: Gaussian(np.eye(2), 2), ValueError, "^dim_x: .* got 2"),
         (lambda: StudentT(AdditiveNoise(1), 2), TypeError, "^base: .* got AdditiveNoise"),
         (lambda: StudentT(Independent(), 0), ValueError, "^degrees: .* got 0"),
-        (lambda: ClassAndNormal([1.0, 2.0]), ValueError, r"^means: .* got \(2,\)"),
-        (lambda: NoisyCurve("knot", 0.1), ValueError, "^curve: .* got 'knot'"),
-        (lambda: NoisyCurve("circle", 0), ValueError, "^noise: .* got 0"),
+        (lambda: StudentT(Independent(), 0.01), ValueError, r"^degrees: .* \[0.1, .* got 0.01"),
+        (lambda: StudentT(Independent(), 1e8), ValueError, r"^degrees: .* 1e\+06\], got"),
+        (
+            lambda: Gaussian(1e-9 * np.array([[1, 0.9], [0, 1]]), 1),
+            ValueError,
+            "^covariance: .*sym",
+        ),
         (lambda: MixingTransform(Independent(), "cube", "bend"), ValueError, "^x_map: .*'cube'"),
-        (lambda: Joined(), ValueError, "^parts: .* got none"),
         (lambda: WithNoiseDimensions(Independent(), -1), ValueError, r"^extra: .* got -1"),
         (lambda: Independent().sample(0), ValueError, r"^n: .* >= 1, got 0"),
         (lambda: Independent().sample(10, seed=-1), ValueError, r"^seed: .* got -1"),

@@ -49,7 +49,7 @@ from simmim_lite.manifold import (
     spectral_embedding,
     virtual_adversarial_step,
 )
-from simmim_lite.manifold._networks import TransformedBatches
+from simmim_lite.manifold._networks import TransformedBatches, _unit
 from simmim_lite.mutual_information import ksg  # noqa: F401 - imports must not be circular
 
 RNG = np.random.default_rng
@@ -129,6 +129,15 @@ def test_neighbors_know_no_offset_and_no_unit():
         np.testing.assert_array_equal(others, index)
 
 
+def test_neighbors_at_nearly_equal_distances_are_in_their_order():
+    """On a circle around row 0, radii differ by less than float32 resolves."""
+    angle, radius = RNG(0).uniform(0, 6, 200), 1 + 1e-9 * RNG(1).permutation(200)
+    circle = radius[:, None] * np.c_[np.cos(angle), np.sin(angle)]
+    x = np.r_[[[0.0, 0.0]], circle[radius < 1 + 6.5e-9], 5 + np.eye(2), -5 - np.eye(2)]
+    expected = np.argsort(np.linalg.norm(x, axis=1), kind="stable")[1:4]
+    np.testing.assert_array_equal(nearest_neighbors(x, 3)[1][0], expected)
+
+
 def test_neighbors_within_groups_far_apart():
     """Centering does not help here: float32 resolves squares of 1e14 to 1e7."""
     x = RNG(0).normal(size=(100, 3))
@@ -189,7 +198,9 @@ def test_spectral_embedding_separates_components():
     np.testing.assert_allclose(same, groups[:, None] == groups, atol=1e-6)
 
 
-@pytest.mark.parametrize(("noise", "draw"), [(0.05, 0), (0.05, 1), (0.1, 0), (0.1, 1), (0.1, 8)])
+@pytest.mark.parametrize(
+    ("noise", "draw"), [(0.05, 0), (0.05, 1), (0.1, 0), (0.1, 1), (0.1, 8), (0.1, 29)]
+)
 def test_clusters_of_two_moons(noise, draw):
     """k-means has 75 %; single wrong points remain where the moons' noise overlaps.
 
@@ -206,6 +217,23 @@ def test_clusters_of_two_moons(noise, draw):
 def test_labels_and_graph_have_one_length():
     with pytest.raises(ValueError, match="graph"):
         cluster_information([0, 1], random_graph(3))
+
+
+@pytest.mark.parametrize("weight", [np.nan, -1.0, 0.0, np.inf])
+def test_weights_that_are_none_are_refused(weight):
+    graph = sparse.csr_array(np.where(np.eye(4), 0, weight))
+    for call in (graph_clusters, spectral_embedding):
+        with pytest.raises(ValueError, match="graph: expected weights"):
+            call(graph, 2)
+    with pytest.raises(ValueError, match="graph: expected weights"):
+        cluster_information([0, 0, 1, 1], graph)
+
+
+def test_graph_functions_refuse_what_they_cannot_mean():
+    with pytest.raises(ValueError, match="dim: "):
+        spectral_embedding(random_graph(9), 0)
+    with pytest.raises(ValueError, match=r"labels: .*one a subcluster.* row 0"):
+        sequential_bottleneck([0, 1, 1, 0], [0, 0, 1, 1], random_graph(4))
 
 
 # --- objectives -----------------------------------------------------------------------------
@@ -275,6 +303,15 @@ def test_adversarial_step_changes_assignments_most():
     step = moved - x
     torch.testing.assert_close(step.norm(dim=1), torch.full((20,), 0.5))
     torch.testing.assert_close((step @ w).abs() / 5, torch.full((20,), 0.5), rtol=1e-3, atol=0)
+
+
+@pytest.mark.parametrize("radius", [1e-8, 1e-4])
+def test_adversarial_steps_have_their_length_however_small(radius):
+    network = nn.Linear(2, 3).double()
+    x = torch.zeros(4, 2, dtype=torch.float64)
+    moved = virtual_adversarial_step(network, x, radius)
+    torch.testing.assert_close(moved.norm(dim=1), torch.full((4,), radius, dtype=torch.float64))
+    assert torch.equal(_unit(torch.full((1, 4), 1e-30)), torch.full((1, 4), 0.5))
 
 
 def test_adversarial_step_leaves_no_gradient_behind():
@@ -416,7 +453,7 @@ def test_units_of_images_do_not_matter(unit):
     [
         (lambda: deskew(torch.zeros(3, 8, 8)), r"images: .*\(3, 8, 8\)"),
         (lambda: oriented_gradients(torch.zeros(3, 3, 8, 8)), "images: expected gray"),
-        (lambda: image_neighbors(torch.full((3, 1, 8, 8), torch.nan), 1), "images: .*row 0"),
+        (lambda: image_neighbors(torch.full((3, 1, 8, 8), torch.nan), 1), "images: .*finite"),
         (
             lambda: image_distortion(torch.zeros(3, 1, 8, 8), torch.zeros(2, 1, 8, 8)),
             "first, second: expected equal",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import hypothesis.strategies as st
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
@@ -367,3 +368,40 @@ def test_the_very_image_is_found_among_sixty_thousand(real_data: Path):
     found = memory.read(noisy, "image", by="instance").ids[:, 0]
     # 0.999 of all (see bench_memory.py); of 1,000 more than 5 are missed once in 1,700
     assert (found != ids[rows]).sum() <= 5
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
+def test_a_missing_text_is_refused(missing):
+    memory = SimulatedMemory(2)
+    with pytest.raises(ValueError, match=r"values\['caption'\]\[1\]: .* got .*: it is missing"):
+        memory.write({"image": torch.eye(2)}, {"caption": ["a dog", missing]})
+    assert len(memory) == 0
+
+
+def test_a_huge_beta_finds_the_best_item():
+    memory, options = SimulatedMemory(2), {"beta": 1e39}
+    memory.write({"image": torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]])})
+    query = torch.tensor([[1.0, 0.1]])
+    assert memory.read(query, "image", mode="sample", **options).ids.tolist() == [[0]]
+    assert memory.read(query, "image", 2, mode="attend", **options).weights.tolist() == [[1, 0]]
+    key = memory.read(query, "image", None, mode="attend", **options).key
+    assert key.tolist() == [[1, 0]]
+
+
+def test_a_fingerprint_sees_every_digit_of_the_extra_state():
+    class Stateful(nn.Module):
+        def __init__(self, state):
+            super().__init__()
+            self.state = state
+
+        def get_extra_state(self):
+            return self.state
+
+    def changed(place, by):
+        numbers = np.ones(5000)
+        numbers[place] += by
+        return fingerprint(Stateful({"numbers": [numbers]}))
+
+    assert changed(0, 0) == changed(9, 0)
+    assert len({changed(0, 0), changed(2500, 1), changed(0, 1e-12)}) == 3
+    assert fingerprint(Stateful({"b", "a"})) == fingerprint(Stateful({"a", "b"}))

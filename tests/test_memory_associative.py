@@ -97,3 +97,32 @@ def test_a_number_of_items_is_one_or_more(N):
     ):
         with pytest.raises((ValueError, TypeError), match=r"^N: "):
             call()
+
+
+def test_theory_names_a_size_without_a_value():
+    for call, name in (
+        (lambda: sign_accuracy(1, 16), "N"),
+        (lambda: slot_accuracy(5, 1, 0.5), "dim"),
+        (lambda: slot_accuracy(5, 16, math.nan), "noise"),
+        (lambda: familiarity_auroc(5, -1), "dim"),
+        (lambda: attention_weight(5, 16, math.nan), "beta"),
+    ):
+        with pytest.raises(ValueError, match=f"^{name}: "):
+            call()
+
+
+def test_memories_keep_no_graph_and_give_no_view_of_themselves():
+    learned = torch.ones(3, 4, requires_grad=True)
+    memories = SumMemory(4), OuterProductMemory(4, 4), HopfieldMemory(4)
+    for memory in memories:
+        memory.write(*[learned] * (2 if memory is memories[1] else 1))
+        assert not memory.read(torch.ones(2, 4)).requires_grad
+    before = memories[0].read(torch.ones(2, 4))
+    memories[0].write(learned)
+    assert before.tolist() == [[3.0] * 4] * 2
+
+
+def test_attention_of_a_huge_beta_does_not_overflow():
+    assert attention_weight(10, 4, 1e200) == pytest.approx(0)
+    with pytest.raises(ValueError, match="dim: expected a whole number >= 1, got 0"):
+        attention_weight(10, 0, 1.0)

@@ -280,3 +280,22 @@ def test_wrong_content_is_named(change: str, tmp_path: Path):
         database.commit()
     with pytest.raises(ValueError, match=r"^path: "):
         opened(tmp_path / "m.db")
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_write_to_a_deleted_file_is_refused(tmp_path, replaced):
+    path = tmp_path / "x.db"
+    memory = SimulatedMemory(2, backend=SQLite(path))
+    memory.write({"image": torch.eye(2)})
+    path.unlink()
+    if replaced:
+        path.touch()
+    with pytest.raises(ValueError, match=r"path: .*x\.db was deleted or replaced"):
+        memory.write({"image": torch.eye(2)})
+    assert len(memory) == 2
+    memory.close()
+
+
+def test_a_database_in_ram_is_refused():
+    with pytest.raises(ValueError, match="path: expected a file, got ':memory:'; Ram"):
+        SQLite(":memory:")

@@ -291,6 +291,16 @@ def test_files_of_other_models_and_damaged_ones_are_refused(tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(before, first.parameters(), strict=True))
 
 
+def test_evaluation_changes_no_mode_and_no_offset():
+    model = small_model(objective="nwj").train()
+    model.encoders["first"].eval()
+    z = model.project(two_sensors()[0])
+    model.scores(z, "first", "second")
+    assert model.training
+    assert not model.encoders["first"].training
+    assert not model.information.critic("first-second").offset.begun
+
+
 @pytest.mark.parametrize(
     "names",
     [("image", "type"), ("values", "text.title", ""), ("a-b", "a", "b-a"), ("forward", "x")],
@@ -424,6 +434,11 @@ def test_real_digits_and_voices():
         (lambda: small_model().project({"other": [[0.0]]}), ValueError, "items: .*other"),
         (lambda: small_model().fuse({"first": [[0.0]]}), ValueError, "fuse: "),
         (lambda: small_model().scores({}, "second", "first"), ValueError, "first, second: "),
+        (
+            lambda: small_model().fit(Pairing(*two_sensors()), steps=1, augment={"other": abs}),
+            ValueError,
+            "augment: .*'other'",
+        ),
     ],
 )
 def test_bad_arguments(make, error, message):

@@ -8,22 +8,25 @@ import pytest
 import torch
 from scipy.stats import logistic
 
-from reproduction.experiments.mi_distributions import NoisyDirection, UniformCells
-from simmim_lite import mutual_information as mi
-from simmim_lite.ground_truth import (
-    AdditiveNoise,
+from reproduction.experiments.mi_distributions import (
     ClassAndNormal,
-    CorrelatedGaussian,
-    Independent,
     Joined,
     MixingTransform,
     NoisyCurve,
+    NoisyDirection,
+    UniformCells,
+)
+from simmim_lite import mutual_information as mi
+from simmim_lite.ground_truth import (
+    AdditiveNoise,
+    CorrelatedGaussian,
+    Independent,
 )
 from simmim_lite.mutual_information import (
-    _auto,
     _densities,
     _estimate,
     _neighbors,
+    _numbers,
     estimate,
 )
 
@@ -80,7 +83,8 @@ def test_learned_drops_redundant_columns():
     found = mi.learned(np.hstack([x, x[:, :1], np.ones((500, 1))]), y, seconds=0)
     assert found.nats == pytest.approx(mi.learned(x, y, seconds=0).nats, abs=0.02)  # folds differ
     assert found.reason.startswith(
-        "numbers x numbers; 1 constant columns of x dropped; 1 copied columns of x dropped"
+        "numbers x numbers; 1 constant columns of x dropped; 1 columns of x dropped, increasing or "
+        "decreasing functions of others"
     )
 
 
@@ -94,11 +98,20 @@ def test_learned_respects_its_time_limit_and_its_seed():
     assert mi.learned(x, y, seed=1) != mi.learned(x, y, seed=2)
 
 
-def test_copies_of_a_pair_share_a_fold():
+def test_copies_of_a_pair_are_one_sample_and_share_a_fold(monkeypatch):
     rows = np.random.default_rng(0).standard_normal((100, 2))
-    folds, distinct, counts = _auto._folds(np.repeat(rows, 3, axis=0), np.random.default_rng(1))
-    assert counts.tolist() == [3] * 100
-    assert sorted(distinct // 3) == list(range(100))
+    group, distinct, note = _estimate.groups_of_rows(np.repeat(rows, 3, axis=0))
+    assert (np.bincount(group).tolist(), distinct, note) == ([3] * 100, 100, "")
+    seen = []
+    by_networks = _numbers.by_networks
+
+    def kept(x, y, order, folds, distinct, **options):
+        seen.append(folds)
+        return by_networks(x, y, order, folds, distinct, **options)
+
+    monkeypatch.setattr(_numbers, "by_networks", kept)
+    mi.learned(*np.repeat(rows, 3, axis=0).T, seconds=0)
+    (folds,) = seen
     assert (folds.reshape(100, 3) == folds[::3, None]).all()
     assert np.bincount(folds).tolist() == [60] * 5
 
@@ -291,7 +304,7 @@ def test_auto_of_no_information_says_how_uncertain_it_is():
 
 def test_auto_of_equal_variables_is_refused_not_guessed():
     x = np.random.default_rng(0).standard_normal((300, 2))
-    with pytest.raises(ValueError, match="linear function of the other variable"):
+    with pytest.raises(ValueError, match="monotone function of the other variable"):
         estimate(x, x)
 
 
@@ -349,13 +362,71 @@ def test_a_time_limit_chooses_a_part_of_large_data_and_says_so():
     x, y = CorrelatedGaussian(2, nats=1).sample(40_000)
     found = estimate(x, y, seconds=0.2)
     assert found.nats == pytest.approx(1, abs=0.1)
-    assert "of 40000 samples used, for want of time" in found.reason
+    assert "of 40000 samples used, as time is short" in found.reason
     x[39_998, 1] = np.nan  # also in a row that is left out
     with pytest.raises(ValueError, match=r"x: expected finite numbers.* in row 39998"):
         estimate(x, y, seconds=0.2)
 
 
+def test_the_part_of_periodic_data_is_random():
+    x = np.random.default_rng(0).normal(size=40_000)
+    y = np.where(np.arange(40_000) % 2, x, np.roll(x, 1)) + np.random.default_rng(1).normal(
+        size=40_000
+    )
+    assert estimate(x, y, seconds=0.2).nats < 0.3  # every other pair is independent
+
+
 # --- copies of rows -------------------------------------------------------------------------
+
+
+def test_many_equal_rows_are_an_atom_and_no_copies():
+    """Half of all measurements are 0 in both variables: ln 2 nats."""
+    rng = np.random.default_rng(0)
+    some = rng.random(2000) < 0.5
+    x, y = some * rng.exponential(size=2000), some * rng.exponential(size=2000)
+    for method in ("auto", "ksg"):
+        found = estimate(x, y, method)
+        assert found.nats == pytest.approx(math.log(2), abs=3 * found.standard_error)
+        assert found.standard_error < 0.1
+    labels = rng.integers(0, 2, 2000)
+    x = (rng.random(2000) < np.where(labels, 0.3, 0.05)) * rng.exponential(size=2000)
+    assert estimate(x, labels).nats == pytest.approx(0.059, abs=0.05)
+
+
+def test_columns_that_are_monotone_functions_of_one_another_count_once():
+    rng = np.random.default_rng(0)
+    x = np.exp(rng.normal(size=1000))
+    y = np.log(x) + rng.normal(size=1000)
+    for columns in (np.c_[x, np.log(x)], np.c_[x, -x, x**2]):
+        for method in ("auto", "rank_gaussian"):
+            assert estimate(columns, y, method).nats == pytest.approx(0.5 * math.log(2), abs=0.07)
+
+
+def test_thin_pieces_among_further_columns_are_found():
+    rng = np.random.default_rng(0)
+    x = rng.random((2000, 4))
+    found = estimate(x, np.floor(20 * x[:, 0]) % 2)
+    assert found.nats == pytest.approx(math.log(2), abs=3 * found.standard_error)
+    assert "by neighbors in a part of the columns" in found.reason
+    comb = ((15 * x[:, 0]) % 1 + rng.random(2000) / 4) % 1
+    found = estimate(x, comb)
+    assert found.nats == pytest.approx(math.log(4), abs=2 * found.standard_error)
+
+
+def test_few_samples_of_columns_that_determine_one_another():
+    rng = np.random.default_rng(0)
+    angle = rng.uniform(0, 2 * np.pi, (400, 3))
+    moved = angle + 0.3 * rng.normal(size=(400, 3))
+    x, y = (np.hstack([np.cos(a), np.sin(a)]) for a in (angle, moved))
+    found = estimate(x, y)
+    assert found.nats == pytest.approx(4.869, abs=2 * found.standard_error)
+
+
+@pytest.mark.parametrize("N", [300, 2000])
+def test_many_symbols_with_few_samples_each(N):
+    x = np.random.default_rng(0).random(N)
+    found = estimate(x, np.floor(x * N / 15))
+    assert found.nats == pytest.approx(math.log(N / 15), abs=2.5 * found.standard_error)
 
 
 @pytest.mark.parametrize("method", ["auto", "ross", "learned"])

@@ -207,6 +207,21 @@ def test_a_first_write_that_fails_leaves_nothing(tmp_path, monkeypatch):
     assert list((tmp_path / "new folder").iterdir()) == []
 
 
+def test_two_processes_that_write_one_file_do_not_share_a_temporary_file(tmp_path, monkeypatch):
+    path, replace = tmp_path / "file", os.replace
+
+    def meanwhile(source, target):
+        if monkeypatch.undo() is None and os.getpid() != 1:
+            monkeypatch.setattr(os, "getpid", lambda: 1)
+            write_atomically(path, b"of the other process")
+        assert source.read_bytes() == b"of this process"
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", meanwhile)
+    write_atomically(path, b"of this process")
+    assert path.read_bytes() == b"of this process"
+
+
 def test_text_is_written_as_utf8(tmp_path):
     write_atomically(tmp_path / "new folder" / "file", "1 nat ≈ 1.44 bits")
     assert (tmp_path / "new folder" / "file").read_bytes() == "1 nat ≈ 1.44 bits".encode()

@@ -416,7 +416,6 @@ def evaluations() -> Callable[[], Any]:
             judge.classify(IMAGES),
             grown.to_numpy(),
             maps,
-            evaluation.augmentation_consistency(encoder, IMAGES),
             evaluation.density_and_coverage(POINTS[:9], POINTS[9:], k=2),
             evaluation.distance_to_nearest(real, made),
             evaluation.psnr(images.numpy(), images.flip(0).numpy()),

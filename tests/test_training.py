@@ -571,8 +571,16 @@ class Mean(nn.Module):
 # --- stops ---------------------------------------------------------------------------------
 
 
+class NoCoreSharing:
+    """It reads the clock, too."""
+
+    def look(self):
+        pass
+
+
 def test_stops_after_a_time(monkeypatch):
     clock = iter(range(1000))
+    monkeypatch.setattr(fit_module, "CoreSharing", NoCoreSharing)
     monkeypatch.setattr(fit_module.time, "monotonic", lambda: float(next(clock)))
     history = fit(network(), distance, Batches(samples(), 8), epochs=10, seconds=5)
     assert (history.stop_reason, history.steps) == ("seconds", 4)
@@ -590,6 +598,8 @@ def test_stops_on_a_plateau():
         watch="held_out",
     )
     assert history.stop_reason == "plateau"
+    first_is_nan = [{"held_out": np.nan}, {"held_out": 2.0}]
+    assert type(history)(first_is_nan).epochs_since_best("held_out") == 0
     assert history["held_out"] == [3, 2, 2.5, 2, 2.2]
     with pytest.raises(ValueError, match=r"watch: .*'loss'.* got 'los'"):
         fit(network(), distance, Batches(samples(), 8), epochs=2, patience=1, watch="los")
@@ -709,7 +719,7 @@ class Clock:
         self.now, self.seconds = 100.0, seconds
         for clock in ("monotonic", "perf_counter"):
             monkeypatch.setattr(time, clock, lambda: self.now)
-        monkeypatch.setattr(fit_module, "share_cores", lambda: None)
+        monkeypatch.setattr(fit_module, "CoreSharing", NoCoreSharing)
 
     def __call__(self, outputs, batch):
         self.now += self.seconds
@@ -836,3 +846,25 @@ def test_channels_last_and_compiled_models():
         weights.append(model[0].weight.detach())
     assert weights[1].is_contiguous(memory_format=torch.channels_last)
     assert torch.allclose(*weights, atol=1e-5)
+
+
+def test_a_long_pass_is_broken_off_and_leaves_the_buffers(monkeypatch):
+    class Slow(nn.Linear):
+        def forward(self, batch):
+            clock.now += 1
+            return super().forward(batch)
+
+    layers = [Slow(4, 4) if i % 2 else nn.BatchNorm1d(4) for i in range(40)]
+    clock, model = Clock(monkeypatch, 0), nn.Sequential(*layers)
+    before, data = fingerprint(model), Batches(torch.randn(8, 4), 8)
+    history = fit(model, lambda outputs, _: outputs.square().mean(), data, steps=9, seconds=3)
+    assert (history.steps, history.stop_reason) == (0, "seconds")
+    assert clock.now - 100 <= 5
+    assert fingerprint(model) == before
+    hooks = [module._forward_pre_hooks for module in model.modules()]
+    assert not any(hooks)
+
+
+def test_a_missing_number_of_pandas_is_refused():
+    with pytest.raises(ValueError, match="data: expected no missing values, got nan in row 1"):
+        Batches(pd.array([1, None], dtype="Int64"), 1)

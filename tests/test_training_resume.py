@@ -77,7 +77,7 @@ def test_a_folder_belongs_to_one_run(tmp_path):
 
 
 def test_what_a_dead_run_left_half_written_is_removed(tmp_path):
-    (tmp_path / "step-0000000004.safetensors.partial").write_bytes(b"half")
+    (tmp_path / "step-0000000004.safetensors.77.partial").write_bytes(b"half")
     (tmp_path / "notes.partial").write_bytes(b"not ours")
     with CheckpointFolder(tmp_path):
         assert sorted(path.name for path in tmp_path.glob("*.partial")) == ["notes.partial"]

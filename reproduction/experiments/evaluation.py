@@ -6,16 +6,17 @@ Test items are degraded, or come from other writers or speakers; labels are few;
 from typing import Any
 
 import numpy as np
+import torch
+from torch.nn.functional import normalize
 
 from reproduction.claims import Claim, Experiment, Interval, Setting
 from reproduction.experiments.controls import by_folds
 from reproduction.experiments.multimodal import Digits, embedder, load
 from simmim_lite.datasets import load_other_digits, load_speech
-from simmim_lite.encoders import AudioEncoder, ImageEncoder
+from simmim_lite.encoders import AudioEncoder, Encoder, ImageEncoder
 from simmim_lite.evaluation import (
     LabeledSplit,
     agreement_table,
-    augmentation_consistency,
     calibration_error,
     deployment_table,
     fit_linear_probe,
@@ -32,6 +33,7 @@ from simmim_lite.memory import fingerprint
 from simmim_lite.multimodal import MultimodalInfoMax, Pairing, exact_bound
 
 _KEYS, _QUERIES = 10_000, 2_000  # highest numbers of items of the full data
+_COPIES = 8  # augmented versions of an item
 
 
 def _measure(setting: Setting) -> dict[str, float | Interval]:
@@ -153,10 +155,35 @@ def _membership(train: Digits) -> Interval:
     members, outsiders = np.array_split(order, 2)
     encoder = _short(_images_and_speech(train, members), 0).encoders["image"]
     scores = [
-        augmentation_consistency(encoder, train.images[rows[:_QUERIES]])
+        _augmentation_consistency(encoder, train.images[rows[:_QUERIES]])
         for rows in (members, outsiders)
     ]
     return Interval(*membership_score(*scores).loc["AUC", ["value", "low", "high"]])
+
+
+@torch.no_grad()
+def _augmentation_consistency(encoder: Encoder, items: Any, *, seed: int = 0) -> np.ndarray:
+    """Similarity of the augmented versions of each item, as a score for `membership_score`.
+
+    Mean cosine, (N,) in -1..1, over the pairs of eight augmented versions, in eval mode. An encoder
+    that learned to align the augmentations of its training items aligns those of other items less:
+    the attack EncoderMI (Liu et al. 2021, arXiv 2108.11023), with a threshold as its classifier.
+    The mode and weights of the encoder stay as they are.
+    """
+    prepared = encoder.prepare(items)
+    generator = torch.Generator(prepared.device).manual_seed(seed)
+    training = encoder.training
+    encoder.eval()
+    total = torch.zeros((), device="cpu")
+    try:
+        for _ in range(_COPIES):
+            parts = encoder.augment(prepared, generator).split(1024)
+            total = total + torch.cat([normalize(encoder(part)).cpu() for part in parts])
+    finally:
+        encoder.train(training)
+    # |u1 + ... + un|^2 is n plus twice the sum of the cosines of all pairs.
+    pairs = _COPIES * (_COPIES - 1)
+    return ((total.double().square().sum(dim=1) - _COPIES) / pairs).numpy()
 
 
 def _images_and_speech(data: Digits, rows: Any = ...) -> Pairing:

@@ -1,13 +1,166 @@
-"""Distributions of `mi_tasks` whose columns determine one another, or with many thin pieces."""
+"""Distributions of `mi_tasks`: mixed columns, curves, many thin pieces, and parts put together."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.special import gammaln, ive
+from scipy.spatial.distance import cdist
+from scipy.special import gammaln, ive, logsumexp, ndtr, softmax
 from scipy.stats import vonmises_fisher
 
-from simmim_lite.ground_truth import ClassAndFeature, ClassAndNormal, DiscreteTable, GroundTruth
+from simmim_lite.ground_truth import (
+    ClassAndFeature,
+    DiscreteTable,
+    GroundTruth,
+    MonotoneTransform,
+    MonteCarloTruth,
+)
+
+
+def _swirl(values: np.ndarray) -> np.ndarray:
+    """Rotate each pair of columns by an angle proportional to its radius."""
+    values = values.copy()
+    for i in range(0, values.shape[1] - 1, 2):
+        a, b = values[:, i].copy(), values[:, i + 1].copy()
+        angle = 1.5 * np.hypot(a, b)
+        values[:, i] = a * np.cos(angle) - b * np.sin(angle)
+        values[:, i + 1] = a * np.sin(angle) + b * np.cos(angle)
+    return values
+
+
+def _shear(values: np.ndarray) -> np.ndarray:
+    """Add to each column the sine of twice the new column before it."""
+    values = values.copy()
+    for i in range(1, values.shape[1]):
+        values[:, i] += np.sin(2 * values[:, i - 1])
+    return values
+
+
+def _bend(values: np.ndarray) -> np.ndarray:
+    """Add to each column half the square of the column before it."""
+    return np.hstack([values[:, :1], values[:, 1:] + values[:, :-1] ** 2 / 2])
+
+
+def _rotate(values: np.ndarray) -> np.ndarray:
+    """Multiply by a fixed orthogonal matrix that mixes all columns."""
+    dim = values.shape[1]
+    noise = np.random.default_rng([7, dim]).standard_normal((dim, dim))
+    return values @ np.linalg.qr(noise)[0]
+
+
+def _swiss_roll(values: np.ndarray) -> np.ndarray:
+    """Roll the first column up into two columns."""
+    turn = 1.5 * np.pi * (1 + 2 * ndtr(values[:, :1]))
+    return np.hstack([turn * np.cos(turn), turn * np.sin(turn), values[:, 1:]]) / 5
+
+
+def _circle(turns: np.ndarray) -> np.ndarray:
+    return np.stack([np.cos(2 * np.pi * turns), np.sin(2 * np.pi * turns)], axis=1)
+
+
+MIXING_MAPS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "identity": lambda values: values,
+    "swirl": _swirl,
+    "shear": _shear,
+    "bend": _bend,
+    "rotate": _rotate,
+    "swiss_roll": _swiss_roll,
+    "shear_rotate": lambda values: _rotate(_shear(values)),
+    "rotate_shear": lambda values: _shear(_rotate(values)),
+    "rotate_cube": lambda values: _rotate(values) ** 3,
+    "circle": lambda values: np.hstack([_circle(ndtr(values[:, 0])), values[:, 1:]]),
+    "composition": lambda values: softmax(np.pad(values, ((0, 0), (0, 1))), axis=1),
+    "with_square": lambda values: np.hstack([values, values[:, :1] ** 2]),
+    "with_bins": lambda v: np.hstack([v, np.eye(4)[np.fmin(4 * ndtr(v[:, 0]), 3).astype(int)]]),
+}
+
+
+class MixingTransform(MonotoneTransform):
+    """``base`` with a one-to-one map in `MIXING_MAPS` of the columns of X, and one of those of Y.
+
+    I is that of ``base``, but "circle" and "swiss_roll" merge values above 8 in the first column,
+    and "composition" loses those beyond 700. With added functions there is no joint density.
+    """
+
+    maps = MIXING_MAPS
+
+
+class Joined(GroundTruth):
+    """Independent distributions with their columns concatenated: their information adds up."""
+
+    def __init__(self, *parts: GroundTruth):
+        self.parts = parts
+        self.dim_x = sum(part.dim_x for part in parts)
+        self.dim_y = sum(part.dim_y for part in parts)
+
+    def _information(self) -> tuple[float, float]:
+        nats, errors = zip(*(part._information() for part in self.parts), strict=True)
+        return sum(nats), math.hypot(*errors)
+
+    def _draw(self, n, generator):
+        draws = [part._draw(n, generator) for part in self.parts]
+        return np.hstack([x for x, _ in draws]), np.hstack([y for _, y in draws])
+
+
+# Maps from X (n,) in 0..1 to the columns of Y without noise.
+CURVES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "parabola": lambda x: (2 * x[:, None] - 1) ** 2,
+    "sine": lambda x: np.sin(4 * np.pi * x)[:, None],
+    "fast_sine": lambda x: np.sin(10 * np.pi * x)[:, None],
+    "zigzag": lambda x: np.abs(4 * (3 * x % 1) - 2)[:, None] - 1,
+    "circle": _circle,
+    "figure_eight": lambda x: np.hstack([_circle(x)[:, 1:], _circle(2 * x)[:, 1:]]),
+    "spiral": lambda x: 2 * x[:, None] * _circle(2 * x),
+    "helix": lambda x: np.hstack([_circle(3 * x), 2 * x[:, None] - 1]),
+}
+
+
+class NoisyCurve(MonteCarloTruth):
+    """X uniform on (0, 1) and Y a point on a curve plus normal noise in every column.
+
+    ``curve`` is a name in `CURVES`; ``noise`` >= 0.02 is the standard deviation. p(y) is the mean
+    density over 1,000 points of the curve: exact unless the noise is far below their distance.
+    """
+
+    _draws, _parts = 2500, 60
+
+    def __init__(self, curve: str, noise: float):
+        self.curve, self.noise = curve, noise
+        self.dim_y = CURVES[curve](np.zeros(1)).shape[1]
+
+    def _log_ratio(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        curve, scale = CURVES[self.curve], -2 * self.noise**2
+        own = ((y - curve(x[:, 0])) ** 2).sum(axis=1) / scale
+        terms = cdist(y, curve((np.arange(1000) + 0.5) / 1000), "sqeuclidean") / scale
+        return own - logsumexp(terms, axis=1) + math.log(1000)
+
+    def _draw(self, n, generator):
+        x = generator.random((n, 1))
+        noise = self.noise * generator.standard_normal((n, self.dim_y))
+        return x, CURVES[self.curve](x[:, 0]) + noise
+
+
+class ClassAndNormal(MonteCarloTruth):
+    """X one of K equally likely classes (integer); Y the mean of its class plus normal noise.
+
+    ``means`` (K, dim_y); the noise has standard deviation 1 in every column.
+    """
+
+    _draws, _parts = 20_000, 10
+
+    def __init__(self, means: Any):
+        self.means = np.asarray(means, float)
+        self.K, self.dim_y = self.means.shape
+
+    def _log_ratio(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        terms = cdist(y, self.means, "sqeuclidean") / -2  # without a common constant
+        own = terms[np.arange(len(terms)), x[:, 0].astype(int)]
+        return own - logsumexp(terms, axis=1) + math.log(len(self.means))
+
+    def _draw(self, n, generator):
+        x = generator.integers(len(self.means), size=(n, 1))
+        return x, self.means[x[:, 0]] + generator.standard_normal((n, self.dim_y))
 
 
 class UniformCells(GroundTruth):

@@ -8,21 +8,25 @@ families "determined columns" and "thin pieces" came after the first results of 
 
 import numpy as np
 
-from reproduction.experiments.mi_distributions import NoisyDirection, OneHotClass, UniformCells
+from reproduction.experiments.mi_distributions import (
+    ClassAndNormal,
+    Joined,
+    MixingTransform,
+    NoisyCurve,
+    NoisyDirection,
+    OneHotClass,
+    UniformCells,
+)
 from simmim_lite.ground_truth import (
     AdditiveNoise,
     ClassAndFeature,
-    ClassAndNormal,
     CorrelatedGaussian,
     DiscreteTable,
     Gaussian,
     GaussianMixture,
     GroundTruth,
     Independent,
-    Joined,
-    MixingTransform,
     MonotoneTransform,
-    NoisyCurve,
     StudentT,
 )
 

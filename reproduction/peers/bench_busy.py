@@ -1,6 +1,6 @@
 """Wall seconds of short fits beside busy neighbors, as on a shared machine.
 
-    python -m reproduction.peers.bench_busy            about 30 minutes on two cores
+    python -m reproduction.peers.bench_busy            about half an hour on two cores
     python -m reproduction.peers.bench_busy --quick    one repetition, without the torch neighbors
     python -m reproduction.peers.bench_busy --settings package passive --fits multimodal
 
@@ -9,9 +9,8 @@ that the slowest thread needs, so a fit can take ten times as long beside two bu
 
 - neighbors: busy processes that are planted, pure Python loops ("loops") or programs of torch that
   multiply matrices with as many threads as there are cores ("torch").
-- settings: "package", what simmim-lite chooses; "torch first", the same if torch is imported before
-  simmim-lite; "active", GNU OpenMP's own choice; "passive"; "spin N", GOMP_SPINCOUNT=N; "one
-  thread".
+- settings: "package", what simmim-lite does; "active", GNU OpenMP's own choice; "passive"; "spin
+  N", GOMP_SPINCOUNT=N; "one thread".
 - fits: small pieces of what the notebooks run.
 
 Each setting has a fresh process, whose first fit is not measured. Settings and neighbors are
@@ -30,16 +29,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SETTINGS: dict[str, tuple[dict[str, str], str]] = {  # environment, and what is imported first
-    "package": ({}, "simmim_lite"),
-    "torch first": ({}, "torch"),
-    "active": ({"GOMP_SPINCOUNT": "300000"}, "torch"),
-    "passive": ({"OMP_WAIT_POLICY": "passive"}, "torch"),
-    "spin 1000": ({"GOMP_SPINCOUNT": "1000"}, "torch"),
-    "spin 10000": ({"GOMP_SPINCOUNT": "10000"}, "torch"),
-    "one thread": ({"OMP_NUM_THREADS": "1"}, "torch"),
+SETTINGS = {  # the environment
+    "package": {},
+    "active": {"GOMP_SPINCOUNT": "300000"},
+    "passive": {"OMP_WAIT_POLICY": "passive"},
+    "spin 2000": {"GOMP_SPINCOUNT": "2000"},
+    "spin 10000": {"GOMP_SPINCOUNT": "10000"},
+    "one thread": {"OMP_NUM_THREADS": "1"},
 }
-DEFAULT = ("package", "torch first", "active", "passive", "one thread")
+DEFAULT = ("package", "active", "passive", "one thread")
 _CLEARED = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
 _LOOP = "while True: pass"
 _TORCH = "import torch\na = torch.randn(700, 700)\nwhile True: a @ a"
@@ -134,9 +132,8 @@ def _busy() -> float:
 
 def start_worker(name: str, setting: str) -> subprocess.Popen:
     """A fresh process that runs a fit on demand."""
-    changes, first = SETTINGS[setting]
-    environment = {k: v for k, v in os.environ.items() if k not in _CLEARED} | changes
-    code = f"import {first}; from reproduction.peers.bench_busy import work; work({name!r})"
+    environment = {k: v for k, v in os.environ.items() if k not in _CLEARED} | SETTINGS[setting]
+    code = f"from reproduction.peers.bench_busy import work; work({name!r})"
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     return subprocess.Popen([sys.executable, "-c", code], env=environment, **pipes)
 

@@ -5,8 +5,8 @@ loss and for the gradient, and drop it: memory O(B x tile), where the plain form
 The loss and the gradients of queries, keys and temperature are the same up to rounding.
 
 Scores are ``queries @ keys.T / temperature``; normalize the embeddings first, as is usual.
-``log(len(keys)) - info_nce_loss(...)`` (one way, or the mean of both ways) is a lower bound on the
-mutual information in nats: 0 before training, at most ``log(len(keys))``.
+With N queries and M keys, ln M - `info_nce_loss` is a lower bound on the mutual information in nats
+one way, and (ln M + ln N) / 2 - `info_nce_loss` both ways: at most that of the logarithms.
 
 Examples:
     >>> import torch

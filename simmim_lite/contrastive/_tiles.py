@@ -47,8 +47,7 @@ def info_nce_loss(
 ) -> Tensor:
     """InfoNCE: cross-entropy of finding each query's positive, the key of its row, among all keys.
 
-    van den Oord et al. (2018, arXiv 1807.03748); symmetric as in Radford et al. (2021, arXiv
-    2103.00020).
+    van den Oord et al. (2018, arXiv 1807.03748); symmetric: Radford et al. (2021, arXiv 2103.00020)
 
     Args:
         queries: (N, dim).
@@ -104,10 +103,11 @@ def _check(
         raise ValueError(f"{names[1]}: expected {expected}, got {got}")
     dtype = torch.promote_types(torch.promote_types(queries.dtype, keys.dtype), torch.float32)
     temperature = as_tensor("temperature", temperature, dtype=dtype, device=queries.device)
-    if temperature.numel() != 1 or not 0 < temperature.item() < math.inf:
-        raise ValueError(f"temperature: expected one positive number, got {temperature.tolist()}")
-    queries, keys = (values.to(dtype).contiguous() for values in (queries, keys))
-    return queries, keys, 1 / temperature.reshape(())
+    scale = 1 / temperature  # a larger one than this overflows in units of ln 2
+    if scale.numel() != 1 or not 0 < scale.item() < torch.finfo(dtype).max * math.log(2):
+        expected = f"one positive number whose inverse {dtype} holds"
+        raise ValueError(f"temperature: expected {expected}, got {temperature.tolist()}")
+    return queries.to(dtype).contiguous(), keys.to(dtype).contiguous(), scale.reshape(())
 
 
 class Contrast(torch.autograd.Function):

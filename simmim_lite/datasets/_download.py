@@ -82,16 +82,15 @@ def _fetch_mnist() -> Path:
     """Download MNIST's four idx files from the addresses of torchvision to ``<cache>/MNIST``."""
     from torchvision.datasets import MNIST  # here, as its import takes seconds
 
+    from simmim_lite.storage import write_atomically  # imports torch
+
     with _locked_cache() as cache:
         for name, md5 in MNIST.resources:
             packed = cache / "MNIST" / "raw" / name
             target = packed.with_suffix("")
             if not target.exists():
                 fetch([mirror + name for mirror in MNIST.mirrors], packed, f"md5:{md5}")
-                unpacked = packed.with_suffix(".tmp")
-                with gzip.open(packed) as source, unpacked.open("wb") as sink:
-                    shutil.copyfileobj(source, sink)
-                unpacked.replace(target)
+                write_atomically(target, gzip.decompress(packed.read_bytes()))
                 packed.unlink()
     return cache / "MNIST"
 

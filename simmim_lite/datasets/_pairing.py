@@ -17,6 +17,7 @@ from simmim_lite._arguments import (
     as_labels,
     check_choice,
     check_integer,
+    count_rows,
 )
 from simmim_lite._random import random_generator
 from simmim_lite.datasets._images import load_captions, load_digits
@@ -82,11 +83,11 @@ class Pairing:
                 f"{', '.join(others)}, got {list(labels)}"
             )
         self.items = dict(items)
-        self._rows = len(items[first])
+        self._rows = count_rows(f"items[{first!r}]", items[first])
         self._classes: dict[str, _Classes] = {}
         self._symbols = {first: np.arange(self._rows)}
         for name in others:
-            count = len(items[name])
+            count = count_rows(f"items[{name!r}]", items[name])
             if name in labels:
                 classes = _Classes(name, labels[first], labels[name], self._rows, count)
                 self._classes[name], self._symbols[name] = classes, classes.of_rows
@@ -105,8 +106,8 @@ class Pairing:
 
         Rows (B,) in a tensor take a generator of torch, in an array one of NumPy.
         """
-        numbers = as_class_numbers("rows", rows, len(self))
-        rows = numbers if isinstance(rows, np.ndarray) else rows.long()
+        numbers: Any = as_class_numbers("rows", rows, len(self))
+        rows = rows.long() if hasattr(rows, "long") else numbers
         drawn = {name: classes.draw(rows, generator) for name, classes in self._classes.items()}
         return {name: drawn.get(name, rows) for name in self.items}
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from simmim_lite._arguments import as_array, as_tensor, check_integer, check_number, count_rows
 from simmim_lite._numerics import center_and_scale
 from simmim_lite._random import seeded
+from simmim_lite._torch_state import ordinary_torch
 from simmim_lite.encoders._base import Encoder, normalized_layer
 
 # Added to the mel energies of a waveform of peak 1. With less, synthetic and recorded silence would
@@ -29,8 +30,7 @@ def power_spectrogram(waveforms: Tensor, *, window: int = 256, hop: int = 80) ->
 
     (N, samples) -> (N, window // 2 + 1, frames), frames = (samples - window) // hop + 1. Frame t
     has the ``window`` samples from t * hop on, and frequency k is k * rate / window Hz. Over both
-    halves of the spectrum, the powers of a frame sum to ``window`` times the energy of its windowed
-    samples (Parseval).
+    halves of the spectrum, powers sum to ``window`` times the windowed energy (Parseval).
     """
     window = check_integer("window", window, minimum=2)
     hop = check_integer("hop", hop, minimum=1)
@@ -75,6 +75,7 @@ def mel_filters(
     return torch.from_numpy(filters).float()
 
 
+@ordinary_torch()
 def log_mel(
     waveforms: Tensor, filters: Tensor, *, window: int = 256, hop: int = 80, floor: float = FLOOR
 ) -> Tensor:
@@ -116,8 +117,10 @@ class AudioEncoder(Encoder):
     ):
         super().__init__()
         self.rate = check_integer("rate", rate, minimum=1)
-        self.window = check_integer("window", window or round(0.032 * rate), minimum=2)
-        self.hop = check_integer("hop", hop or round(0.010 * rate), minimum=1)
+        window = round(0.032 * rate) if window is None else window
+        hop = round(0.010 * rate) if hop is None else hop
+        self.window = check_integer("window", window, minimum=2)
+        self.hop = check_integer("hop", hop, minimum=1)
         self.samples = round(check_number("seconds", seconds, minimum=0.0) * rate)
         self.samples = max(self.samples, self.window)
         self.mels = check_integer("mels", mels, minimum=1)

@@ -1,6 +1,7 @@
 """The contract of all encoders, and encoders of tables and images."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,19 @@ def encoded(encoder: nn.Module, items: Any) -> Tensor:
     return encoder(items)
 
 
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Set evaluation mode without gradients; afterwards, each submodule has its own mode again."""
+    modes = {part: part.training for part in module.modules()}
+    module.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for part, mode in modes.items():
+            part.training = mode
+
+
 class ByName(nn.ModuleDict):
     """`nn.ModuleDict` whose names are any strings, also with dots or those of its attributes."""
 
@@ -113,35 +127,35 @@ class Standardize(nn.Module):
 
     origin: Tensor
     mean: Tensor  # of the differences to the origin
-    variance: Tensor
+    deviation: Tensor  # float32 holds it in units in which its square would be 0 or infinite
     batches: Tensor
 
     def __init__(self, columns: int):
         super().__init__()
         self.register_buffer("origin", torch.zeros(columns))
         self.register_buffer("mean", torch.zeros(columns))
-        self.register_buffer("variance", torch.ones(columns))
+        self.register_buffer("deviation", torch.ones(columns))
         self.register_buffer("batches", torch.tensor(0))
 
     def extra_repr(self) -> str:
         return f"{len(self.origin)} columns"
 
     def forward(self, rows: Tensor) -> Tensor:
-        rows = rows if rows.device.type == "mps" else rows.double()  # which has no float64
+        rows = rows if rows.device.type == "mps" else rows.double()  # "mps" has no float64
         if self.training and not self.batches:
             self.origin.copy_(rows[0].detach())
         near = rows - self.origin
-        mean, variance = self.mean.to(rows), self.variance.to(rows)
+        mean, variance = self.mean.to(rows), self.deviation.to(rows).square()
         if self.training:
             rounding = 4 * torch.finfo(rows.dtype).eps * rows.abs().amax(dim=0)
             varies = near.amax(dim=0) - near.amin(dim=0) > rounding
-            variance, mean = torch.var_mean(near, dim=0, correction=0)
+            before, (variance, mean) = variance, torch.var_mean(near, dim=0, correction=0)
             variance = variance.where(varies, 0)
             with torch.no_grad():
                 self.batches += 1
                 weight = max(_MOMENTUM, 1 / int(self.batches))
                 self.mean.lerp_(mean.to(self.mean), weight)
-                self.variance.lerp_(variance.to(self.variance), weight)
+                self.deviation.copy_(before.lerp(variance, weight).sqrt())
         values = (near - mean) / variance.where(variance > 0, 1).sqrt()
         return values.where(variance > 0, 0).to(self.origin.dtype)
 
@@ -204,22 +218,21 @@ class _Images(Encoder):
         self.channels = check_integer("channels", channels, minimum=1)
         self.dim = check_integer("dim", dim, minimum=1)
         self.shift = check_integer("shift", shift, minimum=0)
-        self.turn = check_number("turn", turn, minimum=0.0, maximum=180.0)
+        self.turn = check_number("turn", turn, minimum=0.0, maximum=45.0)
 
     def prepare(self, images: Any) -> Tensor:
         """Return images, arrays or tensors, as (N, channels, height, width) float32.
 
         They are uint8 in 0..255 of shape (N, height, width) or (N, height, width, channels), as
         loaders return them; or floating point, best in 0..1, of shape (N, channels, height, width),
-        which pass through. Noise may leave 0..1, but pixels beyond -10..10 are refused.
+        which pass through. Noise may leave 0..1, but on the CPU, pixels beyond -10..10 are refused.
         """
         if not isinstance(images, Tensor) and not isinstance(images, np.ndarray):
             raise TypeError(f"images: expected an array or tensor, got {type(images).__name__}")
         images = as_images("images", images)
         if images.dtype == torch.uint8:
             images = images[..., None] if images.ndim == 3 else images
-            last = images.shape[-1]
-            if images.ndim != 4 or last != self.channels or 0 in images.shape:
+            if images.ndim != 4 or images.shape[3] != self.channels or 0 in images.shape:
                 pixels = f"(N, height, width) or (N, height, width, {self.channels} channels)"
                 raise ValueError(f"images: expected pixels {pixels}, got {tuple(images.shape)}")
             return images.permute(0, 3, 1, 2).to(torch.float32, copy=True).div_(255).contiguous()
@@ -231,8 +244,7 @@ class _Images(Encoder):
         if images.device.type == "cpu" and not torch.compiler.is_compiling():  # a GPU would wait
             low, high = images.detach().aminmax()
             if not (low >= -_LARGEST and high <= _LARGEST):  # also where a pixel is nan
-                found = f"{low:g} to {high:g}"
-                raise ValueError(f"images: expected floating point in 0..1, or uint8, got {found}")
+                raise ValueError(f"images: expected 0..1, or uint8, got {low:g} to {high:g}")
         return images
 
     def augment(self, prepared: Tensor, generator: torch.Generator) -> Tensor:
@@ -252,8 +264,8 @@ class ImageEncoder(_Images):
     Args:
         channels: 1 for gray, 3 for color.
         shift: largest shift by `augment`, in pixels.
-        turn: largest rotation by `augment`, in degrees, which also resizes (`random_rotation`). It
-            helps to recognize classes, and harms if captions describe slant or width.
+        turn: largest rotation by `augment`, at most 45 degrees; also resizes (`random_rotation`).
+            It helps to recognize classes, and harms if captions describe slant or width.
     """
 
     def __init__(
@@ -281,8 +293,7 @@ class ImageEncoder(_Images):
 
     def encode(self, prepared: Tensor) -> Tensor:
         if min(prepared.shape[2:]) < 4:
-            got = tuple(prepared.shape)
-            raise ValueError(f"images: expected a height and width of at least 4, got {got}")
+            raise ValueError(f"images: expected sides of at least 4, got {tuple(prepared.shape)}")
         return self.network(prepared)
 
 

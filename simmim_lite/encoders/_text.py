@@ -22,6 +22,7 @@ _PADDING, _UNKNOWN = 0, 1
 _WORD = re.compile("[lm][lmzvi]*(?:j[lm][lmzvi]*)*|[st][mvt]*(?:z[st][mvt]*)*|rr?|o[mvt]+")
 _NON_JOINER = "\u200c"
 _SPECIAL = {"'": "j", "’": "j", "-": "j", _NON_JOINER: "z", "\u200d": "z", "\u200b": " "}
+_MONGOLIAN = (0x180B, 0x180C, 0x180D, 0x180F)  # variation selectors
 _CATEGORIES = {"L": "l", "N": "l", "Cn": "l", "Co": "l", "M": "m", "Cf": "i", "P": "o", "S": "o"}
 
 
@@ -128,10 +129,8 @@ class TextEncoder(Encoder):
         wrong[:, 1:] |= padding[:, :-1] & ~padding[:, 1:]  # a word after the end
         if wrong.any():
             row = int(wrong.any(dim=1).nonzero()[0])
-            raise ValueError(
-                f"texts: expected numbers 1..{len(self.tokenizer) - 1}, then zeros, "
-                f"got {texts[row].tolist()} in row {row}"
-            )
+            expected, got = f"1..{len(self.tokenizer) - 1}, then zeros", texts[row].tolist()
+            raise ValueError(f"texts: expected numbers {expected}, got {got} in row {row}")
         return texts
 
     def extra_repr(self) -> str:
@@ -140,9 +139,8 @@ class TextEncoder(Encoder):
     def encode(self, prepared: Tensor) -> Tensor:
         words = prepared != _PADDING
         lengths = words.sum(dim=1)
-        packed = pack_padded_sequence(
-            self.embedding(prepared), lengths.cpu(), batch_first=True, enforce_sorted=False
-        )
+        rows = self.embedding(prepared), lengths.cpu()
+        packed = pack_padded_sequence(*rows, batch_first=True, enforce_sorted=False)
         states, _ = pad_packed_sequence(self.gru(packed)[0], batch_first=True)
         return self.head(states.sum(dim=1) / lengths[:, None])  # states of padding are 0
 
@@ -189,7 +187,7 @@ def _kind(character: str) -> str:
     code, category = ord(character), unicodedata.category(character)
     if character in _SPECIAL:
         return _SPECIAL[character]
-    if 0xFE00 <= code <= 0xFE0F:
+    if 0xFE00 <= code <= 0xFE0F or 0xE0100 <= code <= 0xE01EF or code in _MONGOLIAN:
         return "v"
     if 0x1F1E6 <= code <= 0x1F1FF:
         return "r"

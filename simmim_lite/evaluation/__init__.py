@@ -46,7 +46,6 @@ from simmim_lite.evaluation._intervals import (
 )
 from simmim_lite.evaluation._models import (
     Attribution as Attribution,
-    augmentation_consistency as augmentation_consistency,
     brier_score as brier_score,
     calibration_error as calibration_error,
     calibration_table as calibration_table,

@@ -22,6 +22,7 @@ from simmim_lite._arguments import (
 )
 from simmim_lite._numerics import squared_distances
 from simmim_lite._random import random_generator, seeded
+from simmim_lite.augment import as_images
 from simmim_lite.encoders import Encoder
 from simmim_lite.encoders._text import words_of
 from simmim_lite.training import Batches, History, fit
@@ -59,6 +60,7 @@ class EvaluationClassifier(nn.Module):
         """
         x = self.encoder.prepare(items)
         y = torch.from_numpy(as_class_numbers("labels", labels, self.head.out_features))
+        check_same_length(items=x, labels=y)
 
         def augment(batch: dict[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
             return batch | {"x": self.encoder.augment(batch["x"], generator)}
@@ -121,8 +123,7 @@ def density_and_coverage(real: Any, generated: Any, *, k: int = 5) -> tuple[floa
     real neighbor. Density is the number of balls around a generated sample, divided by k: about 1
     for equal distributions, more for samples in dense regions only. Coverage is the fraction of
     balls with a generated sample inside: for equal distributions and numbers about 1 - (1/2)^k.
-    The features are (N, dim) and (M, dim). Real rows that repeat count once; k is below their
-    number.
+    The features are (N, dim) and (M, dim), with more than k distinct real rows (copies count once).
     """
     real, generated = _as_sets(real=real, generated=generated)
     r, g = torch.from_numpy(np.unique(real, axis=0)), torch.from_numpy(generated)
@@ -148,13 +149,9 @@ def spread_within_classes(features: Any, labels: Any) -> float:
 def distance_to_nearest(items: Any, memory: Any) -> float:
     """Mean Euclidean distance of items (N, ...) to their nearest neighbors in memory (M, ...)."""
     arrays = {"items": as_array("items", items), "memory": as_array("memory", memory)}
-    if (arrays["items"].dtype == np.uint8) != (arrays["memory"].dtype == np.uint8):
-        got = " and ".join(str(array.dtype) for array in arrays.values())
-        raise TypeError(f"items, memory: expected numbers in one range, got {got}")
-    x, y = (
-        torch.from_numpy(as_samples(name, array.reshape(*array.shape[:1], -1), minimum=1))
-        for name, array in arrays.items()
-    )
+    _check_one_range(**{name: array.dtype for name, array in arrays.items()})
+    arrays = {n: a.reshape(*a.shape[:1], -1) if a.size else a for n, a in arrays.items()}
+    x, y = (torch.from_numpy(as_samples(n, a, minimum=1)) for n, a in arrays.items())
     if x.shape[1] != y.shape[1]:
         raise ValueError(f"memory: expected {x.shape[1]} numbers per item, got {y.shape[1]}")
     nearest = [squared_distances(part, y).amin(dim=1).sqrt() for part in x.split(_ROWS)]
@@ -177,6 +174,10 @@ class RealItems:
     labels: np.ndarray
     memory: Tensor
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "items", as_images("items", self.items))
+        check_same_length(items=self.items, labels=self.labels)
+
     @property
     def halves(self) -> tuple[Tensor, Tensor]:
         """Row numbers of two random halves of the items, the same at each call.
@@ -184,7 +185,6 @@ class RealItems:
         Each class is halved, so that class frequencies do not add to the distance of the halves.
         """
         order = random_generator(0, "halves").permutation(len(self.items))
-        check_same_length(items=self.items, labels=self.labels)
         by_class = np.argsort(as_labels("labels", self.labels)[order], kind="stable")
         first, second = (order[np.sort(by_class[start::2])] for start in (0, 1))
         return torch.from_numpy(first), torch.from_numpy(second)
@@ -235,8 +235,7 @@ def generation_table(
 
     Args:
         rows: by name, (items, requested labels); "no memory" and "memory" are required.
-        retrieved: (N, k, ...), the items that memory returned for the queries of row "memory", in
-            random order.
+        retrieved: (N, k, ...), what memory returned for the queries of "memory", in random order.
 
     Each row has the metrics of `RealItems.measure`. Three are added: "retrieval", one retrieved
     item; "pixel mean", the mean of the k retrieved items; "real", the other half of the real test
@@ -245,11 +244,13 @@ def generation_table(
     missing = {"no memory", "memory"} - set(rows)
     if missing:
         raise ValueError(f"rows: expected {sorted(missing)} too, got {list(rows)}")
-    labels = rows["memory"][1]
+    labels, retrieved = rows["memory"][1], as_images("retrieved", retrieved)
     check_same_length(retrieved=retrieved, labels=labels)
+    mean = retrieved.double().mean(dim=1)
+    mean = mean if retrieved.is_floating_point() else mean.round()  # pixels in 0..255
     controls = {
         "retrieval": (retrieved[:, 0], labels),
-        "pixel mean": (retrieved.mean(dim=1), labels),
+        "pixel mean": (mean.to(retrieved.dtype), labels),
         "real": (truth.items[truth.halves[0]], as_array("labels", truth.labels)[truth.halves[0]]),
     }
     measured = {n: truth.measure(*row) for n, row in (dict(rows) | controls).items()}
@@ -327,8 +328,7 @@ def snr(made: Any, reference: Any) -> Tensor:
 def caption_match(made: Sequence[str], references: Sequence[str]) -> np.ndarray:
     """Return whether each text has the words of its reference in the same order: (N,) bool.
 
-    Words are those of `simmim_lite.encoders.Tokenizer`; punctuation (also ' and - in a word) and
-    case do not count.
+    Words are those of `encoders.Tokenizer`, without punctuation (also ' and - in a word) and case.
     """
     check_same_length(made=made, references=references)
     texts = {"made": made, "references": references}
@@ -349,17 +349,22 @@ def _as_pair(
     if a.ndim != dimensions or 0 in shape:
         raise ValueError(f"made: expected {dimensions} dimensions, got shape {shape}")
     if not images:
-        if dtypes[0] != dtypes[1] and any(dtype.kind in "iu" for dtype in dtypes):
-            raise TypeError(f"made, reference: expected one dtype, got {dtypes[0]} and {dtypes[1]}")
+        _check_one_range(made=dtypes[0], reference=dtypes[1])
         return a, b
     for name, dtype, values, excess in zip(given, dtypes, (a, b), (EXCESS, 1e-3), strict=True):
         low, high = values.min().item(), values.max().item()
-        wrong = high == 1 if dtype == np.uint8 else low < -excess or high > 1 + excess
-        if wrong:
+        if high == 1 if dtype == np.uint8 else low < -excess or high > 1 + excess:
             wanted, got = "images in 0..1, or uint8 in 0..255", f"{low:g}..{high:g} of {dtype}"
             raise ValueError(f"{name}: expected {wanted}, got {got}")
     a, b = (x / 255 if dtype == np.uint8 else x for x, dtype in zip((a, b), dtypes, strict=True))
     return a, b
+
+
+def _check_one_range(**dtypes: np.dtype) -> None:
+    """Refuse integers, which have a range of their own, beside numbers of another type."""
+    if len(set(dtypes.values())) > 1 and any(dtype.kind in "iu" for dtype in dtypes.values()):
+        got = " and ".join(map(str, dtypes.values()))
+        raise TypeError(f"{', '.join(dtypes)}: expected numbers in one range, got {got}")
 
 
 def _as_sets(**sets: Any) -> list[np.ndarray]:

@@ -1,5 +1,6 @@
 """95 % confidence intervals over items, groups, seeds and folds, and cross-validation by groups."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -32,9 +33,10 @@ def bootstrap_interval(
     """Bootstrap interval of a statistic of test items: how much other items would change it.
 
     The items are resampled with replacement (Efron 1979). The ends are scipy's BCa ends, corrected
-    for bias and skewness (Efron 1987). The interval does not cover other seeds of a training: use
-    `seed_interval` for these. Equal outcomes give an interval of width 0; use `wilson_interval` for
-    an accuracy of 0 or 1.
+    for bias and skewness (Efron 1987), or the 2.5 % and 97.5 % quantiles of the resampled values
+    where BCa ends do not exist, as for many medians. The interval does not cover other seeds of a
+    training: use `seed_interval` for these. Equal outcomes give an interval of width 0; use
+    `wilson_interval` for an accuracy of 0 or 1.
 
     Args:
         outcomes: (N,) or (N, columns), such as scores, or whether each prediction is correct.
@@ -56,17 +58,23 @@ def bootstrap_interval(
     def of_groups(drawn: np.ndarray) -> float:
         return float(statistic(x[np.concatenate([members[i] for i in drawn])]))
 
-    result = stats.bootstrap(
-        (np.arange(len(members)),),
-        of_groups if groups is not None else lambda drawn: float(statistic(x[drawn])),
-        vectorized=False,
-        n_resamples=_RESAMPLES,
-        batch=max(1, 10**6 // len(members)),  # otherwise the jackknife makes an N x N table
-        confidence_level=LEVEL,
-        method="BCa",
-        rng=random_generator(seed, "bootstrap"),
-    )
-    return Interval(value, *map(float, result.confidence_interval))
+    quiet = warnings.catch_warnings(action="ignore", category=stats.DegenerateDataWarning)
+    with quiet, np.errstate(invalid="ignore"):
+        result = stats.bootstrap(
+            (np.arange(len(members)),),
+            of_groups if groups is not None else lambda drawn: float(statistic(x[drawn])),
+            vectorized=False,
+            n_resamples=_RESAMPLES,
+            batch=max(1, 10**6 // len(members)),  # otherwise the jackknife makes an N x N table
+            confidence_level=LEVEL,
+            method="BCa",
+            rng=random_generator(seed, "bootstrap"),
+        )
+    ends = result.confidence_interval
+    if not np.isfinite(ends).all():
+        values = as_samples("statistic", result.bootstrap_distribution)
+        ends = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(value, *map(float, ends))
 
 
 def wilson_interval(correct: Any) -> Interval:
@@ -135,8 +143,8 @@ def cross_validate(
     """Metric in shuffled folds beside the metric in folds that keep groups apart.
 
     What shuffled folds gain over grouped folds was learned about the groups, and is lost for a new
-    speaker. Use the training set only: hyperparameters may be chosen by this table, and the test
-    set is evaluated once, at the end.
+    speaker. Use the training set only: hyperparameters may be chosen by this table. Evaluate the
+    test set once, at the end.
 
     ``metric(train_rows, validation_rows)`` fits a new model, preprocessing included. Labels, groups
     and folds are those of `grouped_folds`. The table has one row per fold of each kind, "shuffled"

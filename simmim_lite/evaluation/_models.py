@@ -1,8 +1,7 @@
 """Trust in any model: calibration, attribution of predictions, and membership inference.
 
 A plausible map of attributions is no evidence: edges look plausible for any model. Two tests can
-fail: do the parts sum to the whole (`integrated_gradients`), and does the map change with the
-weights (`randomization_table`)?
+fail: `integrated_gradients` (is the sum right?), `randomization_table` (do the weights matter?).
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +15,6 @@ from scipy.special import xlogy
 from scipy.stats import spearmanr
 from sklearn.metrics import auc, roc_curve
 from torch import Tensor, nn
-from torch.nn.functional import normalize
 
 from simmim_lite._arguments import (
     as_class_numbers,
@@ -28,13 +26,11 @@ from simmim_lite._arguments import (
 )
 from simmim_lite._random import random_generator, seeded
 from simmim_lite._torch_state import gradients
-from simmim_lite.encoders import Encoder
 from simmim_lite.evaluation._intervals import as_column, wilson_interval
 
 _DRAWS = 500  # of correct predictions, for the baseline of the calibration error
 _FPR = 0.01  # the false positive rate at which the true positive rate is reported
 _RESAMPLES = 1000  # of both groups, for the intervals (bootstrap, percentiles)
-_COPIES = 8  # augmented versions of an item
 
 Score = Callable[[Tensor], Tensor]  # items (N, ...) -> one number per item, (N,)
 Method = Callable[[nn.Module, Tensor], Tensor]  # model, items (N, ...) -> maps (N, ...)
@@ -64,8 +60,7 @@ def calibration_error(probabilities: Any, labels: Any, *, bins: int = 15) -> flo
     """Expected calibration error: mean |confidence - accuracy| over bins of equally many items.
 
     Guo et al. (2017, arXiv 1706.04599), equation 3. Even perfect calibration gives an error above
-    0, the larger the fewer the items: compare with the baseline in `calibration_table`. Arguments
-    as for `reliability_table`.
+    0, the larger the fewer the items: compare with the baseline in `calibration_table`.
     """
     confidence, correct = _by_confidence(*_check_predictions(probabilities, labels), bins)
     return float(_error(confidence, correct, bins))
@@ -232,7 +227,7 @@ def _scores(score: Score, items: Tensor) -> Tensor:
     return scores
 
 
-# --- membership inference: does a model betray what it was trained on?
+# --- membership inference: does a model reveal what it was trained on?
 
 
 def membership_score(members: Any, non_members: Any, *, seed: int = 0) -> pd.DataFrame:
@@ -261,31 +256,6 @@ def membership_score(members: Any, non_members: Any, *, seed: int = 0) -> pd.Dat
         {"value": value, "low": low, "high": high, "chance": chance},
         index=pd.Index(["AUC", "TPR at 1 % FPR"], name="metric"),
     )
-
-
-@torch.no_grad()
-def augmentation_consistency(encoder: Encoder, items: Any, *, seed: int = 0) -> np.ndarray:
-    """Similarity of the augmented versions of each item, as a score for `membership_score`.
-
-    Mean cosine, (N,) in -1..1, over the pairs of eight augmented versions, in eval mode. An encoder
-    that learned to align the augmentations of its training items aligns those of other items less:
-    the attack EncoderMI (Liu et al. 2021, arXiv 2108.11023), with a threshold as its classifier.
-    The mode and weights of the encoder stay as they are.
-    """
-    prepared = encoder.prepare(items)
-    generator = torch.Generator(prepared.device).manual_seed(seed)
-    training = encoder.training
-    encoder.eval()
-    total = torch.zeros((), device="cpu")
-    try:
-        for _ in range(_COPIES):
-            parts = encoder.augment(prepared, generator).split(1024)
-            total = total + torch.cat([normalize(encoder(part)).cpu() for part in parts])
-    finally:
-        encoder.train(training)
-    # |u1 + ... + un|^2 is n plus twice the sum of the cosines of all pairs.
-    pairs = _COPIES * (_COPIES - 1)
-    return ((total.double().square().sum(dim=1) - _COPIES) / pairs).numpy()
 
 
 def _auc_and_tpr(members: np.ndarray, non_members: np.ndarray) -> tuple[float, float]:

@@ -39,7 +39,9 @@ def fit_linear_probe(train_features: Any, train_labels: Any, *, C: float = 0.1) 
         raise ValueError(f"train_labels: expected two classes or more, got only {labels[0]}")
     check_same_length(train_features=train, train_labels=labels)
     C = check_number("C", C, minimum=1e-12)
-    probe = make_pipeline(StandardScaler(), LogisticRegression(C=C, tol=1e-3, max_iter=2000))
+    # centered first: a column is constant for StandardScaler if its mean is large beside its scale
+    scalers = StandardScaler(with_std=False), StandardScaler()
+    probe = make_pipeline(*scalers, LogisticRegression(C=C, tol=1e-3, max_iter=2000))
     return probe.fit(train, labels)
 
 
@@ -67,8 +69,8 @@ def knn_accuracy(
     """Test accuracy, 0..1, of a k-nearest-neighbor classifier with cosine similarity.
 
     The votes of the ``k`` neighbors are weighted by their cosines, as in Wu et al. (2018, arXiv
-    1805.01978, section 3.4), but without the exponential: a negative cosine has weight 0. Features
-    and labels as for `linear_probe`, but no row of zeros.
+    1805.01978, section 3.4), but without the exponential: a cosine below 1e-9 has this weight, and
+    decides where there is no other. Features and labels as for `linear_probe`, but no zero rows.
     """
     x, y, x_test, y_test = _check_split(train_features, train_labels, test_features, test_labels)
     k = check_integer("k", k, minimum=1, maximum=len(x))
@@ -97,8 +99,7 @@ def probe_suite(
 ) -> dict[str, float]:
     """Accuracies of three probes of the same features, from most to least supervision.
 
-    "k-means" of the test rows alone uses no label but the number of classes; it is scored by
-    `cluster_accuracy`.
+    "k-means" of the test rows uses only the number of classes; `cluster_accuracy` is its score.
     """
     x, y, x_test, y_test = _check_split(train_features, train_labels, test_features, test_labels)
     kmeans = KMeans(len(np.unique(y_test)), n_init=10, random_state=0)
@@ -151,8 +152,8 @@ def probe_learner(
     train_features: Any, train_labels: Any, test_features: Any, test_labels: Any
 ) -> Callable[[np.ndarray], float]:
     """Return a learner for `label_efficiency_curve`: a `linear_probe` fitted on the given rows."""
+    _check_split(train_features, train_labels, test_features, test_labels)
     x, y = as_array("train_features", train_features), as_array("train_labels", train_labels)
-    check_same_length(train_features=x, train_labels=y)
     return lambda rows: linear_probe(x[rows], y[rows], test_features, test_labels)
 
 
@@ -292,11 +293,8 @@ def precision_at_k(scores: Any, query_labels: Any, candidate_labels: Any, k: int
         k: at most M.
     """
     hits, relevant, k = _hits(scores, query_labels, candidate_labels, k)
-    return Retrieval(
-        float(hits.mean() / k),
-        float(relevant.mean() / np.shape(scores)[1]),
-        float(np.minimum(relevant, k).mean() / k),
-    )
+    chance, best = relevant.mean() / np.shape(scores)[1], np.minimum(relevant, k).mean() / k
+    return Retrieval(float(hits.mean() / k), float(chance), float(best))
 
 
 def recall_at_k(scores: Any, query_labels: Any, candidate_labels: Any, k: int = 1) -> Retrieval:
@@ -310,11 +308,8 @@ def recall_at_k(scores: Any, query_labels: Any, candidate_labels: Any, k: int = 
     if (others := np.flatnonzero(relevant == 0)).size:
         got = f"{others.size} others, the first in row {others[0]}"
         raise ValueError(f"query_labels: expected only labels of candidates, got {got}")
-    return Retrieval(
-        float((hits / relevant).mean()),
-        k / np.shape(scores)[1],
-        float((np.minimum(relevant, k) / relevant).mean()),
-    )
+    value, best = (hits / relevant).mean(), (np.minimum(relevant, k) / relevant).mean()
+    return Retrieval(float(value), k / np.shape(scores)[1], float(best))
 
 
 def retrieval_table(
@@ -339,10 +334,8 @@ def retrieval_table(
     if recall:
         metrics["R"] = recall_at_k
     rows = {}
-    for direction, *arguments in (
-        (f"{first} to {second}", scores, first_labels, second_labels),
-        (f"{second} to {first}", scores.T, second_labels, first_labels),
-    ):
+    there, back = (scores, first_labels, second_labels), (scores.T, second_labels, first_labels)
+    for direction, arguments in ((f"{first} to {second}", there), (f"{second} to {first}", back)):
         for k in ks:
             for letter, metric in metrics.items():
                 rows[f"{direction}, {letter}@{k}"] = metric(*arguments, k)

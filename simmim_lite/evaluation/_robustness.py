@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter
 from simmim_lite._arguments import (
     as_array,
     as_common_labels,
+    as_finite,
     as_samples,
     check_integer,
     check_number,
@@ -58,7 +59,7 @@ def occlude(images: Any, fraction: float, *, seed: int = 0) -> np.ndarray:
     The square covers a fraction of the pixels, up to rounding of its side, in all channels. It lies
     within the image, and is cut off where the image is smaller.
     """
-    images = _images(images).copy()
+    images = _images(images, 3).copy()
     height, width = images.shape[-2:]
     fraction = check_number("fraction", fraction, minimum=0.0, maximum=1.0)
     side = round(np.sqrt(fraction * height * width))
@@ -74,17 +75,19 @@ def blur(images: Any, deviation: float, *, seed: int = 0) -> np.ndarray:
 
     The deviation is in pixels. The seed is without effect; all corruptions have this argument.
     """
-    images = _images(images)
+    images = _images(images, 3)
     deviation = check_number("deviation", deviation, minimum=0.0)
     wide = images.astype(np.promote_types(images.dtype, np.float32))  # scipy has no float16
     return gaussian_filter(wide, deviation, mode="constant", axes=(-2, -1)).astype(images.dtype)
 
 
-def _images(images: Any) -> np.ndarray:
+def _images(images: Any, dimensions: int = 0) -> np.ndarray:
     """Images that a corruption for the range 0..1 suits; earlier noise may have left the range."""
     array = as_array("images", images)
     if array.dtype.kind != "f":
         raise TypeError(f"images: expected floating point numbers in 0..1, got dtype {array.dtype}")
+    if array.ndim < dimensions:
+        raise ValueError(f"images: expected shape (N, ..., height, width), got {array.shape}")
     if array.size and not np.abs(array).max() <= 1 + EXCESS:
         low, high = array.min(), array.max()
         raise ValueError(f"images: expected numbers in 0..1, got {low:g}..{high:g}")
@@ -148,8 +151,10 @@ def robustness_area(table: pd.DataFrame, *, chance: float = 0.0) -> pd.DataFrame
     chance. Compare areas of equal levels only.
     """
     chance = check_number("chance", chance, minimum=-np.inf)
-    if len(table) < 2:
-        raise ValueError(f"table: expected two levels or more, got {len(table)}")
+    if not isinstance(table, pd.DataFrame) or len(table) < 2:
+        got = f"{type(table).__name__} of length {count_rows('table', table)}"
+        raise ValueError(f"table: expected a DataFrame of two levels or more, got {got}")
+    table = pd.DataFrame(as_finite("table", table), table.index, table.columns)
     clean = table.iloc[0]
     height = pd.Series(trapezoid(table, axis=0), table.columns) / (len(table) - 1)
     area = (height - chance) / (clean - chance)
@@ -179,8 +184,7 @@ def transfer_table(
         embedders: by name, ``embed(items) -> (N, dim)``, fitted on nothing of ``targets``. Compare
             learned features with simple ones, such as pixels.
         source: the dataset that the embedders were fitted on.
-        targets: by name, datasets from other sources. Where classes differ from those of the
-            source, "source probe" is nan.
+        targets: by name, datasets from other sources; with other classes "source probe" is nan.
         labels: number of labels for each target probe, balanced over classes; None uses all.
 
     The table has a row per embedder and dataset, the source first: "source probe" is the test
@@ -220,6 +224,8 @@ def _features(embed: Callable[[Any], Any], name: str, split: LabeledSplit) -> La
 def _add_babble(
     voices: Sequence[np.ndarray], waves: Sequence[np.ndarray], snr_db: float, *, seed: int
 ) -> list[np.ndarray]:
-    if snr_db == np.inf:
-        return list(waves)
-    return add_noise(waves, babble([len(wave) for wave in waves], voices, seed=seed), snr_db)
+    waves = [as_array(f"queries['speech'][{i}]", wave) for i, wave in enumerate(waves)]
+    lengths = [count_rows("queries['speech']", wave) for wave in waves]
+    return (
+        waves if snr_db == np.inf else add_noise(waves, babble(lengths, voices, seed=seed), snr_db)
+    )

@@ -42,10 +42,10 @@ def compare_estimators(
             x, y = source.sample(n, seed)
             for method in methods:
                 found, truth = estimate(x, y, method, seed=seed), source.mutual_information
-                rows.append((name, method, seed, found.nats, found.standard_error, truth))
-    columns = ["source", "method", "seed", "nats", "standard_error", "truth"]
-    frame = pd.DataFrame(rows, columns=columns)
-    return frame.assign(error=frame["nats"] - frame["truth"])
+                numbers = found.nats, found.standard_error, truth, found.nats - truth
+                rows.append((name, method, seed, *numbers))
+    columns = ["source", "method", "seed", "nats", "standard_error", "truth", "error"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 @ordinary_torch()
@@ -145,8 +145,7 @@ def efficiency_table(
         batch: items (M, ...), repeated to fill a batch.
         batch_sizes: each at least 2 for models with batch normalization.
 
-    The table has a row per mode and batch size; flops are per item, and peak_bytes without weights
-    and batch.
+    One row per mode and batch size: flops per item, peak_bytes beside the weights and the batch.
     """
     sizes = [check_integer("batch_sizes", size, minimum=1) for size in batch_sizes]
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

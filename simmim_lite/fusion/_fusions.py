@@ -10,16 +10,19 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from simmim_lite._arguments import (
-    as_array,
+    as_class_numbers,
     as_probabilities,
     as_tensor,
     check_choice,
     check_integer,
     check_number,
+    check_same_length,
 )
 from simmim_lite._random import seeded
 from simmim_lite._torch_state import like_parameters
-from simmim_lite.encoders._base import ByName, encoded
+from simmim_lite.augment import as_images
+from simmim_lite.encoders._base import ByName, encoded, evaluating
+from simmim_lite.encoders._text import as_texts
 
 
 class Fusion(nn.Module):
@@ -35,11 +38,7 @@ class Fusion(nn.Module):
 
     def __init__(self, names: Sequence[str], dim: int, *, seed: int = 0):
         super().__init__()
-        if isinstance(names, str):
-            raise TypeError(f"names: expected several names, got {names!r}")
-        self.names = tuple(names)
-        if not all(isinstance(name, str) for name in self.names):
-            raise TypeError(f"names: expected strings, got {list(names)}")
+        self.names = tuple(as_texts("names", names))
         if len(set(self.names)) != len(self.names) or not self.names:
             raise ValueError(f"names: expected different names, got {list(names)}")
         self.dim = check_integer("dim", dim, minimum=1)
@@ -60,16 +59,26 @@ class Fusion(nn.Module):
         self.weights = None if weights is None else weights.detach()
         return fused
 
+    def extra_repr(self) -> str:
+        return f"{', '.join(map(repr, self.names))}, dim {self.dim}"
+
     def fuse(self, stacked: Tensor, present: Tensor) -> tuple[Tensor, Tensor | None]:
         """``stacked`` (N, M, dim), 0 where not ``present`` (N, M) -> (N, dim), weights (N, M)."""
         raise NotImplementedError
 
-    def presence(self, features: Mapping[str, Tensor], present: Tensor | None) -> Tensor:
+    def presence(self, features: Mapping[str, Any], present: Any) -> Tensor:
         """Return ``present`` (N, M) bool without the modalities that ``features`` lacks."""
         first = next(iter(features.values()))
-        available = torch.tensor([name in features for name in self.names], device=first.device)
+        device = first.device if isinstance(first, Tensor) else "cpu"
+        available = torch.tensor([name in features for name in self.names], device=device)
         available = available.expand(len(first), -1)
-        return available if present is None else available & present.to(first.device)
+        if present is None:
+            return available
+        present = as_images("present", present)
+        if present.dtype != torch.bool or present.shape != available.shape:
+            expected, got = tuple(available.shape), f"{present.dtype} of {tuple(present.shape)}"
+            raise ValueError(f"present: expected bool {expected}, got {got}")
+        return available & present.to(device)
 
     def _check(self, items: Mapping[str, Any], present: Tensor | None) -> tuple[Tensor, Tensor]:
         if not items or not set(items) <= set(self.names):
@@ -77,17 +86,13 @@ class Fusion(nn.Module):
             raise ValueError(f"features: expected some of {', '.join(self.names)}, got {got}")
         features: dict[str, Tensor] = {}
         for name, values in items.items():
-            if not isinstance(values, Tensor):
-                values = torch.from_numpy(as_array(f"features[{name!r}]", values))
+            values = as_images(f"features[{name!r}]", values)
             values = values if values.is_floating_point() else values.to(torch.float32)
             features[name] = like_parameters(self, values)
-            N, M = len(next(iter(features.values()))), len(self.names)
+            N = len(next(iter(features.values())))
             if values.shape != (N, self.dim):
                 got = f"{tuple(values.shape)} for {name!r}"
                 raise ValueError(f"features: expected shape ({N}, {self.dim}), got {got}")
-        if present is not None and (present.dtype != torch.bool or present.shape != (N, M)):
-            got = f"{present.dtype} of shape {tuple(present.shape)}"
-            raise ValueError(f"present: expected bool ({N}, {M}), got {got}")
         present = self.presence(features, present)
         empty = ~present.any(dim=1)
         if empty.any():
@@ -151,8 +156,7 @@ class BilinearFusion(Fusion):
     """Low-rank bilinear pooling: a product of projections, one factor for each modality.
 
     Kim et al. (2017, arXiv 1610.04325); for any number of modalities, and with the constant 1 that
-    keeps the terms of single ones: Liu et al. (2018, arXiv 1806.00064), equation 6. The factor of a
-    missing modality is 1.
+    keeps single terms: Liu et al. (2018, arXiv 1806.00064, eq. 6). A missing one has the factor 1.
     """
 
     def build(self, dim: int, M: int) -> None:
@@ -233,8 +237,7 @@ def drop_modalities(
 
     Training with dropped modalities prepares a fusion for missing ones (Neverova et al. 2016,
     arXiv 1501.00102). ``present`` holds at least one modality in each row, and so does the result:
-    if all were dropped, one of them, drawn uniformly, stays. Without a ``generator`` the draws come
-    from the global random state.
+    if all were dropped, one of them, drawn uniformly, stays. Without ``generator``, global draws.
     """
     check_number("probability", probability, minimum=0.0, maximum=1.0)
     if present.dtype != torch.bool:
@@ -261,13 +264,8 @@ class Classifier(nn.Module):
 
     def predict(self, batch: Mapping[str, Tensor], present: Tensor | None = None) -> Tensor:
         """Return log-probabilities (N, classes), in evaluation mode and without gradients."""
-        was_training = self.training
-        self.eval()
-        try:
-            with torch.no_grad():
-                return self(batch, present).log_softmax(dim=1)
-        finally:
-            self.train(was_training)
+        with evaluating(self):
+            return self(batch, present).log_softmax(dim=1)
 
     @staticmethod
     def loss(logits: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
@@ -293,10 +291,8 @@ class FusedClassifier(Classifier):
     ):
         super().__init__()
         _check_names("fusion", fusion.names)
-        unknown = set(encoders or {}) - set(fusion.names)
-        if unknown:
-            expected, got = ", ".join(fusion.names), ", ".join(map(repr, sorted(unknown)))
-            raise ValueError(f"encoders: expected some of {expected}, got {got}")
+        for name in encoders or {}:
+            check_choice("encoders", name, fusion.names)
         self.fusion = fusion
         self.encoders = ByName(encoders or {}, "encoders")
         self.drop = check_number("drop", drop, minimum=0.0, maximum=1.0)
@@ -306,9 +302,8 @@ class FusedClassifier(Classifier):
     def forward(self, batch: Mapping[str, Tensor], present: Tensor | None = None) -> Tensor:
         """Return logits (N, classes); other entries of the batch, as labels, are ignored."""
         features = {name: batch[name] for name in self.fusion.names if name in batch}
-        for name in features:
-            if name in self.encoders:
-                features[name] = encoded(self.encoders[name], features[name])
+        for name in [name for name in features if name in self.encoders]:
+            features[name] = encoded(self.encoders[name], features[name])
         if self.training and self.drop and features:
             present = drop_modalities(self.fusion.presence(features, present), self.drop)
         return self.head(like_parameters(self.head, self.fusion(features, present)))
@@ -352,8 +347,7 @@ class BayesClassifier(Classifier):
     def calibrate(self, name: str, values: Tensor, labels: Tensor) -> float:
         """Set and return the temperature of ``name`` by `fit_temperature`, from N new items."""
         check_choice("name", name, self.fusion.names)
-        self.eval()
-        with torch.no_grad():
+        with evaluating(self):
             temperature = fit_temperature(self.classifiers[name]({name: values}), labels)
         self.temperatures[self.fusion.names.index(name)] = temperature
         return temperature
@@ -373,13 +367,11 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
     int64, give a number between 1/20 and 20: near 1/20 if all rows are classified correctly.
     """
     logits = as_tensor("logits", logits).detach().double()
-    labels = as_tensor("labels", labels, dtype=torch.int64, device=logits.device)
-    if logits.ndim != 2 or labels.shape != logits.shape[:1] or not len(logits):
-        got = f"{tuple(logits.shape)} and {tuple(labels.shape)}"
-        raise ValueError(f"logits, labels: expected (N, classes) and (N,), got {got}")
-    if labels.min() < 0 or labels.max() >= logits.shape[1]:
-        got = f"{labels.min()} to {labels.max()}"
-        raise ValueError(f"labels: expected classes in 0..{logits.shape[1] - 1}, got {got}")
+    if logits.ndim != 2 or not len(logits):
+        raise ValueError(f"logits: expected shape (N, classes), got {tuple(logits.shape)}")
+    numbers = as_class_numbers("labels", labels, logits.shape[1])
+    check_same_length(logits=logits, labels=numbers)
+    labels = torch.from_numpy(numbers).to(logits.device)
 
     def loss(log_temperature: float) -> float:  # convex in 1 / temperature: one minimum
         return cross_entropy(logits / math.exp(log_temperature), labels).item()

@@ -43,8 +43,7 @@ class Generator(Protocol):
     """Interface of a generator of one modality.
 
     The ``condition`` of `sample` is "query", the embedding of the query; "key", the target's key of
-    one retrieved item, drawn by weight; or "items", the query and the mean latents of four similar
-    retrieved items. See `make_condition`.
+    a retrieved item, drawn by weight; or "items", the query and the mean latents of four of them.
     """
 
     condition: str
@@ -79,6 +78,9 @@ class LatentGenerator(nn.Module):
         check_choice("condition", condition, _CONDITIONS)
         self.space, self.sampler, self.condition = space, sampler, condition
         self.detail, self.options = detail, options
+
+    def extra_repr(self) -> str:
+        return f"condition {self.condition!r}, detail {self.detail}, {self.options}"
 
     def sample(self, condition: Tensor, *, seed: int = 0) -> Tensor:
         """Draw one item for each row of the condition: (N, ...), on the CPU."""
@@ -149,8 +151,7 @@ class CrossModalGenerator:
     ) -> Generated:
         """Draw ``n`` new items for each query; those of a query stand together.
 
-        Queries are items that the encoder of the ``source`` modality takes. A ``target`` equal to
-        the source gives variations.
+        Queries are items of the ``source`` modality. The source as ``target`` gives variations.
         """
         check_choice("source", source, self.embedder.names)
         check_choice("target", target, tuple(self.generators))

@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.neighbors import NearestNeighbors
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from simmim_lite._arguments import as_tensor, check_choice, check_integer, check_number, count_rows
+from simmim_lite._arguments import as_tensor, check_choice, check_integer, check_number
 from simmim_lite._numerics import center_and_scale
 from simmim_lite._torch_state import like_parameters
-from simmim_lite.generation._vae import ConditionalVAE
+from simmim_lite.augment import as_images
+from simmim_lite.generation._vae import ConditionalVAE, as_items
+from simmim_lite.manifold import nearest_neighbors
 from simmim_lite.memory import SimulatedMemory
 from simmim_lite.multimodal import MultimodalInfoMax, Pairing
 from simmim_lite.training import Batches
@@ -39,7 +40,8 @@ class LatentSpace(nn.Module):
     def __init__(self, vae: ConditionalVAE, items: Tensor):
         super().__init__()
         self.vae, self.dim = vae, vae.latent_dim
-        if not count_rows("items", items):
+        items = as_items("items", items).detach()
+        if not items.numel():
             raise ValueError("items: expected at least one, got none")
         means, deviations = vae.encode(items)
         spread = means.var(dim=0, correction=min(1, len(means) - 1))  # 0 of a single item
@@ -47,6 +49,9 @@ class LatentSpace(nn.Module):
         self.register_buffer("mean", means.mean(dim=0))
         self.register_buffer("deviation", variance.sqrt())
         self.low, self.high = float(items.min()), float(items.max())
+
+    def extra_repr(self) -> str:
+        return f"items {self.low} to {self.high}"
 
     def encode(self, items: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation of q(z | x), standardized, each (N, dim)."""
@@ -66,7 +71,7 @@ class LatentSpace(nn.Module):
         residual of a remembered item corrects the error.
         """
         check_number("detail", detail, minimum=0.0, maximum=1.0)
-        residual = items.cpu() - self.decode(self.encode(items)[0])
+        residual = as_items("items", items).cpu() - self.decode(self.encode(items)[0])
         return (self.decode(latents) + detail * residual).clamp(self.low, self.high)
 
 
@@ -102,7 +107,7 @@ def condition_batches(
         pairs: N pairs; the first modality is the target.
         embeddings: of the items of ``pairs``, from `MultimodalInfoMax.project`.
         targets: (N, ...) targets x, or means and standard deviations (N, latent dim) of their
-            latents, from which x is drawn.
+            latents, from which x is drawn. Whole numbers x, of words and pixels, stay whole.
         latents: (N, latent dim) mean latents of remembered items, see `make_condition`.
     """
     if not embeddings or not set(embeddings) <= set(pairs.items):
@@ -111,12 +116,18 @@ def condition_batches(
     embeddings = {m: as_tensor(f"embeddings[{m!r}]", z) for m, z in embeddings.items()}
     means, deviations = targets if isinstance(targets, tuple) else (targets, None)
     columns = {"targets": means, "deviations": deviations, "latents": latents}
-    data = {name: rows for name, rows in columns.items() if rows is not None}
-    checks = [(name, rows, len(pairs)) for name, rows in data.items()]
-    checks += [(f"embeddings[{m!r}]", z, len(pairs.items[m])) for m, z in embeddings.items()]
-    for name, rows, N in checks:
-        if len(rows) != N:
-            raise ValueError(f"{name}: expected {N} rows, got {len(rows)}")
+    data = {name: as_tensor(name, rows) for name, rows in columns.items() if rows is not None}
+    whole = as_images("targets", means)
+    if deviations is None and not whole.is_floating_point():
+        data["targets"] = whole if whole.dtype == torch.uint8 else whole.long()
+    checks: list[Any] = [(name, rows, (len(pairs),)) for name, rows in data.items()]
+    checks += [(f"embeddings[{m!r}]", z, (len(pairs.items[m]),)) for m, z in embeddings.items()]
+    if deviations is not None:
+        checks.append(("deviations", data["deviations"], tuple(data["targets"].shape)))
+    for name, rows, shape in checks:
+        if rows.shape[: len(shape)] != shape:
+            expected = ", ".join(map(str, shape))
+            raise ValueError(f"{name}: expected ({expected}, ...), got {tuple(rows.shape)}")
 
     @cache
     def embeddings_on(device: torch.device) -> dict[str, Tensor]:
@@ -143,14 +154,16 @@ def neighbor_means(latents: Tensor, k: int) -> Tensor:
     In training, this mean takes the place of the mean latents of k retrieved items. A row and its
     copies are left out: otherwise a generator would learn to copy.
     """
-    latents = as_tensor("latents", latents).detach().cpu()
+    own = as_images("latents", latents).dtype
+    dtype = own if own.is_floating_point else None
+    latents = as_tensor("latents", latents, dtype=dtype).detach().cpu()
+    if latents.ndim != 2 or not latents.shape[1]:
+        raise ValueError(f"latents: expected shape (N, dim), got {tuple(latents.shape)}")
     distinct, copy_of = torch.unique(latents, dim=0, return_inverse=True)
     if len(distinct) == len(latents):  # in their order
         distinct, copy_of = latents, torch.arange(len(latents), device="cpu")
     k = check_integer("k", k, minimum=1, maximum=len(distinct) - 1)
-    search = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(distinct.numpy())
-    means = distinct[torch.from_numpy(search.kneighbors(return_distance=False))].mean(dim=1)
-    return means[copy_of]
+    return distinct[torch.from_numpy(nearest_neighbors(distinct, k)[1])].mean(dim=1)[copy_of]
 
 
 def sample_around(
@@ -178,22 +191,20 @@ def sample_around(
     first, then by distance; -1 where a row has fewer.
     """
     latents, weights = as_tensor("latents", latents), as_tensor("weights", weights)
-    if latents.ndim != 3:
+    if latents.ndim != 3 or not latents.shape[2]:
         raise ValueError(f"latents: expected shape (N, K, dim), got {tuple(latents.shape)}")
     N, K, _ = latents.shape
     if weights.shape != (N, K):
         raise ValueError(f"weights: expected shape {(N, K)}, got {tuple(weights.shape)}")
-    if (weights < 0).any():
-        raise ValueError(f"weights: expected finite numbers of at least 0, got {weights.min():g}")
-    empty = ~(weights > 0).any(dim=1)
-    if empty.any():
-        row = int(empty.nonzero()[0])
-        raise ValueError(f"weights: expected a number above 0 in each row, got none in row {row}")
+    wrong = (weights < 0).any(dim=1) | ~(weights > 0).any(dim=1)
+    if wrong.any():
+        row = int(wrong.nonzero()[0])
+        raise ValueError(f"weights: expected numbers >= 0, some above 0, got others in row {row}")
     n = min(check_integer("n_neighbors", n_neighbors, minimum=1), K)
     check_number("spread", spread, minimum=0.0)
     check_number("pull", pull, minimum=0.0, maximum=1.0)
     rows = torch.arange(N, device=latents.device)
-    first = torch.multinomial(weights, 1, generator=generator)[:, 0]
+    first = torch.multinomial(weights.contiguous(), 1, generator=generator)[:, 0]
     anchors = latents[rows, first]
     distances = (latents - anchors[:, None]).norm(dim=2).masked_fill(weights <= 0, math.inf)
     distances[rows, first] = -1
@@ -213,8 +224,7 @@ def as_condition(network: nn.Module, condition: Any, columns: int) -> Tensor:
     """Return a condition (N, columns) on the device and in the dtype of a network."""
     condition = as_tensor("condition", condition)
     if condition.ndim != 2 or condition.shape[1] != columns:
-        got = tuple(condition.shape)
-        raise ValueError(f"condition: expected shape (N, {columns}), got {got}")
+        raise ValueError(f"condition: expected shape (N, {columns}), got {tuple(condition.shape)}")
     return like_parameters(network, condition)
 
 
@@ -270,8 +280,7 @@ class WhitenedKeys:
         keys = WhitenedKeys(embedder, pairs.items)
         memory.write(keys(new), new)
 
-    N > dim training ``items`` of each modality determine the whitening. Keys have ``dim`` columns,
-    at most as many as the features.
+    N > dim training ``items`` of each modality determine the ``dim`` directions of the keys.
     """
 
     def __init__(self, embedder: MultimodalInfoMax, items: Mapping[str, Any], dim: int = 64):
@@ -289,6 +298,5 @@ class WhitenedKeys:
         """Return unit vectors (N, dim) for each modality, on the CPU."""
         for name in items:
             check_choice("items", name, tuple(self._maps))
-        encoded = self.embedder.encode(items)
-        maps = {name: (x, *self._maps[name]) for name, x in encoded.items()}
+        maps = {name: (x, *self._maps[name]) for name, x in self.embedder.encode(items).items()}
         return {name: normalize((x - mean) @ by, dim=1) for name, (x, mean, by) in maps.items()}

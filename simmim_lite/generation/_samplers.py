@@ -58,6 +58,7 @@ class RectifiedFlow(nn.Module):
     def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return "error" (N,): mean squared error of the velocity at a random time of each row."""
         x1, condition = (like_parameters(self, batch[name]) for name in ("x", "condition"))
+        x1 = x1.contiguous()  # its draws do not depend on strides
         x0 = torch.randn_like(x1)
         # Velocities are hard to predict at times in the middle (Esser et al. 2024, 2403.03206).
         t = torch.randn_like(x1[:, :1]).sigmoid()
@@ -117,9 +118,9 @@ class RectifiedFlow(nn.Module):
     def fit(self, batches: Batches, *, steps: int, **options: Any) -> History:
         """Learn v from "x" and "condition", with `simmim_lite.training.fit` and its ``options``."""
         check_scale(batches)
-        plan = dict[str, Any](learning_rate=2e-3, schedule="one_cycle", warmup=max(2, steps // 7))
-        options = plan | {"steps": steps} | options
-        return fit(self, lambda outputs, _: outputs["error"].mean(), batches, **options)
+        plan = dict[str, Any](learning_rate=2e-3, schedule="one_cycle", steps=steps)
+        plan["warmup"] = min(steps, max(2, steps // 7))
+        return fit(self, lambda outputs, _: outputs["error"].mean(), batches, **(plan | options))
 
 
 class _Block(nn.Module):
@@ -152,8 +153,7 @@ class ConditionalGAN(nn.Module):
     1411.1784); the discriminator takes the inner product of its features with a projection of the
     condition (Miyato & Koyama 2018, arXiv 1802.05637, eq. 3). The objective keeps D smooth:
 
-    - "hinge": hinge loss, and spectral norm on all layers of D (Miyato et al. 2018, arXiv
-      1802.05957);
+    - "hinge": hinge loss, and spectral norm on all layers of D (Miyato et al. 2018, 1802.05957);
     - "r1": non-saturating loss of 2014, and a penalty on the gradient of D at real x (Mescheder,
       Geiger & Nowozin 2018, arXiv 1801.04406, eq. 9).
 
@@ -176,7 +176,9 @@ class ConditionalGAN(nn.Module):
         check_integer("width", width, minimum=1)
         self.objective = objective
         with seeded(seed):
-            layers = [*_layer(_NOISE + condition_dim, width), *_layer(width, width)]
+            layers: list[nn.Module] = []
+            for columns in (_NOISE + condition_dim, width):
+                layers += [nn.Linear(columns, width), nn.BatchNorm1d(width), nn.SiLU()]
             self.generator = nn.Sequential(*layers, nn.Linear(width, dim))
             self.discriminator = _Discriminator(dim, condition_dim, width)
             if objective == "hinge":  # draws initial vectors at random
@@ -234,10 +236,6 @@ class ConditionalGAN(nn.Module):
 
         options.setdefault("optimizer", lambda groups: Adam(groups, betas=(0.0, 0.99)))
         return fit(self, loss, batches, steps=steps, learning_rate=learning_rate, **options)
-
-
-def _layer(dim: int, width: int) -> list[nn.Module]:
-    return [nn.Linear(dim, width), nn.BatchNorm1d(width), nn.SiLU()]
 
 
 class _Discriminator(nn.Module):

@@ -17,7 +17,7 @@ from simmim_lite.training import Batches, History, fit
 _END = 0  # padding of the tokenizer: starts a sentence, ends it and fills it up
 _EMBEDDING = 32  # columns of a word vector
 
-_TINY = 1e-8  # least denominator
+_TINY = 1e-8  # least denominator, least temperature
 _UPDATES = 100  # of the powers within mel bands
 _MOMENTUM = 0.99  # 0 is the algorithm of 1984
 
@@ -44,6 +44,9 @@ class CaptionDecoder(nn.Module):
             self.gru = nn.GRU(_EMBEDDING + condition_dim, hidden, batch_first=True)
             self.head = nn.Linear(hidden, len(tokenizer))
 
+    def extra_repr(self) -> str:
+        return f"vocabulary {self.tokenizer.fingerprint()}"
+
     def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return "nats" (N,), -log p of each sentence "x": word numbers, padded with 0."""
         words, condition = (like_parameters(self, batch[name]) for name in ("x", "condition"))
@@ -61,7 +64,7 @@ class CaptionDecoder(nn.Module):
 
         Words are drawn on the CPU, so that a seed gives the same sentences on all devices. With
         ``temperature`` 1 they are drawn from p; less prefers likely words, which raises the
-        accuracy of the class and hardly changes the style; 0 takes the likeliest word.
+        accuracy of the class and hardly changes the style; 0 (below 1e-8) takes the likeliest.
         """
         check_number("temperature", temperature, minimum=0.0)
         generator = torch.Generator().manual_seed(check_integer("seed", seed, minimum=0))
@@ -72,7 +75,7 @@ class CaptionDecoder(nn.Module):
         for _ in range(check_integer("longest", longest, minimum=1)):
             logits, state = self._step(word.to(condition.device), condition, state)
             logits = logits[:, 0].cpu()
-            if temperature:
+            if temperature > _TINY:
                 p = (logits / temperature).softmax(dim=1)
                 word = torch.multinomial(p, 1, generator=generator)
             else:
@@ -105,9 +108,8 @@ def power_from_mel(spectrograms: Tensor, filters: Tensor) -> Tensor:
     """Return power spectrograms (N, frequencies, frames) with the given mel energies, nearly.
 
     Spectrograms (N, mels, frames) are those of `log_mel` with its default floor, filters those of
-    `mel_filters`. There are fewer mel bands than frequencies, so many solutions exist.
-    Multiplicative updates keep the powers non-negative and reduce the squared error (Lee & Seung
-    2001, NeurIPS, eq. 4, for one factor).
+    `mel_filters`. There are fewer mel bands than frequencies, so many solutions exist. The updates
+    of Lee & Seung (2001, NeurIPS, eq. 4) keep the powers positive and reduce the squared error.
     """
     if spectrograms.ndim != 3 or spectrograms.shape[1] != len(filters):
         expected, got = f"(N, {len(filters)}, frames)", tuple(spectrograms.shape)
@@ -131,8 +133,7 @@ def griffin_lim(
     magnitudes (Griffin & Lim 1984), with momentum (Perraudin, Balazs & Sondergaard 2013).
     """
     if power.ndim != 3 or power.shape[1] != window // 2 + 1:
-        expected, got = f"(N, {window // 2 + 1}, frames)", tuple(power.shape)
-        raise ValueError(f"power: expected shape {expected}, got {got}")
+        raise ValueError(f"power: expected (N, {window // 2 + 1}, T), got {tuple(power.shape)}")
     hann = torch.hann_window(window, dtype=power.dtype, device=power.device)
     magnitude = power.clamp(min=0).sqrt()
     generator = torch.Generator().manual_seed(check_integer("seed", seed, minimum=0))

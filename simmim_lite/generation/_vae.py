@@ -11,12 +11,18 @@ from torch.nn.functional import binary_cross_entropy_with_logits, pad
 from simmim_lite._arguments import as_tensor, check_choice, check_integer, check_number
 from simmim_lite._random import normal_numbers, seeded
 from simmim_lite._torch_state import like_parameters, ordinary_torch
-from simmim_lite.augment import as_float
+from simmim_lite.augment import as_float, as_images
 from simmim_lite.training import Batches, History, fit
 
 _ROWS = 512  # in a batch without gradients
 _ROUNDING = 1e-3  # beyond 0 and 1, of interpolation and of half precision
 _HIDDEN = 256  # units between the two linear layers
+
+
+def as_items(name: str, items: Any) -> Tensor:
+    """Return finite numbers, where pixels of uint8 become 0..1, see `as_tensor`."""
+    pixels = as_images(name, items)
+    return as_tensor(name, as_float(pixels) if pixels.dtype == torch.uint8 else items)
 
 
 class Elbo(NamedTuple):
@@ -40,13 +46,11 @@ class ConditionalVAE(nn.Module):
     Everything without gradients, such as samples, is on the CPU.
 
     Args:
-        encoder: network called as ``encoder(x, c)``; returns (N, 2 latent_dim), the mean and the
-            log variance of q.
+        encoder: ``encoder(x, c)`` is (N, 2 latent_dim), the mean and the log variance of q.
         decoder: maps (N, latent_dim + condition_dim) to logits ("bernoulli") or means ("normal").
         condition_dim: columns of c; 0 for no condition.
         likelihood: "bernoulli", for pixels in 0..1 (exact for 0 and 1, a pseudo-likelihood for gray
-            values), or "normal", centered at the decoder's output, with standard deviation
-            ``scale``.
+            values), or "normal", around the decoder's output with standard deviation ``scale``.
     """
 
     def __init__(
@@ -95,12 +99,14 @@ class ConditionalVAE(nn.Module):
         if self.likelihood == "bernoulli":
             nats = -binary_cross_entropy_with_logits(output, x, reduction="none")
         else:
-            nats = -0.5 * ((x - output) / self.scale) ** 2
-            nats = nats - math.log(self.scale * math.sqrt(2 * math.pi))
+            nats = -0.5 * ((x - output) / self.scale) ** 2 - math.log(self.scale * math.tau**0.5)
         return nats.flatten(1).sum(dim=1)
 
+    def extra_repr(self) -> str:
+        return f"latent_dim {self.latent_dim}, {self.likelihood}, scale {self.scale}"
+
     def _items(self, x: Any) -> Tensor:
-        x = as_tensor("x", as_float(x, "x") if getattr(x, "dtype", None) == torch.uint8 else x)
+        x = as_items("x", x)
         low, high = x.detach().aminmax() if x.numel() else (0, 1)
         if self.likelihood == "bernoulli" and not (low >= -_ROUNDING and high <= 1 + _ROUNDING):
             raise ValueError(f"x: expected pixels in 0..1, got {low:g} to {high:g}")
@@ -157,11 +163,13 @@ class ConditionalVAE(nn.Module):
                 "divergence": divergence.mean(),
             }
 
-        plan = dict[str, Any](learning_rate=4e-3, schedule="one_cycle", warmup=max(2, steps // 7))
-        return fit(self, loss, batches, steps=steps, **(plan | options))
+        plan = dict[str, Any](learning_rate=4e-3, schedule="one_cycle", steps=steps)
+        plan["warmup"] = min(steps, max(2, steps // 7))
+        return fit(self, loss, batches, **(plan | options))
 
     def _parts(self, x: Tensor, condition: Tensor | None) -> Iterator[tuple[Tensor, Tensor | None]]:
         """Batches of x and the condition, on the device and in the dtype of the weights."""
+        condition = self._checked(condition, len(x))  # of all rows
         for start in range(0, len(x), _ROWS):
             rows = slice(start, start + _ROWS)
             part = None if condition is None else like_parameters(self, condition[rows])
@@ -203,8 +211,7 @@ class ConvolutionalEncoder(nn.Module):
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         if tuple(x.shape[-2:]) != (self.height, self.width):
-            expected, got = f"(N, {self.height}, {self.width})", tuple(x.shape)
-            raise ValueError(f"x: expected shape {expected}, got {got}")
+            raise ValueError(f"x: expected (N, {self.height}, {self.width}), got {tuple(x.shape)}")
         x = x.reshape(len(x), 1, self.height, self.width)
         x = pad(x, [0, -self.width % 4, 0, -self.height % 4], mode="replicate")
         features = self.convolutions(x)
@@ -229,6 +236,9 @@ class ConvolutionalDecoder(nn.Module):
             *_normalized(nn.ConvTranspose2d(width, width // 2, 4, stride=2, padding=1), width // 2),
             nn.Conv2d(width // 2, 1, 3, padding=1),
         )
+
+    def extra_repr(self) -> str:
+        return f"shape {self.shape}"
 
     def forward(self, z: Tensor) -> Tensor:
         height, width = self.shape[-2:]

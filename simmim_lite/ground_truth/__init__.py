@@ -21,19 +21,14 @@ from simmim_lite.ground_truth._base import (
     GaussianMixture as GaussianMixture,
     GroundTruth as GroundTruth,
     Independent as Independent,
+    MonteCarloTruth as MonteCarloTruth,
     StudentT as StudentT,
 )
 from simmim_lite.ground_truth._derived import (
-    CURVES as CURVES,
-    MIXING_MAPS as MIXING_MAPS,
     MONOTONE_MAPS as MONOTONE_MAPS,
     AdditiveNoise as AdditiveNoise,
     ClassAndFeature as ClassAndFeature,
-    ClassAndNormal as ClassAndNormal,
     DiscreteTable as DiscreteTable,
-    Joined as Joined,
-    MixingTransform as MixingTransform,
     MonotoneTransform as MonotoneTransform,
-    NoisyCurve as NoisyCurve,
     WithNoiseDimensions as WithNoiseDimensions,
 )

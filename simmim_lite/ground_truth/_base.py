@@ -154,19 +154,20 @@ class Gaussian(GroundTruth):
 class StudentT(GroundTruth):
     """Multivariate t with heavy tails: each pair of a normal ``base`` times one random scale.
 
-    ``base`` is `CorrelatedGaussian`, `Gaussian` or `Independent`; ``degrees`` of freedom > 0. The
-    common scale adds information. The entropy of d columns exceeds that of a normal variable with
-    the same matrix by a term g(d) (Kotz & Nadarajah, *Multivariate t Distributions*, 2004,
+    ``base`` is `CorrelatedGaussian`, `Gaussian` or `Independent`; ``degrees`` of freedom, 0.1..1e6.
+    The common scale adds information. The entropy of d columns exceeds that of a normal variable
+    with the same matrix by a term g(d) (Kotz & Nadarajah, *Multivariate t Distributions*, 2004,
     chapter 1): I = I(base) + g(dim_x) + g(dim_y) - g(dim_x + dim_y).
     """
 
     def __init__(self, base: GroundTruth, degrees: float):
         if not isinstance(base, CorrelatedGaussian | Gaussian | Independent):
             raise TypeError(f"base: expected normal variables, got {type(base).__name__}")
-        self.base, self.degrees = base, check_number("degrees", degrees, minimum=1e-3)
+        self.base, self.degrees = base, check_number("degrees", degrees, minimum=0.1, maximum=1e6)
         self.dim_x, self.dim_y = base.dim_x, base.dim_y
         separate = self._excess(self.dim_x) + self._excess(self.dim_y)
-        self._nats = base.mutual_information + separate - self._excess(self.dim_x + self.dim_y)
+        added = max(0.0, separate - self._excess(self.dim_x + self.dim_y))  # else -1e-9 by rounding
+        self._nats = base.mutual_information + added
 
     def _excess(self, dim: int) -> float:
         """Return g(dim), without a part proportional to ``dim``, which cancels in I."""
@@ -229,6 +230,8 @@ class GaussianMixture(MonteCarloTruth):
 
 def check_covariance(name: str, matrix: np.ndarray, where: str = "") -> None:
     """Raise ValueError unless ``matrix`` is symmetric and positive definite."""
-    if not np.allclose(matrix, matrix.T) or np.linalg.eigvalsh(matrix).min() <= 0:
+    deviations = np.sqrt(np.where(np.diag(matrix) > 0, np.diag(matrix), 1.0))
+    scaled = matrix / deviations[:, None] / deviations  # small numbers would be "close"
+    if not np.allclose(scaled, scaled.T) or np.linalg.eigvalsh(scaled).min() <= 0:
         expected, got = "symmetric positive definite matrices", matrix.tolist()
         raise ValueError(f"{name}: expected {expected}, got {got}{where}")

@@ -16,7 +16,7 @@ from simmim_lite._random import random_generator
 _EIGENVECTORS = 16  # at least, and at least as many as clusters
 _SUBCLUSTERS = (1, 4, 8)  # per cluster, at the start
 _SUBCLUSTER = 10  # smallest mean size of a subcluster, in samples
-_RESTARTS = 10  # of k-means for each number of subclusters
+_RESTARTS = 30, 10  # of k-means for each number of subclusters: up to 2,000 rows, and more
 _DENSE = 1000  # rows up to which all eigenvectors are computed, which cannot fail to converge
 
 
@@ -24,13 +24,18 @@ def _check(graph: sparse.csr_array) -> None:
     if not sparse.issparse(graph) or graph.shape != 2 * graph.shape[:1]:
         got = f"{type(graph).__name__} of shape {np.shape(graph)}"
         raise TypeError(f"graph: expected a sparse matrix (N, N), got {got}")
+    low, high = graph.tocsr().min(), graph.tocsr().max()  # also nan
+    if not (low >= 0 and 0 < high < np.inf):
+        raise ValueError(f"graph: expected weights >= 0, some above 0, got {low} to {high}")
 
 
-def _joint_of(labels: Any, graph: sparse.csr_array) -> tuple[np.ndarray, np.ndarray]:
+def _joint_of(
+    labels: Any, graph: sparse.csr_array, name: str = "labels"
+) -> tuple[np.ndarray, np.ndarray]:
     """Labels 0..K-1 (N,), and p(c, c') (K, K) of an edge drawn in proportion to its weight."""
-    labels = as_labels("labels", labels)
+    labels = as_labels(name, labels)
     _check(graph)
-    check_same_length(labels=labels, graph=range(graph.shape[0]))
+    check_same_length(**{name: labels, "graph": range(graph.shape[0])})
     K, N = int(labels.max()) + 1, len(labels)
     members = sparse.csr_array((np.ones(N), labels, np.arange(N + 1)), shape=(N, K))
     joint = (members.T @ graph @ members).toarray()
@@ -111,7 +116,7 @@ def spectral_embedding(graph: sparse.csr_array, dim: int, *, seed: int = 0) -> n
     scale = sparse.diags_array(1 / np.sqrt(degree))
     walk = scale @ graph @ scale
     N = graph.shape[0]
-    dim = min(dim, N)
+    dim = min(check_integer("dim", dim, minimum=1), N)
     if N <= _DENSE:
         vectors = np.linalg.eigh(walk.toarray())[1][:, -dim:]
     else:
@@ -143,7 +148,7 @@ def graph_clusters(graph: sparse.csr_array, n_clusters: int, *, seed: int = 0) -
     for K, factor in factors.items():
         # The classical choice is as many eigenvectors as clusters; subclusters need more.
         rows = eigenvectors if factor > 1 else _unit_rows(eigenvectors[:, -n_clusters:])
-        for restart in range(_RESTARTS):
+        for restart in range(_RESTARTS[graph.shape[0] > 2000]):
             generator = random_generator(seed, f"{factor} pieces, restart {restart}")
             subclusters = _k_means(rows, K, int(generator.integers(2**31)))
             labels = agglomerative_bottleneck(subclusters, graph, n_clusters)
@@ -161,11 +166,13 @@ def sequential_bottleneck(
     `agglomerative_bottleneck` cannot undo. No cluster becomes empty. ``labels`` (N,) in 0..K-1 are
     the same for all members of a subcluster; ``subclusters`` (N,) are symbols.
     """
-    subclusters, joint = _joint_of(subclusters, graph)
+    subclusters, joint = _joint_of(subclusters, graph, "subclusters")
     labels = as_class_numbers("labels", labels, len(subclusters))
     check_same_length(labels=labels, subclusters=subclusters)
     K, cluster_of = int(labels.max()) + 1, np.zeros(len(joint), int)
     cluster_of[subclusters] = labels
+    if (wrong := cluster_of[subclusters] != labels).any():
+        raise ValueError(f"labels: expected one a subcluster, got others in row {wrong.argmax()}")
     members, each = np.eye(K)[cluster_of], np.arange(K)
     table = members.T @ joint @ members
     best, improved = _information(table), True

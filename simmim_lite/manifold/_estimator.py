@@ -85,7 +85,7 @@ class ManifoldInfoMax(
 
     Distances are Euclidean, so columns should have comparable scales (use `StandardScaler`).
     Offsets of the columns, and a unit that all share, do not matter; repeated rows and constant
-    columns count for nothing. The darkest pixel of all images is their background. Time grows with
+    columns have no effect. The darkest pixel of all images is their background. Time grows with
     the square of N, from about 100,000 rows. Networks are trained on the GPU if there is one.
 
     Args:
@@ -98,7 +98,7 @@ class ManifoldInfoMax(
             X, which draws from the `torch.Generator`, on its device.
         objective: None for the three stages above. "bound", "rim", "imsat" or "iic": one network
             with random initial weights maximizes this one of `CLUSTERING_OBJECTIVES`.
-        n_neighbors: of the graph; None takes 10, and for images 5.
+        n_neighbors: of the graph, reduced to N / 2K if larger; None takes 10, and for images 5.
         max_iter: training steps of the network that predicts; the first network has half as many.
         learning_rate: of AdamW, at the start of a cosine schedule.
         verbose: print nats and seconds of each `Stage`.
@@ -226,14 +226,15 @@ class ManifoldInfoMax(
             least = f"at least {max(K, 2)} distinct rows, as n_clusters={K}"
             raise ValueError(f"X: expected {least}, got {distinct}")
         if self.augment == "image" and math.isqrt(columns) ** 2 != columns:
-            square = 'flattened square images for "image"'
-            raise ValueError(f"augment: expected {square}, got {columns} columns")
+            raise ValueError(f"augment: expected flattened square images, got {columns} columns")
 
     def _checked(self, X: ArrayLike, *, reset: bool = False) -> np.ndarray:
         if not reset:
             check_is_fitted(self)
         if isinstance(X, Tensor | np.ma.MaskedArray):
             X = as_array("X", X)
+        if hasattr(X, "dtypes") or getattr(X, "dtype", np.dtype(float)).kind in "mM":
+            as_array("X", X)  # refuses dates and times that are missing
         least = 2 if reset else 1
         return validate_data(self, X, dtype=np.float64, reset=reset, ensure_min_samples=least)
 

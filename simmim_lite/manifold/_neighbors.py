@@ -15,6 +15,7 @@ from simmim_lite._arguments import (
     as_class_numbers,
     as_finite,
     as_samples,
+    as_tensor,
     check_choice,
     check_integer,
 )
@@ -23,6 +24,7 @@ from simmim_lite._torch_state import ordinary_torch
 from simmim_lite.augment import as_float
 
 _DISTANCES = 1 << 25  # distances in memory at a time, 128 MB
+_SPARE = 4  # candidates beyond k, as float32 does not order near ties
 _UNSURE = 2.0**-14  # of the squared norm: float32 resolves smaller squared distances poorly
 _DIM = 50  # principal components
 _PCA_ROWS = 10_000  # rows that the components are computed from
@@ -54,24 +56,21 @@ def nearest_neighbors(x: Any, n_neighbors: int = 10) -> tuple[np.ndarray, np.nda
     # A power of two rounds nothing, and keeps squares within the range of float32.
     unit = float(np.exp2(np.floor(np.log2(scale[varies].max(initial=0) or 1.0))))
     precise = torch.from_numpy((samples - center) / np.where(varies, unit, np.inf))
-    # scikit-learn needs 0.7 of this CPU time (70,000 x 50), but resolves near ties differently.
     # Centered, because the short formula below loses digits where norms exceed distances.
     rows = precise.float()
     height = max(1, _DISTANCES // len(rows))
     half = rows.square().sum(dim=1) / 2
     found = []
-    for start in range(0, len(rows), height):
-        block = rows[start : start + height]
+    for start, block in zip(range(0, len(rows), height), rows.split(height), strict=True):
         closeness = torch.addmm(half, block, rows.T, beta=-1)  # (|p|^2 - distance^2) / 2
-        each = np.arange(len(block))
-        closeness[each, start + each] = -torch.inf
-        found.append(closeness.topk(k).indices)
+        closeness[:, start:].fill_diagonal_(-torch.inf)
+        found.append(closeness.topk(min(k + _SPARE, len(rows) - 1)).indices)
     index = torch.cat(found)
-    # Again without cancellation, for neighbors that are very close.
-    chunks = zip(rows.split(4096), index.split(4096), strict=True)
-    exact = [(part[:, None] - rows[near]).norm(dim=2) for part, near in chunks]
+    # Again without cancellation, and in double precision, which orders near ties.
+    chunks = zip(precise.split(4096), index.split(4096), strict=True)
+    exact = [(part[:, None] - precise[near]).norm(dim=2) for part, near in chunks]
     distance, order = torch.cat(exact).sort(dim=1)
-    distance, index = distance.double(), index.gather(1, order)
+    distance, index = distance[:, :k].contiguous(), index.gather(1, order[:, :k])
     # Centering helps no group of rows far from the others: those rows in double precision.
     unsure = (distance[:, -1].square() <= _UNSURE * 2 * half).nonzero()[:, 0]
     for part in unsure.split(max(1, height // 2)):
@@ -130,11 +129,14 @@ def intrinsic_dimension(x: Any, method: str = "two_nn", *, n_neighbors: int = 10
     k = 2 if method == "two_nn" else check_integer("n_neighbors", n_neighbors, minimum=3)
     if len(samples) <= k:
         raise ValueError(f"x: expected more than {k} distinct rows, got {len(samples)}")
-    distance = np.log(nearest_neighbors(samples, k)[0].astype(np.float64))
+    distance = nearest_neighbors(samples, k)[0].astype(np.float64)
+    if (distance[:, 1] <= (1 + 1e-9) * distance[:, 0]).mean() > 0.1 or not distance.all():
+        got = "equal ones to two neighbors in 10 % of the rows, as on a grid, or 0 after rounding"
+        raise ValueError(f"x: expected distances that differ, got {got}")
+    distance = np.log(distance)
     if method == "two_nn":  # N - 1 instead of N makes the estimate unbiased
         return float((len(samples) - 1) / (distance[:, 1] - distance[:, 0]).sum())
-    inverse = (distance[:, -1:] - distance[:, :-1]).mean(axis=1)
-    return float(1 / inverse.mean())
+    return float(1 / (distance[:, -1:] - distance[:, :-1]).mean(axis=1).mean())
 
 
 def oriented_gradients(images: Tensor) -> Tensor:
@@ -201,8 +203,7 @@ def _gray(name: str, images: Any) -> Tensor:
     """Gray images (N, 1, height, width), at least float32; uint8 becomes 0..1."""
     images = as_float(images, name)
     if images.ndim != 4 or images.shape[1] != 1 or 0 in images.shape:
-        expected, got = "(N, 1, height, width)", tuple(images.shape)
-        raise ValueError(f"{name}: expected gray images {expected}, got shape {got}")
+        raise ValueError(f"{name}: expected gray (N, 1, height, width), got {tuple(images.shape)}")
     return images.float() if images.dtype.itemsize < 4 else images
 
 
@@ -244,10 +245,7 @@ def image_neighbors(
     reduced to 20 x 20 pixels if larger, and compared with the 60 images nearest by
     `oriented_gradients`, whose principal components need the ``seed``.
     """
-    images = _gray("images", images).detach()
-    bad = ~images.isfinite().flatten(1).all(dim=1)
-    if bad.any():
-        raise ValueError(f"images: expected finite pixels, got others in row {bad.nonzero()[0, 0]}")
+    images = as_tensor("images", _gray("images", images)).detach()
     unit = float(images.abs().max()) or 1.0
     images = images / unit  # so that no square leaves the range of float32
     check_integer("n_neighbors", n_neighbors, minimum=1, maximum=len(images) - 1)

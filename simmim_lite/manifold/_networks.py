@@ -3,11 +3,9 @@
 Y is the cluster of x, drawn from p(y | x) = softmax(logits), and X' a transform of x: a point that
 is close to x on the manifold. For any q, I(Y; X') >= H(Y) + E log q(y | x') (Barber & Agakov 2003);
 the gap is a mean KL divergence. With the network itself as q, `information_bound` needs only
-logits. The bound is at most ln K, and reaches ln K if assignments are certain, equally frequent and
-kept by the transform.
+logits. It is at most ln K, which certain, equally frequent assignments that x' keeps reach.
 
-Each objective takes ``logits`` and ``moved_logits`` (N, K), of points and of their transforms, and
-returns a scalar tensor to be maximized.
+Each objective maps ``logits`` and ``moved_logits`` (N, K) of x and x' to a scalar to be maximized.
 """
 
 import math
@@ -67,8 +65,7 @@ def rim(logits: Tensor, moved_logits: Tensor | None = None) -> Tensor:
 def imsat(logits: Tensor, moved_logits: Tensor) -> Tensor:
     """Return 0.1 (4 H(Y) - H(Y|X)) - KL(p(y|x) || p(y|x')) (Hu et al. 2017, arXiv 1702.08720).
 
-    As in the paper, the divergence has no gradient through p(y|x). With 1 in the place of 0.1 and 4
-    the value equals `information_bound`.
+    As in the paper, KL has no gradient through p(y|x). 1 for 0.1 and 4 gives `information_bound`.
     """
     _check(logits=logits, moved_logits=moved_logits)
     log_p = logits.log_softmax(dim=1)
@@ -84,7 +81,9 @@ def iic(logits: Tensor, moved_logits: Tensor) -> Tensor:
     Ji et al. 2019, eq. 3, arXiv 1807.06653. As in the paper, the table is made symmetric.
     """
     _check(logits=logits, moved_logits=moved_logits)
-    joint = logits.softmax(dim=1).T @ moved_logits.softmax(dim=1) / len(logits)
+    p, q = logits.softmax(dim=1), moved_logits.softmax(dim=1)
+    with torch.autocast(p.device.type, enabled=False):  # three digits of a table are too few
+        joint = p.T @ q.to(p) / len(p)
     joint = (joint + joint.T) / 2
     return 2 * _entropy(joint.sum(dim=0)) - _entropy(joint)
 
@@ -98,13 +97,12 @@ def virtual_adversarial_step(network: nn.Module, x: Tensor, radius: Tensor | flo
     The direction is the gradient of KL(p(y|x) || p(y|x + radius * r)) with respect to r, at a
     random unit vector r: one step of a power iteration (Miyato et al. 2018, arXiv 1704.03976,
     algorithm 1). r is drawn from torch's global random numbers. ``x`` (N, ...) is floating point,
-    on the device of the network x -> logits (N, K), and ``radius`` one number or (N,). x' has no
-    gradient.
+    on the device of the network x -> logits (N, K); ``radius`` is a number or (N,). x' is detached.
     """
     radius = as_tensor("radius", radius, dtype=x.dtype, device=x.device)
     radius = radius.reshape(-1, *[1] * (x.ndim - 1))
     with gradients():
-        direction = _unit(torch.randn_like(x)).requires_grad_()
+        direction = _unit(torch.randn_like(x.contiguous())).requires_grad_()
         with torch.no_grad():
             log_p = network(x).log_softmax(dim=1)
         log_q = network(x + radius * direction).log_softmax(dim=1)
@@ -114,8 +112,11 @@ def virtual_adversarial_step(network: nn.Module, x: Tensor, radius: Tensor | flo
 
 
 def _unit(x: Tensor) -> Tensor:
-    length = x.flatten(1).norm(dim=1).reshape(-1, *[1] * (x.ndim - 1))
-    return x / length.clamp(min=_TINY)
+    """Rows of length 1, or 0; first divided by a power of two, so that no square becomes 0."""
+    rows = x.flatten(1)
+    unit = rows.abs().amax(dim=1, keepdim=True).log2().floor().exp2()
+    rows = rows / unit.clamp(min=torch.finfo(x.dtype).tiny)
+    return F.normalize(rows, eps=_TINY).reshape(x.shape)
 
 
 def _entropy(p: Tensor) -> Tensor:
@@ -175,8 +176,7 @@ def transform(x: Tensor, augment: str | Augment, generator: Generator, strength:
         return RandomWarp()(x, generator, strength)
     moved = torch.as_tensor(augment(x, generator), dtype=x.dtype, device=x.device)
     if moved.shape != x.shape:
-        expected, got = tuple(x.shape), tuple(moved.shape)
-        raise ValueError(f"augment: expected rows of shape {expected} back, got {got}")
+        raise ValueError(f"augment: expected shape {tuple(x.shape)}, got {tuple(moved.shape)}")
     return moved
 
 

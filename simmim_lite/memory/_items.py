@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from simmim_lite._arguments import as_array, as_tensor
+from simmim_lite._arguments import as_array, as_tensor, is_missing
 from simmim_lite.storage import description
 
 INSTANCE = "/instance"
@@ -78,7 +78,9 @@ def make_batch(
         _check_modality("values", modality)
         # iteration over a table of pandas gives the names of its columns
         rows = as_array(f"values[{modality!r}]", column) if hasattr(column, "columns") else column
-        encoded[modality] = [encode(f"values[{modality!r}][{i}]", x) for i, x in enumerate(rows)]
+        texts = any(isinstance(x, str) for x in rows)  # nan among them is a missing text
+        names = (f"values[{modality!r}][{i}]" for i in range(N))
+        encoded[modality] = [encode(*pair, texts) for pair in zip(names, rows, strict=True)]
     groups = as_array("groups", np.zeros(N, np.int64) if groups is None else groups)
     with np.errstate(invalid="ignore"):
         whole = groups.astype(np.int64) if groups.dtype.kind in "biuf" else None
@@ -129,7 +131,7 @@ def as_ids(ids: Any) -> Tensor:
     return torch.from_numpy(array.astype(np.int64))
 
 
-def encode(name: str, value: Any) -> bytes:
+def encode(name: str, value: Any, among_texts: bool = False) -> bytes:
     """Encode an array, a text or bytes: one letter for the type, then the content.
 
     The numbers of an array follow its dtype and shape. Nothing in a value is ever executed.
@@ -141,6 +143,9 @@ def encode(name: str, value: Any) -> bytes:
             raise ValueError(f"{name}: expected text, got {value!r:.80}: {error}") from error
     if isinstance(value, bytes):
         return _BYTES + value
+    number = hasattr(value, "dtype") or isinstance(value, float)
+    if (among_texts or not number) and is_missing(value):
+        raise ValueError(f"{name}: expected numbers, text or bytes, got {value}: it is missing")
     if isinstance(value, Tensor) and value.is_complex():
         value = value.detach().cpu().resolve_conj().resolve_neg().numpy()
     array = value if type(value) is np.ndarray else as_array(name, value)
@@ -177,14 +182,25 @@ def fingerprint(encoder: nn.Module) -> str:
     architecture is what ``print(encoder)`` shows, without addresses in memory.
     """
     digest = hashlib.sha256(description(encoder).encode())
-    for name, tensor in encoder.state_dict().items():
-        if not isinstance(tensor, Tensor):
-            digest.update(f"{name} {description(tensor)}\n".encode())
+    for name, value in encoder.state_dict().items():
+        if not isinstance(value, Tensor):
+            digest.update(f"{name} {description(_exact(value))}\n".encode())
             continue
-        content = tensor.detach().cpu().contiguous()
+        content = value.detach().cpu().contiguous()
         digest.update(f"{name} {content.dtype} {tuple(content.shape)}\n".encode())
         digest.update(content.reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+def _exact(state: Any) -> Any:
+    """A state whose text has every digit of every number, and the entries of a set in order."""
+    if isinstance(state, Mapping):
+        return {key: _exact(value) for key, value in state.items()}
+    if isinstance(state, Tensor | np.ndarray):
+        return f"{state.dtype} {tuple(state.shape)} {state.tolist()}"
+    if isinstance(state, Set):
+        return sorted(map(description, state))
+    return type(state)(map(_exact, state)) if type(state) in (list, tuple) else state
 
 
 def as_fingerprint(encoder: nn.Module | str | None) -> str | None:
@@ -201,7 +217,5 @@ def check_encoder(expected: str | None, encoder: nn.Module | str | None) -> None
     given = as_fingerprint(encoder)
     if given != expected:
         wanted, got = ("none" if name is None else name[:12] for name in (expected, given))
-        raise ValueError(
-            f"encoder: expected {wanted}, the encoder of this memory, got {got}; "
-            "embeddings of different encoders cannot be compared"
-        )
+        reason = "embeddings of different encoders cannot be compared"
+        raise ValueError(f"encoder: expected {wanted}, as in this memory, got {got}; {reason}")

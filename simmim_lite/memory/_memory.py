@@ -181,7 +181,8 @@ class SimulatedMemory(AbstractContextManager):
         scores, ids = self._backend.search(table, queries.detach(), wanted)
         if mode == "sample":  # Gumbel top-k (Vieira 2014; Kool et al. 2019, arXiv 1903.06059)
             noise = torch.rand(scores.shape, generator=generator, dtype=torch.float64, device="cpu")
-            logits = (beta * scores).double() - (-noise.log()).log()
+            gaps = (scores - scores[:, :1]).double()  # 0 for the best: no product overflows
+            logits = min(beta, 1e200) * gaps - (-noise.log()).log()
             places = logits.topk(min(k, ids.shape[1])).indices
             scores, ids = scores.gather(1, places), ids.gather(1, places)
         if self.policy == "least_read":
@@ -193,7 +194,8 @@ class SimulatedMemory(AbstractContextManager):
         wide = torch.promote_types(queries.dtype, stored.dtype)
         with torch.autocast(queries.device.type, enabled=False):
             close = score(queries.to(wide), stored.to(wide), metric)
-            weights = (beta * close).softmax(dim=1)
+            gaps = close - close.amax(dim=1, keepdim=True)
+            weights = (min(beta, 1e38) * gaps).softmax(dim=1)
             key = torch.einsum("mk,mkd->md", weights, stored.to(wide)).to(queries.dtype)
         return ReadResult(ids, scores, weights.cpu().float(), self.values, key)
 
@@ -335,7 +337,8 @@ class SimulatedMemory(AbstractContextManager):
 
     def _stored(self, table: str, ids: Tensor, like: Tensor) -> Tensor:
         """Keys (*shape of ids, width) on the device of ``like``."""
-        return self._backend.keys(table, ids.flatten()).to(like.device).unflatten(0, ids.shape)
+        keys = self._backend.keys(table, ids.flatten()).to(like.device)
+        return keys.reshape(*ids.shape, keys.shape[1])
 
     def _known(self, ids: Any) -> Tensor:
         self._refresh()

@@ -258,9 +258,8 @@ class Milvus(Backend):
         schema.add_field("vector", self._pymilvus.DataType.FLOAT_VECTOR, dim=dim)
         indexes = self._client.prepare_index_params()
         indexes.add_index("vector", **(index or {"index_type": "FLAT", "metric_type": "L2"}))
-        self._client.create_collection(
-            full, schema=schema, index_params=indexes, consistency_level="Strong"
-        )
+        options = {"schema": schema, "index_params": indexes, "consistency_level": "Strong"}
+        self._client.create_collection(full, **options)
 
     def _insert(self, collection: str, rows: Iterator[dict]) -> None:
         while part := list(islice(rows, _INSERTED)):

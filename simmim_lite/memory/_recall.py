@@ -1,7 +1,6 @@
 """The result of a read, attention, and memories of a fixed size with their capacity in theory.
 
-The formulas are for N items whose keys are unit vectors in uniformly random directions of ``dim``
-dimensions; N may be an array.
+The formulas are for N items (or an array of N) whose keys are random unit vectors of size ``dim``.
 """
 
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from scipy.stats import beta as beta_distribution, norm, skew
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from simmim_lite._arguments import as_array, check_integer
+from simmim_lite._arguments import as_array, check_integer, check_number
 from simmim_lite._numerics import squared_distances
 from simmim_lite.memory._items import as_keys
 
@@ -30,8 +29,7 @@ class ReadResult:
 
     Attributes:
         ids: (M, k) int64.
-        scores: (M, k), best first (samples in the order of the draw): the cosine, or minus half the
-            squared distance.
+        scores: (M, k), best first (samples as drawn): cosine, or minus half the squared distance.
         weights: (M, k), each row sums to one: attention weights, otherwise 1 / k.
         lookup: function (ids (n,), modality) -> n values, used by `values`.
         key: (M, dim) weighted mean of the keys, on the device of the query and differentiable in
@@ -61,7 +59,7 @@ def attend_to_all(queries: Tensor, keys: Tensor, beta: float, metric: str) -> Te
     wide = torch.promote_types(queries.dtype, keys.dtype)
     queries, keys = queries.to(wide), keys.to(wide)
     if metric == "cosine":
-        return _attention(queries, keys, beta)
+        return _attention(queries, keys, min(beta, 1e30))  # the best key, without an overflow
     center = keys.mean(dim=0)
     near, others = queries - center, keys - center
     squares = torch.cat([near, others]).detach().square().sum(dim=1)
@@ -118,11 +116,11 @@ class SumMemory:
 
     def write(self, vectors: Tensor) -> None:
         """Add vectors (N, dim)."""
-        self.sum += as_keys("vectors", vectors, len(self.sum)).cpu().sum(dim=0)
+        self.sum += as_keys("vectors", vectors, len(self.sum)).detach().cpu().sum(dim=0)
 
     def read(self, queries: Tensor) -> Tensor:
         """Return the sum for every query, (M, dim)."""
-        return self.sum.expand(len(queries), -1)
+        return self.sum.repeat(len(queries), 1)
 
     def familiarity(self, queries: Tensor) -> Tensor:
         """Return the inner products of queries (M, dim) with the sum, (M,)."""
@@ -142,8 +140,8 @@ class OuterProductMemory:
 
     def write(self, keys: Tensor, values: Tensor) -> None:
         """Add pairs of keys (N, key_dim) and values (N, value_dim)."""
-        keys = as_keys("keys", keys, self.matrix.shape[1]).cpu()
-        values = as_keys("values", values, self.matrix.shape[0]).cpu()
+        keys = as_keys("keys", keys, self.matrix.shape[1]).detach().cpu()
+        values = as_keys("values", values, self.matrix.shape[0]).detach().cpu()
         if len(keys) != len(values):
             raise ValueError(f"values: expected {len(keys)}, one for each key, got {len(values)}")
         self.matrix += values.T @ keys
@@ -183,7 +181,7 @@ class HopfieldMemory:
         return states
 
     def _bipolar(self, name: str, values: Tensor) -> Tensor:
-        values = as_keys(name, values, self.dim).cpu()
+        values = as_keys(name, values, self.dim).detach().cpu()
         wrong = (values.abs() != 1).any(dim=1)
         if wrong.any():
             row = int(wrong.nonzero()[0])
@@ -196,10 +194,11 @@ def _zeros(*shape: int) -> Tensor:
     return torch.zeros(shape, dtype=torch.float32, device="cpu")
 
 
-def _as_counts(N: ArrayLike) -> np.ndarray:
+def _as_counts(N: ArrayLike, dim: int, *, least: int = 1, least_dim: int = 1) -> np.ndarray:
+    check_integer("dim", dim, minimum=least_dim)
     counts = as_array("N", N)
-    if counts.dtype.kind not in "biuf" or not ((counts >= 1) & (counts < np.inf)).all():
-        raise ValueError(f"N: expected finite numbers of items >= 1, got {N!r:.80}")
+    if counts.dtype.kind not in "biuf" or not ((counts >= least) & (counts < np.inf)).all():
+        raise ValueError(f"N: expected finite numbers of items >= {least}, got {N!r:.80}")
     return counts.astype(np.float64)
 
 
@@ -209,16 +208,16 @@ def familiarity_auroc(N: ArrayLike, dim: int) -> np.ndarray:
     Phi(sqrt(dim / (2 N - 1))), in a Gaussian approximation: the mean scores differ by 1, and the
     difference has the variance (N - 1) / dim + N / dim.
     """
-    return norm.cdf(np.sqrt(dim / (2 * _as_counts(N) - 1)))
+    return norm.cdf(np.sqrt(dim / (2 * _as_counts(N, dim) - 1)))
 
 
 def sign_accuracy(N: ArrayLike, dim: int) -> np.ndarray:
     """Probability that an `OuterProductMemory` of bipolar values returns a sign correctly, N >= 2.
 
-    Phi(sqrt(dim / (N - 1))): each other item adds noise of variance 1 / dim to a value of 1 or -1;
-    ``dim`` is that of the keys.
+    Phi(sqrt(dim / (N - 1))), with keys of size ``dim``: each other item adds noise of variance
+    1 / dim to a value of 1 or -1.
     """
-    return norm.cdf(np.sqrt(dim / (_as_counts(N) - 1)))
+    return norm.cdf(np.sqrt(dim / (_as_counts(N, dim, least=2) - 1)))
 
 
 def slot_accuracy(N: ArrayLike, dim: int, noise: float) -> np.ndarray:
@@ -228,10 +227,12 @@ def slot_accuracy(N: ArrayLike, dim: int, noise: float) -> np.ndarray:
     distribution of the cosine of two random directions: (1 + cosine) / 2 is beta-distributed. The
     ``noise`` is the standard deviation of each component, times sqrt(dim).
     """
-    along = noise * _NODES / np.sqrt(dim)  # the noise in the direction of the key
+    N = _as_counts(N, dim, least_dim=2)
+    # The noise in the direction of the key.
+    along = check_number("noise", noise, minimum=0) * _NODES / np.sqrt(dim)
     length = np.sqrt(np.maximum(1 + 2 * along + noise**2, 1e-9))
     below = beta_distribution.cdf((1 + (1 + along) / length) / 2, (dim - 1) / 2, (dim - 1) / 2)
-    powers = below ** (_as_counts(N)[..., None] - 1)
+    powers = below ** (N[..., None] - 1)
     return powers @ _WEIGHTS / _WEIGHTS.sum()
 
 
@@ -241,4 +242,5 @@ def attention_weight(N: ArrayLike, dim: int, beta: float) -> np.ndarray:
     1 / (1 + (N - 1) exp(beta^2 / (2 dim) - beta)): for each other slot E exp(beta c) is about
     exp(beta^2 / (2 dim)), and the sum is near its mean while beta^2 / dim is below ln N.
     """
-    return 1 / (1 + (_as_counts(N) - 1) * np.exp(beta**2 / (2 * dim) - beta))
+    beta, others = check_number("beta", beta, minimum=0), _as_counts(N, dim) - 1
+    return 1 / (1 + others * np.exp(min(beta * (beta / (2 * dim) - 1), 600.0)))  # no overflow

@@ -1,6 +1,7 @@
 """Items in a database file that several processes may share."""
 
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -49,24 +50,26 @@ class SQLite(KeyTables):
 
     def __init__(self, path: str | Path, index: Index | None = None):
         super().__init__(index)
+        if path == ":memory:":
+            raise ValueError("path: expected a file, got ':memory:'; Ram keeps items in RAM")
         self.path = Path(path)
         self._connection: Any = None
 
     def open(self, header: Mapping[str, Any]) -> Ledger:
         self._open(header)
-        self._seen = -1
+        self._seen, self._opened, place = -1, None, self.path.absolute()
         try:
             self._check_file()
-            self._connection = sqlite3.connect(
-                self.path.absolute(), timeout=_PATIENCE, isolation_level=None
-            )
+            self._connection = sqlite3.connect(place, timeout=_PATIENCE, isolation_level=None)
             self._begin(header)
+            self._opened = place, place.stat()
             return self._read_items()
         except BaseException as error:
             self._metric, self._tables = "", {}  # so that it can be opened again
             self.close()
             if isinstance(error, sqlite3.Error | OSError):
-                raise ValueError(f"path: {self.path.name} cannot be opened: {error}") from error
+                got = str(error).removeprefix(f"path: {self.path.name}: ")
+                raise ValueError(f"path: {self.path.name} cannot be opened: {got}") from error
             raise
 
     def add(self, batch: Batch) -> Tensor:
@@ -132,9 +135,8 @@ class SQLite(KeyTables):
                 tables = {name for (name,) in file.execute("SELECT name FROM sqlite_master")}
         own = application == _APPLICATION or {"header", "modalities", "items", "keys"} <= tables
         if start and not own:
-            raise ValueError(
-                f"path: {self.path.name} cannot be opened: expected a new file or a memory"
-            )
+            expected = "expected a new file or a memory"
+            raise ValueError(f"path: {self.path.name} cannot be opened: {expected}")
 
     def _begin(self, header: Mapping[str, Any]) -> None:
         """Create the tables, or check the header, while no other process does so."""
@@ -191,6 +193,11 @@ class SQLite(KeyTables):
             self._connection.execute(f"BEGIN {kind}")
             with self._connection:
                 yield
+                place, opened = self._opened or (self.path, None)
+                lost = opened and not (place.exists() and os.path.samestat(place.stat(), opened))
+                if lost and kind == "IMMEDIATE":  # what is written would be lost
+                    got = "was deleted or replaced while the memory was open"
+                    raise ValueError(f"path: {place} {got}")
 
     def _insert(self, table: str, rows: Iterable[tuple], marks: str = "?, ?, ?") -> None:
         self._connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)

@@ -2,8 +2,7 @@
 
 A `Pairing` (of `simmim_lite.datasets`) defines the positive pairs, and knows exactly how much
 information they share. `MultimodalInfoMax` learns embeddings by a lower bound on this information.
-`exact_bound` (of `simmim_lite.bounds`) gives the expectation of a bound over a whole population of
-pairs, without sampling.
+`exact_bound` (of `simmim_lite.bounds`) is the expectation of a bound over a population of pairs.
 
 Examples:
     >>> import numpy as np

@@ -17,7 +17,7 @@ from simmim_lite._random import seeded
 from simmim_lite._torch_state import like_parameters
 from simmim_lite.bounds import exact_bound
 from simmim_lite.datasets import Pairing
-from simmim_lite.encoders._base import ByName, encoded, on_device
+from simmim_lite.encoders._base import ByName, encoded, evaluating, on_device
 from simmim_lite.fusion import Fusion, drop_modalities
 from simmim_lite.multimodal._objective import InformationObjective, Objective
 from simmim_lite.training import Batches, History, fit
@@ -42,8 +42,7 @@ class MultimodalInfoMax(nn.Module):
     share nothing with the first and nothing with the second, but much with both together.
 
     Args:
-        encoders: by name of the modality; a `simmim_lite.encoders.Encoder`, or any module with
-            ``dim`` that maps (N, ...) to (N, dim).
+        encoders: by modality; an `encoders.Encoder`, or any module with ``dim`` -> (N, dim).
         dim: of the shared space.
         fusion: for three or more modalities, whose encoders all have the ``dim`` of the fusion.
         drop: in training, probability that a fusion drops a modality.
@@ -130,6 +129,8 @@ class MultimodalInfoMax(nn.Module):
         if not isinstance(augment, Mapping):
             own = {name: getattr(self.encoders[name], "augment", None) for name in self.names}
             augment = {name: function for name, function in own.items() if augment and function}
+        for name in augment:
+            check_choice("augment", name, self.names)
         draw = _DrawPositives(pairs, self.encoders, augment)
         batches = Batches(np.arange(len(pairs)), batch_size, seed=seed, transform=draw)
         if options.get("seconds") is not None:  # the time to prepare the items counts
@@ -157,15 +158,15 @@ class MultimodalInfoMax(nn.Module):
         """
         if self.fusion is None:
             raise ValueError("fuse: expected a model that was made with a fusion, got none")
-        with torch.no_grad():
+        with evaluating(self):
             return _unit(self.joint_projection, self.fusion(self.encode(items), present)).cpu()
 
     def scores(self, projected: Mapping[str, Tensor], first: str, second: str) -> Tensor:
         """Scores (N, M) of all pairs of items of `project`, modalities in the encoders' order."""
         pairs = {pair: name for name, pair in self.information.pairs.items()}
         check_choice("first, second", (first, second), pairs)
-        with torch.no_grad():
-            critic = self.information.critic(pairs[first, second])
+        critic = self.information.critic(pairs[first, second])
+        with evaluating(critic):
             return critic(*(like_parameters(critic, projected[n]) for n in (first, second))).cpu()
 
     def exact_information(
@@ -212,22 +213,16 @@ class MultimodalInfoMax(nn.Module):
     def _in_parts(
         self, items: Mapping[str, Any], embed: Callable[[str, Tensor], Tensor]
     ) -> dict[str, Tensor]:
-        if not set(items) <= set(self.names):
-            expected = ", ".join(self.names)
-            raise ValueError(f"items: expected some of {expected}, got {', '.join(items)}")
+        for name in items:
+            check_choice("items", name, self.names)
         device = next(self.projections.parameters()).device
-        was_training = self.training
-        self.eval()
         found = {}
-        try:
-            with torch.no_grad():
-                for name, values in items.items():
-                    encoder = self.encoders[name]
-                    parts = _prepare(encoder, values).split(_ROWS)
-                    vectors = [embed(name, encoded(encoder, part.to(device))) for part in parts]
-                    found[name] = torch.cat([part.cpu() for part in vectors])
-        finally:
-            self.train(was_training)
+        with evaluating(self):
+            for name, values in items.items():
+                encoder = self.encoders[name]
+                parts = _prepare(encoder, values).split(_ROWS)
+                vectors = [embed(name, encoded(encoder, part.to(device))) for part in parts]
+                found[name] = torch.cat([part.cpu() for part in vectors])
         return found
 
 
@@ -270,5 +265,4 @@ def _check_fusion(fusion: Fusion, dims: Mapping[str, int]) -> None:
         raise ValueError(f"fusion: expected {expected}, got {len(dims)}")
     if set(fusion.names) != set(dims) or set(dims.values()) != {fusion.dim}:
         expected = f"the names and dims of the encoders, {dict(dims)}"
-        got = f"{list(fusion.names)} of {fusion.dim}"
-        raise ValueError(f"fusion: expected {expected}, got {got}")
+        raise ValueError(f"fusion: expected {expected}, got {list(fusion.names)} of {fusion.dim}")

@@ -2,13 +2,16 @@
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from simmim_lite._arguments import (
     as_array,
+    as_labels,
     as_samples,
     check_choice,
     check_number,
@@ -18,15 +21,19 @@ from simmim_lite._numerics import center_and_scale
 from simmim_lite._random import random_generator
 from simmim_lite.mutual_information._estimate import (
     Estimate,
+    distinct_columns,
     distinct_pairs,
+    groups_of_rows,
     normal_scores,
     paired_samples,
 )
 from simmim_lite.mutual_information._formulas import chao_shen, jackknife, shuffle_corrected
-from simmim_lite.mutual_information._neighbors import looks_like_function, ross
+from simmim_lite.mutual_information._neighbors import ksg, looks_like_function, ross
 
 _MOST_SAMPLES = 100_000  # for the networks; the Gaussian part uses all
 _MOST_COLUMNS = 256
+_MOST_PARTS = 36  # columns, or pairs of columns, that are compared with all of them
+_FEW_SAMPLES = 4000  # for this comparison
 
 
 def auto(
@@ -69,7 +76,12 @@ def auto(
     else:
         labels, numbers = (of_x, of_y) if symbols == ["x"] else (of_y, of_x)
         sizes = np.bincount(labels)
-        kept = distinct_pairs(labels[:, None], numbers)
+        rare = (sizes <= 3)[labels]  # too few for `ross`
+        if numbers.shape[1] <= 2 and 0 < rare.mean() < 0.02:
+            labels, numbers = as_labels("labels", labels[~rare]), numbers[~rare]
+            sizes = np.bincount(labels)
+            note = "; ".join(filter(None, [note, f"{rare.sum()} samples of rare symbols left out"]))
+        kept, _ = distinct_pairs(labels[:, None], numbers)
         shares = np.bincount(labels[kept], minlength=len(sizes)) / sizes
         # Copies of a rare symbol: `ross` would leave out most samples of the others.
         uneven = len(kept) >= 500 and shares.max() > 1.2 * shares.min()
@@ -86,10 +98,10 @@ def _neighbors(
     """Apply `ross`, with the difference to more neighbors as a part of the error."""
     found = ross(labels, numbers, discrete="x", seed=seed)
     reason = f"{int(labels.max()) + 1} symbols x {numbers.shape[1]} columns of numbers"
-    error = found.standard_error
-    if np.bincount(labels[distinct]).min() > 10:
-        far = ross(labels, numbers, n_neighbors=10, discrete="x", seed=seed)
-        error = math.hypot(error, found.nats - far.nats)
+    # The bias grows with the number of neighbors; of few samples, it is seen with fewer neighbors.
+    other, weight = (10, 1.0) if np.bincount(labels[distinct]).min() > 10 else (1, 1.5)
+    bias = found.nats - ross(labels, numbers, n_neighbors=other, discrete="x", seed=seed).nats
+    error = math.hypot(found.standard_error, weight * bias)
     reason = "; ".join([reason, *filter(None, [found.reason])])
     return replace(found, standard_error=error, reason=reason)
 
@@ -109,9 +121,9 @@ def _in_time(x: Any, y: Any, seconds: float | None) -> tuple[Any, Any, float | N
     for name, value in (("x", x), ("y", y)):
         if value.dtype.kind == "f" and not np.isfinite(value.sum()):
             as_samples(name, value)  # raises the error of a row that may be left out
-    kept = np.linspace(0, N - 1, most).astype(int)
+    kept = np.sort(random_generator(0, "samples in time").choice(N, most, replace=False))
     left = max(0.0, seconds - (time.monotonic() - start))
-    return x[kept], y[kept], left, f"{most} of {N} samples used, for want of time"
+    return x[kept], y[kept], left, f"{most} of {N} samples used, as time is short"
 
 
 def learned(
@@ -127,7 +139,7 @@ def learned(
     """Estimate I with networks: conditional densities beyond `rank_gaussian`, or a classifier.
 
     With symbols in one variable, a classifier predicts them from the numbers. Otherwise densities
-    of one variable's columns are learned with and without the other variable, and held against
+    of one variable's columns are learned with and without the other variable, and compared with
     critics and nearest neighbors (``reason`` says which are taken). The estimate is no bound: its
     error has either sign. The standard error includes half the difference between held-out and
     training scores, and the difference between methods where they disagree.
@@ -159,10 +171,16 @@ def learned(
     x, y = paired_samples(x, y, [discrete], minimum=50)
     x, y = x.reshape(len(x), -1), y.reshape(len(y), -1)
     generator = random_generator(seed, "learned")
-    folds, distinct, counts = _folds(np.hstack([x, y]), generator)
+    group, number, atoms = groups_of_rows(np.hstack([x, y]))
+    if number < 50:
+        expected = f'at least 50 distinct pairs, got {number}; for symbols, pass discrete="both"'
+        raise ValueError(f"x and y: expected {expected}")
+    distinct, counts = np.unique(group, return_index=True, return_counts=True)[1:]
+    # Copies of a row share a fold; otherwise networks would be tested on training samples.
+    folds = (generator.permutation(len(distinct)) % 5)[group]
     most = _MOST_SAMPLES if seconds is None else min(_MOST_SAMPLES, 1000 + int(5000 * seconds))
     order = generator.permutation(len(x))[:most]
-    notes: list[str] = [note] if note else []
+    notes = [text for text in (note, atoms) if text]
     if len(distinct) < len(x):
         notes.append(f"{len(x) - len(distinct)} copies of rows, which add no information")
     x = x if discrete == "x" else _distinct("x", x, notes)
@@ -184,17 +202,35 @@ def learned(
             kind = f"{int(labels.max()) + 1} symbols x {numbers.shape[1]} columns of numbers"
             samples = numbers[order], labels[order, 0], folds[order]
             found = _learned.by_classifier(*samples, **options)
+            few, D = order[:_FEW_SAMPLES], numbers.shape[1]
+            parts = [[j] for j in range(D)] if 1 < D <= _MOST_PARTS else []
+            parts += [list(pair) for pair in combinations(range(D), 2)] if 2 < D <= 6 else []
+            if np.bincount(labels[few, 0], minlength=labels.max() + 1).min() <= 10:
+                parts = []
+
+            def by_neighbors(part: list[int], k: int = 3) -> Estimate:
+                return ross(labels[few, 0], numbers[few][:, part], n_neighbors=k, discrete="x")
+
         else:
             x = normal_scores(_reduced("x", x, notes), generator)
             y = normal_scores(_reduced("y", y, notes), generator)
             found = _numbers.by_networks(x, y, order, folds, distinct, **options)
-            kind = "numbers x numbers"
+            kind, few = "numbers x numbers", order[:_FEW_SAMPLES]
+            parts = [[i, j] for i in range(x.shape[1]) for j in range(y.shape[1])]
+            parts = parts if 1 < len(parts) <= _MOST_PARTS else []
+
+            def by_neighbors(part: list[int], k: int = 3) -> Estimate:
+                return ksg(x[few][:, part[:1]], y[few][:, part[1:]], n_neighbors=k)
+
             for name, given, value in (("y", x, y), ("x", y, x)):
                 if looks_like_function(given[distinct], value[distinct]):
                     notes.append(f"{name} seems a function of the other variable: infinite I")
                     found = replace(found, standard_error=math.inf)
     if time.monotonic() - start > limit / 2:
+        parts = []
         notes.append("training was cut short by the time limit")
+    if parts:
+        found = _or_a_part(found, parts, by_neighbors)
     copies = (counts**2).sum() / counts.sum()  # samples for each effective one (Kish 1965)
     return replace(
         found,
@@ -202,6 +238,26 @@ def learned(
         reason="; ".join([kind, *notes, found.reason]).strip("; "),
         is_lower_bound=any("principal" in note or "infinite" in note for note in notes),
     )
+
+
+def _or_a_part(
+    found: Estimate, parts: list[list[int]], by_neighbors: Callable[..., Estimate]
+) -> Estimate:
+    """Return an estimate from one or two columns if it is larger: all columns share at least that.
+
+    Neighbors find a dependence in many thin pieces, but too little: what they find more of with 3
+    neighbors than with 10 is added, and is part of the error.
+    """
+    near = [(part, by_neighbors(part)) for part in parts]
+    part, best = max(near, key=lambda pair: pair[1].nats - 3 * pair[1].standard_error)
+    if best.nats - found.nats <= 3 * math.hypot(best.standard_error, found.standard_error):
+        return found
+    gap = max(0.0, best.nats - by_neighbors(part, 10).nats)
+    reason = (
+        f"{found.reason}; {best.nats:.3f} by neighbors in a part of the columns, which is taken"
+    )
+    error = math.hypot(best.standard_error, gap)
+    return Estimate(best.nats + gap, error, "learned", reason.strip("; "), history=found.history)
 
 
 def _symbols(x: np.ndarray, y: np.ndarray, seed: int) -> Estimate:
@@ -217,37 +273,17 @@ def _symbols(x: np.ndarray, y: np.ndarray, seed: int) -> Estimate:
     return replace(found, standard_error=error, reason=reason)
 
 
-def _folds(
-    rows: np.ndarray, generator: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the fold 0..4 of each row, the indices of distinct rows, and how often each occurs.
-
-    Copies of a row share a fold; otherwise networks would be tested on training samples.
-    """
-    if any(len(np.unique(column)) == len(rows) for column in rows.T):
-        distinct = group = np.arange(len(rows))  # fast proof that no row is a copy
-    else:
-        distinct, group = np.unique(rows, axis=0, return_index=True, return_inverse=True)[1:]
-        group = group.reshape(-1)
-    if len(distinct) < 50:
-        raise ValueError(
-            f"x and y: expected at least 50 distinct pairs, got {len(distinct)}; for symbols, "
-            'pass discrete="both"'
-        )
-    return (generator.permutation(len(distinct)) % 5)[group], distinct, np.bincount(group)
-
-
 def _distinct(name: str, values: np.ndarray, notes: list[str]) -> np.ndarray:
-    """Drop constant columns, up to rounding, and copies of columns."""
+    """Drop constant columns, up to rounding, and monotone functions of other columns."""
     varies = np.isfinite(center_and_scale(values)[1])
     if not varies.all():
         notes.append(f"{int((~varies).sum())} constant columns of {name} dropped")
     values = values[:, varies]
-    first = np.sort(np.unique(values, axis=1, return_index=True)[1])
+    first = distinct_columns(values)
     if len(first) < values.shape[1]:
-        notes.append(f"{values.shape[1] - len(first)} copied columns of {name} dropped")
-        values = values[:, first]
-    return values
+        dropped = f"{values.shape[1] - len(first)} columns of {name} dropped"
+        notes.append(f"{dropped}, increasing or decreasing functions of others")
+    return values[:, first]
 
 
 def _reduced(name: str, values: np.ndarray, notes: list[str]) -> np.ndarray:

@@ -4,7 +4,7 @@ By the chain rule I(X;Y) = sum_i E log p(y_i | x, y_1..i-1) - E log p(y_i | y_1.
 conditional density is a linear regression whose residual has a mixture density instead of a normal
 one: normal components and boxes with soft edges, with parameters from a small network (mixture
 density networks, Bishop 1994). A difference of two learned entropies (McAllester & Stratos 2020)
-does not have the variance e^I of a bound over shuffled pairs. Three devices remove most of its
+does not have the variance e^I of a bound over shuffled pairs. Three measures remove most of its
 bias: the mean of held-out and training scores (see `_learned`), and
 
 - the second term is learned by the same networks with x shuffled, so that overfitting lowers both

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from scipy.special import ndtri
+from scipy.stats import rankdata
 
 from simmim_lite._arguments import as_labels, as_samples, check_choice, check_same_length
 from simmim_lite._numerics import center_and_scale
@@ -50,18 +51,48 @@ def paired_samples(
     return x, y
 
 
-def distinct_pairs(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return the indices of the pairs (N, dim_x), (N, dim_y) without copies of earlier ones.
+def distinct_pairs(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, str]:
+    """Return the indices of pairs (N, dim_x), (N, dim_y) that are no copies of others; and a note.
 
     A pair is a copy if all its numbers are equal and one of them is of a column where equal
     numbers are rare otherwise. Rounded numbers coincide without being copies.
     """
     rows = np.hstack([x, y])
-    numbers = [len(np.unique(column)) for column in rows.T]
-    if max(numbers) == len(rows):
-        return np.arange(len(rows))
-    first = np.sort(np.unique(rows, axis=0, return_index=True)[1])
-    return first if max(numbers) >= 0.95 * len(first) else np.arange(len(rows))
+    group, distinct, note = groups_of_rows(rows)
+    first = np.sort(np.unique(group, return_index=True)[1])
+    numbers = max(len(np.unique(column)) for column in rows.T)
+    if len(first) == len(rows) or numbers < 0.95 * distinct:
+        return np.arange(len(rows)), note
+    return first, "; ".join(
+        filter(None, [f"{len(rows) - len(first)} copies of rows left out", note])
+    )
+
+
+def groups_of_rows(rows: np.ndarray) -> tuple[np.ndarray, int, str]:
+    """Number the samples in (N, dim), equally for copies of one: (N,). Count the distinct rows.
+
+    A row that makes up 5 % of all rows is no copy, but an atom, such as 0 for "nothing measured":
+    each of these rows is a sample, as a note says.
+    """
+    if any(len(np.unique(column)) == len(rows) for column in rows.T):
+        return np.arange(len(rows)), len(rows), ""  # fast proof that no row is a copy
+    group, count = np.unique(rows, axis=0, return_inverse=True, return_counts=True)[1:]
+    group = group.reshape(-1)
+    atom = count[group] >= max(20, len(rows) / 20)
+    group[atom] = len(count) + np.arange(atom.sum())
+    note = f"{atom.sum()} copies of frequent rows count as samples" if atom.any() else ""
+    return np.unique(group, return_inverse=True)[1], len(count), note
+
+
+def distinct_columns(values: np.ndarray) -> np.ndarray:
+    """Return the indices of columns (N, dim) that are no monotone functions of columns before."""
+    for rows in (values[:1000], values):
+        ranks = rankdata(rows, axis=0) - (len(rows) + 1) / 2
+        ranks *= np.sign(ranks[(ranks != 0).argmax(axis=0), range(ranks.shape[1])])
+        first = np.sort(np.unique(ranks, axis=1, return_index=True)[1])
+        if len(first) == values.shape[1]:
+            break
+    return first
 
 
 def scaled(values: np.ndarray, scale: str, generator: np.random.Generator) -> np.ndarray:

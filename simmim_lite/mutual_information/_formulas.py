@@ -10,7 +10,12 @@ from simmim_lite._arguments import check_choice
 from simmim_lite._numerics import center_and_scale
 from simmim_lite._random import random_generator
 from simmim_lite.entropy import PairCounts
-from simmim_lite.mutual_information._estimate import Estimate, normal_scores, paired_samples
+from simmim_lite.mutual_information._estimate import (
+    Estimate,
+    distinct_columns,
+    normal_scores,
+    paired_samples,
+)
 
 
 def plug_in(x: Any, y: Any) -> Estimate:
@@ -85,8 +90,8 @@ def rank_gaussian(x: Any, y: Any, *, seed: int = 0) -> Estimate:
     finest structure: at 3 nats in one column the estimate is 0.06 too small for 1,000 samples, 0.01
     for 10,000. ``seed`` determines how ties are broken.
     """
-    x, y = paired_samples(x, y)
     generator = random_generator(seed, "ties")
+    x, y = (values[:, distinct_columns(values)] for values in paired_samples(x, y))
     return gaussian_estimate(
         normal_scores(x, generator), normal_scores(y, generator), "rank_gaussian"
     )
@@ -102,10 +107,9 @@ def gaussian_estimate(x: np.ndarray, y: np.ndarray, method: str) -> Estimate:
     q_x, q_y = _orthonormal("x", x), _orthonormal("y", y)
     u, rho, vt = np.linalg.svd(q_x.T @ q_y, full_matrices=False)
     if rho.max() >= 1 - 1e-14:
-        raise ValueError(
-            "x, y: expected no column to be a linear function of the other variable (I would be "
-            f"infinite), got a canonical correlation of {rho.max()}"
-        )
+        kind = "linear" if method == "gaussian" else "monotone"
+        expected = f"no column to be a {kind} function of the other variable (I would be infinite)"
+        raise ValueError(f"x, y: expected {expected}, got a canonical correlation of {rho.max()}")
     i = np.arange(1, dim_x + dim_y + 1)
     bias = _beyond_separate(digamma((N - i) / 2), dim_x, dim_y) / -2
     variance = _beyond_separate(polygamma(1, (N - i) / 2), dim_x, dim_y) / 4

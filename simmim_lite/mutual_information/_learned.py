@@ -21,7 +21,7 @@ from torch.nn.functional import silu
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from simmim_lite._torch_state import ordinary_torch
-from simmim_lite.environment import share_cores
+from simmim_lite.environment import CoreSharing
 from simmim_lite.mutual_information._estimate import Estimate
 
 FOLDS = 5
@@ -64,7 +64,6 @@ def cross_fit(
         deadline: of `time.monotonic`; a finite one shortens the training, so that it ends in time.
         tick: called after each epoch.
     """
-    share_cores()
     F, T = len(trained), targets.shape[2]
     generator = torch.Generator().manual_seed(seed)
     nets = nets.to(device)
@@ -108,7 +107,7 @@ def cross_fit(
 
     best, best_seen, history = np.zeros(T), np.zeros(T), []
     samples = np.zeros((held_out.numel(), T), dtype=np.float32)
-    last = 0
+    last, sharing = 0, CoreSharing()
     for epoch in range(epochs):
         draws = torch.rand(F, passes, n, generator=generator, dtype=torch.float32)
         order = draws.argsort(2).flatten(1)
@@ -120,6 +119,7 @@ def cross_fit(
             optimizer.step()
             schedule.step()
             average.update_parameters(nets)
+            sharing.look()
             if time.monotonic() > deadline:
                 break
         tick()
@@ -166,12 +166,9 @@ def by_classifier(
     counts = np.stack([np.bincount(labels[folds != fold], minlength=K) for fold in range(FOLDS)])
     log_prior = np.log((counts + 0.5) / (counts + 0.5).sum(axis=1, keepdims=True))
     nets = _Classifiers(log_prior, inputs.shape[1], torch.Generator().manual_seed(seed))
-    targets, base = (
-        np.broadcast_to(labels[None, :, None], (FOLDS, N, 1)),
-        log_prior[:, labels, None],
-    )
+    targets = np.broadcast_to(labels[None, :, None], (FOLDS, N, 1))
     options |= {"seed": seed, "deadline": time.monotonic() + limit}
-    gain = cross_fit(nets, inputs, targets, base, folds, **options)
+    gain = cross_fit(nets, inputs, targets, log_prior[:, labels, None], folds, **options)
     chance = math.sqrt((K - 1) * inputs.shape[1] / 2) / N  # for a linear classifier (Wilks)
     error = math.hypot(gain.samples.std() / math.sqrt(N), (gain.seen - gain.held_out) / 2, chance)
     nats = (gain.held_out + gain.seen) / 2

@@ -1,4 +1,4 @@
-"""I(numbers; numbers): learned densities, held against a learned ratio and nearest neighbors.
+"""I(numbers; numbers): learned densities, compared with a learned ratio and nearest neighbors.
 
 Each method fails in its own way, and the others show it. Densities claim too much if the columns of
 a variable determine one another: then these columns share much information. They find too little of
@@ -84,8 +84,11 @@ def by_networks(
     if x.shape[1] + y.shape[1] <= _MOST_COLUMNS:
         found = _with_neighbors(x[distinct], y[distinct], found, determined, seed)
     elif determined and len(distinct) < _FEWEST:
-        note = "columns determine one another: probably too large"
-        found = replace(found, reason=f"{found.reason}; {note}")
+        near = extrapolated_ksg(x[distinct], y[distinct], seed=seed)[0]
+        note = f"columns determine one another, samples are few, {near.nats:.3f} by neighbors"
+        error = math.hypot(found.standard_error, found.nats - near.nats, near.standard_error)
+        nats = max(found.nats, near.nats)
+        found = replace(found, nats=nats, standard_error=error, reason=f"{found.reason}; {note}")
     return found
 
 

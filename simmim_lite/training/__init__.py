@@ -2,7 +2,7 @@
 
 ``model(batch)`` returns the outputs, ``loss(outputs, batch)`` a scalar or a dict of scalars. On a
 GPU, ``model.to(memory_format=torch.channels_last)`` before `fit` makes convolutions faster, and
-``model.compile()`` pays in runs of more than a few minutes.
+``model.compile()`` saves time in runs of more than a few minutes.
 
 | for | use | cost |
 |---|---|---|

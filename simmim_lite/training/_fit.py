@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from simmim_lite._arguments import check_integer, check_number
 from simmim_lite._random import seed_device
 from simmim_lite._torch_state import gradients
-from simmim_lite.environment import share_cores
+from simmim_lite.environment import CoreSharing
 from simmim_lite.training._batches import Batches, check_batches
 from simmim_lite.training._processes import any_process, process_group
 from simmim_lite.training._resume import CheckpointFolder, EpochMeans, History, Logs, Saved
@@ -123,7 +123,7 @@ def fit(
         saved = Saved(trainer, folder)
         history, means = saved.restore()
         logs = Logs(stack, history.steps, length, log_dir, profile, progress)
-        deadline, look, taken = entered + seconds, entered, 0.0
+        deadline, taken, sharing = entered + seconds, 0.0, CoreSharing()
         every = checkpoint_every or trainer.steps_of_epoch
         newest, history.stop_reason = history.steps, "finished"
         trainer.system.train()
@@ -132,20 +132,18 @@ def fit(
                 history.stop_reason = "plateau"
                 break
             now = time.monotonic()
-            late = now >= deadline or now + taken > deadline + 1.5
+            late = now >= deadline or now + taken > deadline + trainer.overtime
             if seconds < math.inf and any_process(late):
                 history.stop_reason = "seconds"
                 break
-            if now >= look:
-                share_cores()
-                look = now + 2
             start = time.perf_counter()
             try:
-                values, samples = trainer.step(history.steps, start + max(deadline - now, 1))
+                values, samples = trainer.step(history.steps, start + deadline - now)
             except OutOfTimeError:
                 history.stop_reason = "seconds"
                 break
             taken = time.perf_counter() - start
+            sharing.look()
             history.steps += 1
             history.seconds += taken
             means.add(values, samples, taken)

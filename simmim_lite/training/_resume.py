@@ -61,7 +61,7 @@ class History:
         """Return the number of epochs after the one with the smallest value; 0 without epochs."""
         if self.epochs and name not in self.epochs[0]:
             raise ValueError(f"watch: expected one of {sorted(self.epochs[0])}, got {name!r}")
-        values = self[name]
+        values = [np.inf if np.isnan(value) else value for value in self[name]]
         return len(values) - 1 - values.index(min(values)) if values else 0
 
 
@@ -162,7 +162,7 @@ class CheckpointFolder:
             self._lock.acquire(timeout=0)
         except Timeout:
             raise ValueError(f"checkpoints: another run is writing to {self.path}") from None
-        for unfinished in self.path.glob(f"step-*{_SUFFIX}{PARTIAL}"):
+        for unfinished in self.path.glob(f"step-*{_SUFFIX}*{PARTIAL}"):
             unfinished.unlink()
         return self
 

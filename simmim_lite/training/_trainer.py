@@ -9,8 +9,8 @@ normalizes by the statistics of a chunk.
 
 import math
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -46,6 +46,26 @@ def check_time(deadline: float) -> None:
     """
     if time.perf_counter() > deadline and this_process()[1] == 1:
         raise OutOfTimeError
+
+
+@contextmanager
+def checking_time(deadline: float, system: nn.Module) -> Iterator[None]:
+    """A context that checks the time before each pass of a module, and after each gradient."""
+
+    def check(*_: Any) -> None:
+        if not torch.compiler.is_compiling():
+            check_time(deadline)
+
+    limited = deadline < math.inf
+    modules = [m for m in system.modules() if limited and not isinstance(m, torch.jit.ScriptModule)]
+    hooks = [module.register_forward_pre_hook(check) for module in modules]
+    learned = [p for p in system.parameters() if limited and p.requires_grad and p.ndim > 1]
+    hooks += [p.register_post_accumulate_grad_hook(check) for p in learned]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 class System(nn.Module):
@@ -90,13 +110,11 @@ class Gradients:
         self.system, self.autocast, self.scale, self.chunk = system, autocast, scale, chunk
         self.parallel = system if this_process()[1] == 1 else DistributedDataParallel(system)
 
-    def add(
-        self, batch: Tree, *, share: float, seed: Seed, last: bool, deadline: float = math.inf
-    ) -> dict[str, Tensor]:
+    def add(self, batch: Tree, *, share: float, seed: Seed, last: bool) -> dict[str, Tensor]:
         """Add the gradient of ``share`` times the loss; return the terms of the loss, detached.
 
         ``seed(j)`` seeds the random numbers of chunk j. With ``last``, the processes exchange all
-        gradients that were added since the last exchange. After ``deadline``, OutOfTimeError.
+        gradients that were added since the last exchange.
         """
         rows = rows_of(batch)
         size = rows if self.chunk is None else min(rows, self.chunk)
@@ -113,7 +131,6 @@ class Gradients:
         buffers = [(buffer, buffer.clone()) for buffer in self.system.model.buffers()]
         embedded = []
         for j, chunk in enumerate(chunks):
-            check_time(deadline)
             seed(j)
             with torch.no_grad(), self.autocast:
                 embedded.append(self.system.model(chunk))
@@ -126,17 +143,15 @@ class Gradients:
         self.scale(terms["loss"] * share).backward()
         upstream = [leaf.grad for leaf in leaves(outputs)]
         for j, (part, chunk) in enumerate(zip(parts, chunks, strict=True)):
-            check_time(deadline)
             with self._exchange(last and j == len(parts) - 1):
                 seed(j)
                 with self.autocast:
                     replayed, zeros = self.parallel(chunk, embed_only=True)
-                pairs = [
-                    (leaf, gradient[part])
-                    for leaf, gradient in zip(leaves(replayed), upstream, strict=True)
-                    if gradient is not None and leaf.requires_grad
-                ]
-                tensors, gradients = zip(*pairs, *((zero, None) for zero in zeros), strict=True)
+                pairs = [(zero, None) for zero in zeros]
+                for leaf, gradient in zip(leaves(replayed), upstream, strict=True):
+                    if gradient is not None and leaf.requires_grad:
+                        pairs.append((leaf, gradient[part]))
+                tensors, gradients = zip(*pairs, strict=True)
                 torch.autograd.backward(tensors, gradients)
         return {name: term.detach() for name, term in terms.items()}
 
@@ -163,12 +178,8 @@ def _joined(embedded: list[Tree], parts: list[slice]) -> Tree:
 
 MakeOptimizer = Callable[[list[dict]], Optimizer]
 
-_OPTIMIZERS: dict[str, MakeOptimizer] = {
-    "adam": Adam,
-    "adamw": AdamW,
-    "rmsprop": RMSprop,
-    "sgd": partial(SGD, momentum=0.9),
-}
+_OPTIMIZERS: dict[str, MakeOptimizer] = {"adam": Adam, "adamw": AdamW, "rmsprop": RMSprop}
+_OPTIMIZERS["sgd"] = partial(SGD, momentum=0.9)
 _AUTOCAST = {"bfloat16": torch.bfloat16, "float16": torch.float16, None: None}
 
 
@@ -212,6 +223,8 @@ class Trainer:
     process took the steps before it, or a process that was killed.
     """
 
+    overtime = 1.5  # seconds that a step may take beyond the time limit
+
     def __init__(self, system: System, batches: Data, plan: Plan, steps: int, device: torch.device):
         self.system, self.batches, self.plan = system.to(device), batches, plan
         self.steps, self.device = steps, device
@@ -234,21 +247,29 @@ class Trainer:
     def step(self, step: int, deadline: float = math.inf) -> tuple[dict[str, float], int]:
         """Update the weights; return means over the batches of the step, and its samples.
 
-        After ``deadline`` of `time.perf_counter`, OutOfTimeError leaves the weights as they were.
+        The step starts no batch after ``deadline`` of `time.perf_counter`, and is broken off when
+        the overtime ends, but not in its first second: OutOfTimeError leaves weights and buffers as
+        they were.
         """
+        least = time.perf_counter() + 1
+        limited = self.system.buffers() if deadline < math.inf else ()
+        buffers = [(buffer, buffer.clone()) for buffer in limited]
         self.optimizer.zero_grad()
         accumulate = self.plan.accumulate
         epoch, within = divmod(step, self.steps_of_epoch)
         first = epoch * len(self.batches) + within * accumulate
         numbers = range(first, first + accumulate)
-        add = partial(self.gradients.add, share=1 / accumulate, deadline=deadline)
+        add = partial(self.gradients.add, share=1 / accumulate)
         terms, samples = [], 0
         for i in numbers:
             try:
-                check_time(deadline)
+                check_time(max(deadline, least))
                 batch = self.stream[i]
-                terms.append(add(batch, seed=partial(self._seed, i), last=i == numbers[-1]))
+                with checking_time(max(deadline + self.overtime, least), self.system):
+                    terms.append(add(batch, seed=partial(self._seed, i), last=i == numbers[-1]))
             except OutOfTimeError:
+                for buffer, before in buffers:
+                    buffer.copy_(before)
                 raise
             except Exception as error:
                 error.add_note(f"in step {step}, epoch {epoch}, batch {i}")

@@ -77,7 +77,7 @@ MUTATIONS = [
         3,
         "copies of pairs count as neighbors",
         "mutual_information/_neighbors.py",
-        (("kept = distinct_pairs(x, y)", "kept = np.arange(len(x))"),),
+        (("kept, note = distinct_pairs(x, y)", "kept, note = np.arange(len(x)), ''"),),
         prop("copies", "copies_do_not_look_like_information", "ksg-twice", "ksg-four times"),
     ),
     Mutation(

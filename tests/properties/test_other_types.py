@@ -96,6 +96,8 @@ def test_lists_frames_and_tensors_are_taken(door: Door):
     usual = ("list", "tensor", "Series", "DataFrame", "tensor that requires grad")
     refused = []
     for name, argument in arrays(door):
+        if door.name == "training.Batches":  # a list is a tree of arrays
+            continue
         other = ("pixels", "images", "whole", "recordings")
         if argument.kind in other or argument.value.ndim not in (1, 2):
             continue

@@ -69,12 +69,14 @@ class CoreSharing:
         if share > 0.1 and self._end is None:
             self._end = _second_pool()
         elif share < 0.02:
-            self.__del__()
+            self._stop()
 
-    def __del__(self) -> None:
+    def _stop(self) -> None:
         if self._end is not None:
             self._end.set()
         self._end = None
+
+    __del__ = _stop
 
 
 def _waited_for_a_core() -> float:

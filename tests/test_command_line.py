@@ -145,13 +145,16 @@ sys.exit(main([]))
 
 def started(*command: str | Path) -> subprocess.Popen:
     pipe = subprocess.PIPE
-    # A shell that starts the tests in the background makes them, and their children, ignore Ctrl-C.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A shell in the background makes the tests, and their children, ignore Ctrl-C; nohup, SIGHUP.
+    handlers = {"SIGINT": signal.default_int_handler, "SIGHUP": signal.SIG_DFL}
+    numbers = [getattr(signal, name) for name in handlers if hasattr(signal, name)]
+    before = list(map(signal.signal, numbers, handlers.values()))
     try:
         line = [sys.executable, *map(str, command)]
         return subprocess.Popen(line, stdout=pipe, stderr=pipe, text=True)
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def wait_for(condition) -> None:

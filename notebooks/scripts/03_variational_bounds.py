@@ -291,11 +291,11 @@ assert final["Gaussian"]["SMILE 1.0"] > final["Gaussian"]["InfoNCE"] + 3
 # That it reaches ten nats is no contradiction to section 3: the method assumes that ranks and a Gaussian
 # are a good beginning, and where that is wrong the networks have more to do. It is no lower bound.
 #
-# How good is it where nothing is Gaussian? On 39 tasks that were written before it was run on them, with other
-# packages beside it (10,000 pairs, absolute errors in nats; hatched is what an estimator cannot do or, for the
-# slow ones, was not run on):
+# How good is it where nothing is Gaussian? On 57 tasks that were written before it was run on them, with other
+# packages beside it (10,000 pairs, absolute errors in nats; hatched is what an estimator cannot do or was not
+# run on):
 #
-# ![Absolute errors of ours and of other estimators on 39 tasks with known information](images/mutual_information.png)
+# ![Absolute errors of ours and of other estimators on 57 tasks with known information](images/mutual_information.png)
 #
 # Neighbors (KSG) fail as columns are added, correlation (CCA) where there is none, critics (SMILE, InfoNCE) at
 # high values and on fine structure. Sharp edges in several columns are what the default finds hardest.

@@ -140,18 +140,20 @@ def learned(
 
     With symbols in one variable, a classifier predicts them from the numbers. Otherwise densities
     of one variable's columns are learned with and without the other variable, and compared with
-    critics and nearest neighbors (``reason`` says which are taken). The estimate is no bound: its
-    error has either sign. The standard error includes half the difference between held-out and
-    training scores, and the difference between methods where they disagree.
+    critics and nearest neighbors, also of a part of the columns (``reason`` says which are taken).
+    The estimate is no bound: its error has either sign. The standard error includes half the
+    difference between held-out and training scores, and the difference between methods where they
+    disagree.
 
     I is infinite if a column is a function of one or two columns of the other variable (tested with
-    500 samples or more): the standard error is infinite then. More than 256 columns, or N / 20, are
+    500 samples or more): the standard error is infinite then; an increasing or decreasing function
+    raises ValueError. More than 256 columns, or N / 20, are
     reduced to as many principal components. In both cases the estimate is a lower bound. Networks
     learn from at most 100,000 samples, for the 10 columns that correlation explains worst.
 
     On 57 held-out distributions (N = 10,000; `reproduction.peers.bench_mutual_information`), `auto`
-    has a mean absolute error of 0.018 nats, at most 0.114; two standard errors hold the truth in
-    93 % of runs.
+    has a mean absolute error of 0.017 nats, at most 0.114; two standard errors hold the truth in
+    95 % of runs.
 
     Args:
         x, y: (N, dim_x) and (N, dim_y), N >= 50.

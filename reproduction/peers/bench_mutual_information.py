@@ -141,7 +141,8 @@ def errors_by_task(table: pd.DataFrame) -> pd.DataFrame:
     """Mean absolute error over the seeds, (family, task) x estimator; nan without any result."""
     table = table.assign(error=(table.nats - table.truth).abs()).dropna(subset="error")
     errors = table.pivot_table("error", ["family", "task"], "estimator")
-    tasks = [(f, t) for half in HALVES.values() for f, tasks in half.items() for t in tasks]
+    # Both halves can have a task of the same name.
+    tasks = dict.fromkeys((f, t) for f in FAMILIES for half in HALVES.values() for t in half[f])
     errors = errors.reindex([task for task in tasks if task in errors.index])
     # Order: our estimators, then by number of missing tasks, then by mean error.
     order = sorted(errors, key=lambda e: (e not in OURS, errors[e].isna().sum(), errors[e].mean()))
@@ -184,7 +185,7 @@ def verdicts(errors: pd.DataFrame) -> list[str]:
             where = "" if count == len(part) else f" on {count} of {len(part)} tasks"
             verdict = "behind" if margin >= 0 else "AHEAD"
             line += f"; {peer} {part[peer].mean():.3f}{where}, {abs(margin):.3f} {verdict}"
-        lines.append(line + ("." if rivals else "; no peer can do it."))
+        lines.append(line + ("." if rivals else "; no peer was run."))
     return lines
 
 

@@ -16,7 +16,7 @@
 #
 # <!-- measured -->
 # About 35 minutes to work through.
-# Measured: 16 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
+# Measured: 10 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->
 
 # %%
@@ -71,18 +71,18 @@ figures.set_style()
 #
 # | | notebook | in the package | what you learn | minutes | runs in |
 # |---|---|---|---|---:|---:|
-# | 00 | [Start here](00_start_here.ipynb) | `environment`, `datasets` | One name and four ideas, the map of the notebooks, the real data they use, and a first measurement of mutual information whose result can be checked. | 35 | 16 s |
+# | 00 | [Start here](00_start_here.ipynb) | `environment`, `datasets` | One name and four ideas, the map of the notebooks, the real data they use, and a first measurement of mutual information whose result can be checked. | 35 | 10 s |
 # | 01 | [Entropy](01_entropy.ipynb) | `entropy` | Entropy, conditional entropy, the chain rule and KL divergence on real captions; why entropy estimated from a sample is too small, and what repairs it. | 40 | 7 s |
-# | 02 | [Mutual information](02_mutual_information.ipynb) | `mutual_information`, `ground_truth` | Mutual information three ways, the data processing inequality on real digits, the Gaussian closed form, nearest-neighbor estimates and where they collapse, and why an estimate is never put into a logarithm. | 45 | 23 s |
+# | 02 | [Mutual information](02_mutual_information.ipynb) | `mutual_information`, `ground_truth` | Mutual information three ways, the data processing inequality on real digits, the Gaussian closed form, nearest-neighbor estimates and where they collapse, and why an estimate is never put into a logarithm. | 45 | 12 s |
 # | 03 | [Variational bounds](03_variational_bounds.ipynb) | `bounds`, `critics` | Bounds on mutual information that a trained critic can reach: which hold, which stop at ln K, which scatter like e to the I, which overshoot, and what the default estimator does instead. | 50 | 130 s |
-# | 04 | [Encoders](04_encoders.ipynb) | `encoders`, `datasets` | From pixels, sound, words and tables to vectors: convolution, spectrogram and word vectors by hand beside their exact answers, and how much an encoder is worth before it has learned anything. | 50 | 79 s |
+# | 04 | [Encoders](04_encoders.ipynb) | `encoders`, `datasets` | From pixels, sound, words and tables to vectors: convolution, spectrogram and word vectors by hand beside their exact answers, and how much an encoder is worth before it has learned anything. | 50 | 54 s |
 # | 05 | [Fusion](05_fusion.ipynb) | `fusion` | What several modalities say together: seven ways to fuse them, held to Bayes' rule, with damage, with a modality missing, and on a task that none can solve alone. | 55 | 83 s |
-# | 06 | [Multimodal information maximization](06_multimodal_infomax.ipynb) | `multimodal` | Images, recordings and captions teach each other: encoders that maximize a bound on a mutual information whose true value is known, and what they know afterwards that nobody told them. | 50 | 233 s |
+# | 06 | [Multimodal information maximization](06_multimodal_infomax.ipynb) | `multimodal` | Images, recordings and captions teach each other: encoders that maximize a bound on a mutual information whose true value is known, and what they know afterwards that nobody told them. | 50 | 97 s |
 # | 07 | [Manifold information maximization](07_manifold_infomax.ipynb) | `manifold`, `augment` | Sorting handwritten digits without a label, by maximizing what a code keeps when a point moves along its manifold: neighbors, warps, a bound of three lines, and how few labels it takes to name what was found. | 55 | 88 s |
-# | 08 | [Simulated memory](08_simulated_memory.ipynb) | `memory` | From a running sum to slots: what a memory can hold, how it is searched, what it should forget, and how it survives being killed. | 50 | 73 s |
-# | 09 | [From any modality to any other](09_cross_modal_generation.ipynb) | `generation` | Autoencoders, GANs and flows by hand and from the package; images, speech and captions from one another; what a memory adds, a class never trained on among it; and the numbers that find a generator out. | 55 | 213 s |
-# | 10 | [Training on a GPU, and without one](10_gpu_training.ipynb) | `training`, `contrastive` | From a laptop to a GPU to several: the limits of your own machine, a contrastive loss without the square of the batch, mixed precision, a run that survives being killed, and two processes that agree. | 50 | 109 s |
-# | 11 | [Evaluation: numbers that a skeptic believes](11_evaluation.ipynb) | `evaluation` | Intervals, floors, ceilings and controls for the three systems of this course; and the mistakes that give good numbers for nothing, each caught by a check. | 55 | 247 s |
+# | 08 | [Simulated memory](08_simulated_memory.ipynb) | `memory` | From a running sum to slots: what a memory can hold, how it is searched, what it should forget, and how it survives being killed. | 50 | 46 s |
+# | 09 | [From any modality to any other](09_cross_modal_generation.ipynb) | `generation` | Autoencoders, GANs and flows by hand and from the package; images, speech and captions from one another; what a memory adds, a class never trained on among it; and the numbers that find a generator out. | 55 | 110 s |
+# | 10 | [Training on a GPU, and without one](10_gpu_training.ipynb) | `training`, `contrastive` | From a laptop to a GPU to several: the limits of your own machine, a contrastive loss without the square of the batch, mixed precision, a run that survives being killed, and two processes that agree. | 50 | 48 s |
+# | 11 | [Evaluation: numbers that a skeptic believes](11_evaluation.ipynb) | `evaluation` | Intervals, floors, ceilings and controls for the three systems of this course; and the mistakes that give good numbers for nothing, each caught by a check. | 55 | 93 s |
 #
 # <!-- /map -->
 #

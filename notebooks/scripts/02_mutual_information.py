@@ -17,7 +17,7 @@
 #
 # <!-- measured -->
 # About 45 minutes to work through.
-# Measured: 23 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
+# Measured: 12 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->
 
 # %%

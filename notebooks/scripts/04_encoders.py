@@ -17,7 +17,7 @@
 #
 # <!-- measured -->
 # About 50 minutes to work through.
-# Measured: 79 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
+# Measured: 54 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->
 
 # %%

@@ -17,7 +17,7 @@
 #
 # <!-- measured -->
 # About 55 minutes to work through.
-# Measured: 213 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
+# Measured: 110 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->
 
 # %%

@@ -18,7 +18,7 @@
 #
 # <!-- measured -->
 # About 50 minutes to work through.
-# Measured: 109 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
+# Measured: 48 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->
 
 # %%

@@ -24,7 +24,7 @@ from simmim_lite._arguments import check_integer
 
 
 def cores() -> int:
-    """Return the number of CPU cores that this process may use; a container can allow a part."""
+    """Return the number of CPU cores that this process may use, without quotas of a container."""
     if hasattr(os, "sched_getaffinity"):  # Linux
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -211,7 +211,8 @@ def learned(
                 parts = []
 
             def by_neighbors(part: list[int], k: int = 3) -> Estimate:
-                return ross(labels[few, 0], numbers[few][:, part], n_neighbors=k, discrete="x")
+                few_labels, few_numbers = labels[few, 0], numbers[few][:, part]
+                return ross(few_labels, few_numbers, n_neighbors=k, discrete="x", seed=seed)
 
         else:
             x = normal_scores(_reduced("x", x, notes), generator)
@@ -222,7 +223,7 @@ def learned(
             parts = parts if 1 < len(parts) <= _MOST_PARTS else []
 
             def by_neighbors(part: list[int], k: int = 3) -> Estimate:
-                return ksg(x[few][:, part[:1]], y[few][:, part[1:]], n_neighbors=k)
+                return ksg(x[few][:, part[:1]], y[few][:, part[1:]], n_neighbors=k, seed=seed)
 
             for name, given, value in (("y", x, y), ("x", y, x)):
                 if looks_like_function(given[distinct], value[distinct]):

@@ -123,7 +123,7 @@ def reproduce(
 
 @contextmanager
 def _ended_with_us(running: Collection[Future[Run]], folder: Path) -> Iterator[None]:
-    """If this process is told to stop, end the workers, and remove what they left unfinished."""
+    """If this process is asked to stop, end the workers, and remove what they left unfinished."""
     try:
         yield
     except BaseException:

@@ -1,4 +1,4 @@
-"""Random augmentation of a batch of images: flip, crop, affine, elastic, brightness and contrast.
+"""Random augmentation of a batch of images: crop, rotation, affine and elastic deformation.
 
 Images have the shape (N, channels, height, width), and each image gets its own random change. The
 result depends on the images and on ``generator`` alone, and is on the device of both. Zeros fill up
@@ -25,7 +25,6 @@ from torch import Tensor
 
 from simmim_lite._arguments import as_array, check_integer, check_number
 
-_ROUNDING = 1e-3  # of interpolation, and of half precision
 _KNOTS = 5  # side of the coarse grid of random displacements that bend an image
 
 
@@ -37,13 +36,6 @@ def as_float(images: Any, name: str = "images") -> Tensor:
     if images.dtype not in (torch.uint8, torch.bool):
         raise TypeError(f"{name}: expected uint8 or floating point, got {images.dtype}")
     return images.to(torch.float32) / (255 if images.dtype == torch.uint8 else 1)
-
-
-def random_flip(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Mirror each image left to right with probability 1/2."""
-    images = _checked(images)
-    draws = _uniform((len(images), 1, 1, 1), images, generator)
-    return torch.where(draws < 0.5, images.flip(-1), images)
 
 
 def random_crop(images: Tensor, generator: torch.Generator, *, padding: int) -> Tensor:
@@ -60,69 +52,28 @@ def random_crop(images: Tensor, generator: torch.Generator, *, padding: int) -> 
     return padded[each, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
-def random_affine(
-    images: Tensor,
-    generator: torch.Generator,
-    *,
-    degrees: float = 0.0,
-    scale: tuple[float, float] = (1.0, 1.0),
-    shift: float = 0.0,
-) -> Tensor:
-    """Rotate, resize and shift each image, with a single bilinear interpolation.
-
-    Args:
-        images: floating point, or uint8, which becomes float32 in 0..1.
-        degrees: rotation, uniform from -degrees to degrees.
-        scale: smallest and largest factor of the size; its logarithm is uniform.
-        shift: largest shift in each direction, as a fraction of the width and of the height.
-    """
-    images = as_float(_checked(images))
-    draws = _uniform((4, len(images)), images, generator)
-    angle = math.radians(check_number("degrees", degrees, minimum=0)) * (2 * draws[0] - 1)
-    check_number("shift", shift, minimum=0)
-    least = check_number("scale", scale[0], minimum=1e-6)
-    low, high = map(math.log, (least, check_number("scale", scale[1], minimum=least)))
-    inverse = torch.exp(-(low + (high - low) * draws[1]))  # the grid holds the places to read from
-    return _similarity(images, angle, inverse, 2 * shift * (2 * draws[2:] - 1))
-
-
 def random_rotation(images: Tensor, generator: torch.Generator, *, degrees: float) -> Tensor:
     """Rotate each image by up to ``degrees`` <= 45; divide its size by 1 +- the same in radians."""
     images = as_float(_checked(images))
     check_number("degrees", degrees, minimum=0, maximum=45)
     draws = 2 * _uniform((2, len(images)), images, generator) - 1
     angle, size = draws[0] * math.radians(degrees), 1 + draws[1] * math.radians(degrees)
-    return _similarity(images, -angle, size, torch.zeros_like(draws))
-
-
-def random_brightness_contrast(
-    images: Tensor, generator: torch.Generator, *, brightness: float = 0.4, contrast: float = 0.4
-) -> Tensor:
-    """Scale the deviations of each image from its mean by 1 +- contrast, and add +- brightness.
-
-    Both are uniform. Images are uint8, or floating point in 0..1; the result is clamped to 0..1.
-    """
-    images = as_float(_checked(images))
-    low, high = images.aminmax() if images.numel() else (0.0, 1.0)
-    if not (low >= -_ROUNDING and high <= 1 + _ROUNDING):
-        raise ValueError(f"images: expected pixels in 0..1, got {low:g} to {high:g}")
-    check_number("brightness", brightness, minimum=0)
-    check_number("contrast", contrast, minimum=0, maximum=1)
-    draws = _uniform((2, len(images), 1, 1, 1), images, generator)
-    gain, offset = 1 + contrast * (2 * draws[0] - 1), brightness * (2 * draws[1] - 1)
-    mean = images.mean(dim=(1, 2, 3), keepdim=True)
-    return ((images - mean) * gain + mean + offset).clamp(0, 1)
+    aspect = images.shape[2] / images.shape[3]  # the grid's units are half the width and height
+    cos, sin, zero = size * angle.cos(), size * angle.sin(), torch.zeros_like(size)
+    theta = torch.stack([cos, -sin * aspect, zero, sin / aspect, cos, zero], 1)
+    grid = F.affine_grid(theta.view(-1, 2, 3), list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, align_corners=False)
 
 
 @dataclass(frozen=True)
 class RandomWarp:
     """Random affine and elastic deformation: ``warp(images, generator)``."""
 
-    degrees: float = 20.0  # as for `random_affine`
+    degrees: float = 20.0  # largest rotation
     scale: float = 0.2  # largest absolute logarithm of the size
     stretch: float = 0.1  # largest absolute logarithm of width divided by height
     shear: float = 0.3  # largest sideways shift of the top against the middle, of the height
-    shift: float = 0.08  # as for `random_affine`
+    shift: float = 0.08  # largest shift in each direction, of the width and of the height
     elastic: float = 0.06  # standard deviation of the shifts of 5 x 5 knots, of half the width
 
     def __call__(self, images: Tensor, generator: torch.Generator, strength: float = 1.0) -> Tensor:
@@ -170,12 +121,3 @@ def as_images(name: str, images: Any) -> Tensor:
 def _uniform(shape: tuple[int, ...], images: Tensor, generator: torch.Generator) -> Tensor:
     dtype = images.dtype if images.is_floating_point() else torch.float32
     return torch.rand(shape, generator=generator, device=images.device, dtype=dtype)
-
-
-def _similarity(images: Tensor, angle: Tensor, inverse: Tensor, shifts: Tensor) -> Tensor:
-    """Rotate by ``angle`` (N,), divide the size by ``inverse`` (N,) and add ``shifts`` (2, N)."""
-    aspect = images.shape[2] / images.shape[3]  # the grid's units are half the width and height
-    cos, sin = inverse * angle.cos(), inverse * angle.sin()
-    theta = torch.stack([cos, sin * aspect, shifts[0], -sin / aspect, cos, shifts[1]], 1)
-    grid = F.affine_grid(theta.view(-1, 2, 3), list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid, align_corners=False)

@@ -162,21 +162,15 @@ def sample_entropy(x: Any, method: str = "plug_in", *, base: float = math.e) -> 
 
 
 def sample_mutual_information(
-    x: Any, y: Any, method: str = "plug_in", *, seed: int = 0, base: float = math.e
+    x: Any, y: Any, method: str = "plug_in", *, base: float = math.e
 ) -> float:
     """Estimate I(X;Y) = H(X) + H(Y) - H(X, Y) from N pairs of symbols (see `sample_entropy`).
 
-    ``method`` is one of `entropy_from_counts`, used for all three entropies, or
-    ``"shuffle_corrected"``: plug-in minus its mean over 20 random permutations of y, drawn from
-    ``seed``. This removes the bias of independent variables, and too much where
-    dependent variables fill fewer cells. Corrected estimates can be negative.
+    ``method`` is one of `entropy_from_counts`, used for all three entropies. Corrected estimates
+    can be negative.
     """
-    check_choice("method", method, (*_ENTROPIES, "shuffle_corrected"))
-    pairs = PairCounts.of(x, y)
-    if method != "shuffle_corrected":
-        return pairs.mutual_information(method) / _log(base)
-    chance = pairs.chance_information("plug_in", seed=seed)
-    return (pairs.mutual_information("plug_in") - chance) / _log(base)
+    check_choice("method", method, _ENTROPIES)
+    return PairCounts.of(x, y).mutual_information(method) / _log(base)
 
 
 @dataclass(frozen=True, eq=False)

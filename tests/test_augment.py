@@ -1,5 +1,7 @@
 """Augmentation: each change matches its definition and depends on its generator alone."""
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -8,10 +10,7 @@ from simmim_lite import datasets
 from simmim_lite.augment import (
     RandomWarp,
     as_float,
-    random_affine,
-    random_brightness_contrast,
     random_crop,
-    random_flip,
     random_rotation,
 )
 
@@ -22,14 +21,6 @@ def generator(seed=0):
 
 def pictures(N=64, size=8):
     return torch.randint(1, 256, (N, 3, size, size + 2), generator=generator(9), dtype=torch.uint8)
-
-
-def test_flips_half_of_the_images():
-    images = pictures(1000)
-    flipped = random_flip(images, generator())
-    changed = (flipped != images).flatten(1).any(dim=1)
-    assert 430 < changed.sum() < 570  # 4.4 standard deviations
-    assert torch.equal(flipped[changed], images[changed].flip(-1))
 
 
 def test_crops_are_moved_images():
@@ -79,15 +70,10 @@ def test_bytes_and_bits_are_images():
     ("call", "error", "message"),
     [
         (lambda x, g: as_float(x.long()), TypeError, "images: expected uint8 .* got torch.int64"),
-        (lambda x, g: random_flip(x[0], g), ValueError, r"images: .*\(3, 8, 10\)"),
+        (lambda x, g: random_crop(x[0], g, padding=2), ValueError, r"images: .*\(3, 8, 10\)"),
         (lambda x, g: random_crop(x, g, padding=-1), ValueError, "padding: "),
         (lambda x, g: random_rotation(x, g, degrees=-1), ValueError, "degrees: "),
         (lambda x, g: random_rotation(x, g, degrees=58), ValueError, "degrees: "),
-        (lambda x, g: random_brightness_contrast(x, g, contrast=1.1), ValueError, "contrast: "),
-        (lambda x, g: random_affine(x, g, scale=(0.0, 1.0)), ValueError, "scale: "),
-        (lambda x, g: random_affine(x, g, scale=(2.0, 1.0)), ValueError, "scale: "),
-        (lambda x, g: random_brightness_contrast(x, g, contrast=-1), ValueError, "contrast: "),
-        (lambda x, g: random_brightness_contrast(x.float(), g), ValueError, "0..1, got 1 to 255"),
     ],
 )
 def test_bad_images_are_named(call, error, message):
@@ -95,50 +81,15 @@ def test_bad_images_are_named(call, error, message):
         call(pictures(), generator())
 
 
-def test_affine_of_nothing_is_nothing():
-    images = pictures()
-    same = random_affine(images, generator())
-    assert torch.allclose(same, images.float() / 255, atol=1e-5)
-
-
-@pytest.mark.parametrize(("row", "column"), [(0, 15), (15, 0)])
-def test_affine_turns_in_pixels(row, column):
-    turned = centers(random_affine(dots(row, column), generator(), degrees=30))
-    assert (turned.norm(dim=1) - 15).abs().max() < 0.3  # of a circle, not of an ellipse
+@pytest.mark.parametrize(("row", "column"), [(0, 9), (9, 0)])
+def test_rotation_turns_in_pixels_and_resizes(row, column):
+    turned = centers(random_rotation(dots(row, column), generator(), degrees=30))
+    away = turned.norm(dim=1) / 9  # on a circle, not on an ellipse
+    assert 1 / (1 + math.pi / 6) - 0.03 < away.min() < 0.7
+    assert 1.9 < away.max() < 1 / (1 - math.pi / 6) + 0.03
     angle = torch.atan2(*turned.T).rad2deg() - (90 if row else 0)
     assert -30.5 < angle.min() < -27
     assert 27 < angle.max() < 30.5
-
-
-def test_affine_resizes_and_shifts():
-    images = dots(0, 0)
-    larger = random_affine(images, generator(), scale=(1.0, 3.0)).sum(dim=(1, 2, 3))
-    assert 8.5 < larger.min() < 12  # 9 pixels
-    assert 70 < larger.max() < 85  # 81 pixels
-    moved = centers(random_affine(images, generator(), shift=0.25))
-    for axis, length in enumerate((41, 61)):
-        assert -0.25 * length - 0.3 < moved[:, axis].min() < -0.22 * length
-        assert 0.22 * length < moved[:, axis].max() < 0.25 * length + 0.3
-
-
-def test_brightness_and_contrast():
-    images = torch.full((500, 1, 2, 2), 0.5)
-    images[:, :, 0] = 0.6
-    same = random_brightness_contrast(images, generator(), brightness=0, contrast=0)
-    assert torch.allclose(same, images)
-    changed = random_brightness_contrast(images, generator(), brightness=0.1, contrast=0.5)
-    means = changed.mean(dim=(1, 2, 3))
-    assert 0.44 < means.min() < 0.46 < 0.64 < means.max() < 0.66
-    contrast = (changed[:, 0, 0] - changed[:, 0, 1]).mean(dim=1)
-    assert 0.05 <= contrast.min() < 0.06
-    assert 0.14 < contrast.max() <= 0.15001
-    assert random_brightness_contrast(pictures(), generator()).max() <= 1
-
-
-@pytest.mark.parametrize("augment", [random_flip, random_brightness_contrast])
-def test_augmentation_is_a_function_of_its_generator(augment):
-    assert torch.equal(augment(pictures(), generator(4)), augment(pictures(), generator(4)))
-    assert not torch.equal(augment(pictures(), generator(4)), augment(pictures(), generator(5)))
 
 
 def test_strength_zero_is_no_change():

@@ -9,8 +9,8 @@ from hypothesis import given, settings, strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakIdKeyDictionary
 
-from simmim_lite import bounds
-from simmim_lite.contrastive import LearnedTemperature, _tiles, info_nce_loss, nt_xent_loss
+from simmim_lite import bounds, contrastive
+from simmim_lite.contrastive import LearnedTemperature, info_nce_loss, nt_xent_loss
 
 
 def embeddings(N, dim, *, M=None, seed=0, dtype=torch.float64, normalize=True):
@@ -225,8 +225,8 @@ def test_without_onednn_the_loss_is_the_same(temperature, monkeypatch):
         "nt_xent": lambda: nt_xent_loss(*inputs, tile=32),
     }
     found = {}
-    for linear in (_tiles._onednn_linear(), None):
-        monkeypatch.setattr(_tiles, "_onednn_linear", lambda linear=linear: linear)
+    for linear in (contrastive._onednn_linear(), None):
+        monkeypatch.setattr(contrastive, "_onednn_linear", lambda linear=linear: linear)
         found[linear] = {
             name: [value, *torch.autograd.grad(value, inputs)]
             for name, loss in losses.items()
@@ -240,10 +240,10 @@ def test_without_onednn_the_loss_is_the_same(temperature, monkeypatch):
 
 def test_scores_that_are_kept_and_that_are_computed_twice(monkeypatch):
     pair = tuple(embeddings(400, 8, dtype=torch.float32))
-    monkeypatch.setitem(_tiles.TILE, "cpu", 32)
+    monkeypatch.setitem(contrastive.TILE, "cpu", 32)
     found = []
     for kept in (0, 1 << 30):
-        monkeypatch.setitem(_tiles.KEPT, "cpu", kept)
+        monkeypatch.setitem(contrastive.KEPT, "cpu", kept)
         for loss in (info_nce_loss, nt_xent_loss):
             value = loss(*pair, 0.1)
             found.append([value, *torch.autograd.grad(value, pair)])

@@ -104,7 +104,6 @@ def parts_of_encoders() -> None:
     tokenizer = encoders.Tokenizer(["one", "two", "three"])
     cases = {
         "ImageEncoder": (encoders.ImageEncoder, images),
-        "resnet18_encoder": (partial(encoders.resnet18_encoder, 1), images),
         "TextEncoder": (partial(encoders.TextEncoder, tokenizer), WORDS),
         "AudioEncoder": (encoders.AudioEncoder, sounds),
         "TabularEncoder": (partial(encoders.TabularEncoder, 3), np.ones((N, 3))),
@@ -123,11 +122,8 @@ def parts_of_encoders() -> None:
 
 def parts_of_augment() -> None:
     functions: dict[str, Any] = {
-        "random_flip": augment.random_flip,
         "random_crop": partial(augment.random_crop, padding=2),
-        "random_affine": partial(augment.random_affine, degrees=9, scale=(0.9, 1.1), shift=0.1),
         "random_rotation": partial(augment.random_rotation, degrees=9),
-        "random_brightness_contrast": augment.random_brightness_contrast,
         "RandomWarp": augment.RandomWarp(),
     }
     for name, function in functions.items():
@@ -174,15 +170,9 @@ def classifiers(device: torch.device) -> None:
 @part
 def all_critics(device: torch.device) -> None:
     x, y = randn(20, 3, device=device), randn(20, 2, device=device)
-    for kind in (critics.SeparableCritic, critics.ConcatCritic):
-        critic = kind(3, 2).to(device)
-        learn(critic, critic(x, y), device)
-        critic(x.detach().cpu(), y.detach().cpu())
-    with patch.object(fake_accelerator, "TRUE", fake_accelerator.CHECKS):
-        base = critics.GaussianBase(x.detach(), y.detach())  # no correlation is too large
-    assert base(x, y).device == device
-    frame = evaluation.evaluate_bounds(critic, [(x, y)])
-    assert frame.shape == (1, len(bounds.BOUNDS))
+    critic = critics.SeparableCritic(3, 2).to(device)
+    learn(critic, critic(x, y), device)
+    critic(x.detach().cpu(), y.detach().cpu())
     evaluation.staircase(
         critics.SeparableCritic(20, 20).to(device), "nwj", ["nwj"], levels=[1], steps=2
     )
@@ -225,13 +215,11 @@ def parts_of_contrastive() -> None:
     for name, loss in losses.items():
 
         def run(device: torch.device, loss: Any = loss) -> None:
-            from simmim_lite.contrastive import _tiles
-
             temperature = contrastive.LearnedTemperature().to(device)
             views = randn(N, DIM, device=device), randn(N, DIM, device=device)
-            scores = _tiles.Scores
+            scores = contrastive._Scores
             for small in (False, True):  # fake tensors do not know how large scores are
-                with patch.object(_tiles, "Scores", lambda *a, s=small: scores(*a[:-1], s)):
+                with patch.object(contrastive, "_Scores", lambda *a, s=small: scores(*a[:-1], s)):
                     for tile in (None, 3):
                         learn(temperature, loss(*views, temperature(), tile=tile), device)
             assert loss(*views, 0.1).device == device
@@ -278,7 +266,7 @@ def parts_of_fit() -> None:
     for optimizer in ("adam", "adamw", "rmsprop", "sgd"):
 
         def run(device: torch.device, optimizer: str = optimizer) -> None:
-            options = {"optimizer": optimizer, "schedule": "one_cycle", "accumulate": 2}
+            options = {"optimizer": optimizer, "schedule": "one_cycle"}
             found = training.Batches(small_data(), N)
             training.fit(Model(), class_loss, found, steps=3, device=device, **options)
 
@@ -363,7 +351,7 @@ def simulated_memory(device: torch.device) -> None:
     found = memory.SimulatedMemory(DIM, backend=memory.Ram(memory.Exact(str(device))))
     found.write({"a": torch.zeros(N, DIM, device=device)}, instance={"a": torch.zeros(N, 2)})
     queries = randn(5, DIM, device=device)
-    for k, mode in ((3, "top"), (3, "attend"), (None, "attend"), (3, "sample")):
+    for k, mode in ((3, "top"), (3, "attend"), (None, "attend")):
         result = found.read(queries, "a", k, mode=mode)
         assert result.scores.device.type == result.ids.device.type == "cpu"
         if result.key is not None:

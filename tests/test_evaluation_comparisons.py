@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from simmim_lite import bounds
-from simmim_lite.evaluation import compare_estimators, evaluate_bounds, staircase
+from simmim_lite.evaluation import compare_estimators, staircase
 from simmim_lite.ground_truth import AdditiveNoise, CorrelatedGaussian
 from simmim_lite.mutual_information import estimate
 
@@ -54,28 +54,6 @@ def test_all_methods_get_the_same_samples():
 def test_bad_input(options, message):
     with pytest.raises(ValueError, match=message):
         compare_estimators(SOURCES, **options)
-
-
-def test_evaluate_bounds_applies_each_objective_to_each_batch():
-    critic = BilinearCritic(2, 3)
-    with torch.no_grad():
-        critic.weight.copy_(torch.arange(6.0).reshape(2, 3) / 5)
-    generator = torch.Generator().manual_seed(0)
-    batches = [
-        (torch.randn(8, 2, generator=generator), torch.randn(8, 3, generator=generator))
-        for _ in range(4)
-    ]
-    objectives = {"a": bounds.info_nce, "b": bounds.nwj}
-    frame = evaluate_bounds(critic, iter(batches), objectives)
-    assert frame.columns.tolist() == ["a", "b"]
-    for (x, y), values in zip(batches, frame.to_dict("records"), strict=True):
-        for name, objective in objectives.items():
-            assert values[name] == objective(x @ critic.weight @ y.T).item()
-    named = evaluate_bounds(critic, batches, ["info_nce", "nwj"])
-    assert named.to_numpy().tolist() == frame.to_numpy().tolist()
-    assert evaluate_bounds(critic, batches).columns.tolist() == list(bounds.BOUNDS)
-    with pytest.raises(ValueError, match=r"functions: expected one of 'info_nce', .*'infonce'"):
-        evaluate_bounds(critic, batches, ["infonce"])
 
 
 def test_staircase_trains_with_the_objective_of_a_named_bound():

@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+import tomllib
 import wave
 from collections.abc import Iterator
 
@@ -11,8 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.patches import FancyArrowPatch
 
 from simmim_lite import figures
+from simmim_lite.figures import _diagrams
 
 
 @pytest.fixture
@@ -70,3 +73,55 @@ def test_reliability_draws_each_table_with_its_intervals_and_the_diagonal(ax):
     assert truth.get_xdata().tolist() == truth.get_ydata().tolist() == [0.25, 1]
     segments = ax.collections[0].get_segments()
     assert np.allclose(segments, [[[0.5, 0.3], [0.5, 0.6]], [[0.9, 0.9], [0.9, 1.0]]])
+
+
+DIAGRAMS = sorted(path.stem for path in _diagrams.FOLDER.glob("*.toml"))
+
+
+@pytest.mark.parametrize("name", DIAGRAMS)
+def test_diagram_draws_its_boxes_and_arrows_inside_the_picture(name: str):
+    plt.switch_backend("agg")
+    content = tomllib.loads((_diagrams.FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+    ax = figures.diagram(name)
+    texts = [text.get_text() for text in ax.texts]
+    wanted = [box["text"] for box in content["box"]]
+    assert sorted(texts) == sorted(
+        wanted + [arrow["text"] for arrow in content.get("arrow", ()) if arrow.get("text")]
+    )
+    arrows = [patch for patch in ax.patches if isinstance(patch, FancyArrowPatch)]
+    assert len(arrows) == len(content.get("arrow", ()))
+    ax.figure.draw_without_rendering()
+    frame = ax.get_window_extent()
+    for text in ax.texts:
+        box = text.get_window_extent()
+        assert frame.x0 - 2 <= box.x0 <= box.x1 <= frame.x1 + 2, text.get_text()
+        assert frame.y0 - 2 <= box.y0 <= box.y1 <= frame.y1 + 2, text.get_text()
+    plt.close(ax.figure)
+
+
+def test_an_unknown_diagram_is_refused():
+    with pytest.raises(ValueError, match=r"name: expected one of .*'notebooks'"):
+        figures.diagram("nowhere")
+
+
+def test_show_outside_a_notebook_prints_the_caption(ax, capsys):
+    figures.show("Figure 1. A line.", alt="a line")
+    assert capsys.readouterr().out == "Figure 1. A line.\n"
+
+
+def test_show_in_a_notebook_displays_text_and_caption_and_closes_the_figure(ax, monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.get_ipython", lambda: object())
+    monkeypatch.setattr("IPython.display.display", lambda *a, **k: shown.append((a, k)))
+    figures.show("Figure 2. A line.", alt="a line that rises")
+    assert shown[0] == ((ax.figure,), {"metadata": {"image/png": {"alt": "a line that rises"}}})
+    assert shown[1][0][0]["text/markdown"] == "**Figure 2.** A line."
+    assert not plt.fignum_exists(ax.figure.number)
+
+
+def test_explore_draws_again_for_each_value(monkeypatch):
+    plt.switch_backend("agg")
+    drawn = []
+    monkeypatch.setattr("ipywidgets.interact", lambda f, **s: [f(a=v) for v in s["a"]])
+    figures.explore(lambda a: drawn.append(a), a=(0.0, 1.0, 0.5))
+    assert drawn == [0.0, 1.0, 0.5]

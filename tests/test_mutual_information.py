@@ -12,12 +12,11 @@ from scipy.special import digamma
 from scipy.stats import norm, rankdata
 from sklearn.feature_selection import mutual_info_classif, mutual_info_regression
 
+from reproduction.experiments.mi_distributions import ClassAndFeature, DiscreteTable
 from simmim_lite import mutual_information as mi
 from simmim_lite.ground_truth import (
     AdditiveNoise,
-    ClassAndFeature,
     CorrelatedGaussian,
-    DiscreteTable,
     GaussianMixture,
     Independent,
     MonotoneTransform,

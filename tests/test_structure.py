@@ -38,8 +38,6 @@ KEPT = {
     "load_weights": "a reader's own checkpoints",
     "read_image": "a reader's own pictures",
     "caption_match": "a reader's own captions",
-    "club": "the revision of notebook 03",
-    "ConcatCritic": "the revision of notebook 03",
     "image_distortion": "the revision of notebook 07",
 }
 

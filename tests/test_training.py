@@ -144,9 +144,8 @@ def test_a_batch_that_processes_cannot_share():
 # --- the loop ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("accumulate", [1, 2])
 @pytest.mark.parametrize("clip_norm", [None, 0.05])
-def test_fit_is_the_plain_loop(accumulate, clip_norm):
+def test_fit_is_the_plain_loop(clip_norm):
     ours, theirs = network(), network()
     batches = Batches(samples(), 4)
     history = fit(
@@ -157,7 +156,6 @@ def test_fit_is_the_plain_loop(accumulate, clip_norm):
         learning_rate=0.01,
         weight_decay=0.1,
         warmup=3,
-        accumulate=accumulate,
         clip_norm=clip_norm,
     )
     matrices = [p for p in theirs.parameters() if p.ndim > 1]
@@ -171,8 +169,7 @@ def test_fit_is_the_plain_loop(accumulate, clip_norm):
         cosine = (1 + math.cos(math.pi * (step - 3) / 6)) / 2
         for group in optimizer.param_groups:
             group["lr"] = 0.01 * ((step + 1) / 3 if step < 3 else cosine)
-        these = [batches[step * accumulate + j] for j in range(accumulate)]
-        loss = sum(distance(theirs(batch), batch) for batch in these) / accumulate
+        loss = distance(theirs(batches[step]), batches[step])
         loss.backward()
         norms.append(nn.utils.clip_grad_norm_(theirs.parameters(), clip_norm or math.inf).item())
         optimizer.step()
@@ -180,9 +177,8 @@ def test_fit_is_the_plain_loop(accumulate, clip_norm):
     for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
         assert (a - b).abs().max() < 1e-12
     # Means of epochs, the last of which is incomplete.
-    length = 6 // accumulate
     for epoch in history.epochs:
-        there = slice(epoch["epoch"] * length, (epoch["epoch"] + 1) * length)
+        there = slice(epoch["epoch"] * 6, (epoch["epoch"] + 1) * 6)
         assert epoch["steps"] == len(losses[there])
         assert epoch["loss"] == pytest.approx(np.mean(losses[there]), abs=1e-12)
         assert epoch["gradient_norm"] == pytest.approx(np.mean(norms[there]), abs=1e-12)
@@ -452,7 +448,7 @@ def gradient(model, loss, batch, *, chunk, autocast=None):
     system = System(model, loss)
     context = torch.autocast("cpu", autocast, enabled=autocast is not None)
     Gradients(system, context, lambda value: value, chunk).add(
-        batch, share=1.0, seed=lambda j: torch.manual_seed(100 + j), last=True
+        batch, lambda j: torch.manual_seed(100 + j)
     )
     return [p.grad for p in system.parameters()]
 
@@ -614,9 +610,8 @@ def test_a_plateau_stays_one_when_resumed(tmp_path):
     assert (again.stop_reason, again.steps) == ("plateau", 3)
 
 
-@pytest.mark.parametrize(("accumulate", "step"), [(1, 8), (2, 4)])
 @pytest.mark.parametrize("value", [math.inf, math.nan])
-def test_a_loss_that_is_not_finite_stops_at_once(value, accumulate, step):
+def test_a_loss_that_is_not_finite_stops_at_once(value):
     model = network()
     weights = []
 
@@ -624,9 +619,8 @@ def test_a_loss_that_is_not_finite_stops_at_once(value, accumulate, step):
         weights.append(fingerprint(model))
         return distance(outputs, batch) * (value if len(weights) == 9 else 1)
 
-    message = rf"loss: {value} in step {step}, epoch 1, batch 8$"
-    with pytest.raises(FloatingPointError, match=message):
-        fit(model, loss, Batches(samples(), 4), epochs=3, accumulate=accumulate)
+    with pytest.raises(FloatingPointError, match=rf"loss: {value} in step 8, epoch 1$"):
+        fit(model, loss, Batches(samples(), 4), epochs=3)
     assert fingerprint(model) == weights[-1] != weights[0]  # the step was not taken
 
 
@@ -637,7 +631,7 @@ def test_a_gradient_that_is_not_finite_stops_too():
     def loss(outputs, _):
         return (outputs.sum() * 0).sqrt() + 1  # 0 has a root, and the root no slope there
 
-    with pytest.raises(FloatingPointError, match="gradient: norm nan in step 0, epoch 0, batch 0"):
+    with pytest.raises(FloatingPointError, match="gradient: norm nan in step 0, epoch 0"):
         fit(model, loss, Batches(samples(), 4), epochs=1)
     assert fingerprint(model) == before
 
@@ -664,7 +658,7 @@ def test_errors_say_where():
 
     with pytest.raises(ValueError, match="bad") as caught:
         fit(network(), loss, Batches(samples(), 4), epochs=1)
-    assert caught.value.__notes__ == ["in step 0, epoch 0, batch 0"]
+    assert caught.value.__notes__ == ["in step 0, epoch 0"]
 
 
 @pytest.mark.parametrize(
@@ -673,10 +667,9 @@ def test_errors_say_where():
         ({"epochs": None}, ValueError, "epochs, steps: expected one of them, got None and None"),
         ({"steps": 3}, ValueError, "epochs, steps: .* got 1 and 3"),
         ({"epochs": 0}, ValueError, "epochs: .* got 0"),
-        ({"accumulate": 7}, ValueError, r"accumulate: .* 1\.\.6, got 7"),
         ({"chunk": 0}, ValueError, "chunk: .* got 0"),
-        ({"patience": 0.5}, TypeError, r"patience: .* got 0\.5"),
         ({"checkpoint_every": 0}, ValueError, "checkpoint_every: .* got 0"),
+        ({"patience": 0.5}, TypeError, r"patience: .* got 0\.5"),
         ({"seconds": -1}, ValueError, "seconds: .* got -1"),
         ({"clip_norm": math.nan}, ValueError, "clip_norm: .* got nan"),
         ({"optimizer": "lion"}, ValueError, "optimizer: .*'adamw'.* got 'lion'"),
@@ -742,10 +735,6 @@ def test_a_time_limit_holds_whatever_a_step_takes(monkeypatch):
     assert seconds_taken(monkeypatch, 0.25, 10) == (10, 40)
     assert seconds_taken(monkeypatch, 4, 10) == (8, 2)  # the third would end at 12
     assert seconds_taken(monkeypatch, 3.5, 9) == (10.5, 3)
-    taken, steps = seconds_taken(monkeypatch, 1, 10, accumulate=6)
-    assert (taken, steps) == (6, 1)  # a second step would end at 12
-    taken, steps = seconds_taken(monkeypatch, 3, 4, accumulate=6)
-    assert (taken, steps) == (6, 0)  # broken off within the first step
 
 
 def test_a_step_in_chunks_is_broken_off(monkeypatch):

@@ -58,7 +58,6 @@ posix = pytest.mark.skipif(os.name != "posix", reason="processes are forked from
 OPTIONS = {
     "whole": {},
     "chunks": {"chunk": 5},
-    "chunks and accumulation": {"chunk": 5, "accumulate": 2, "steps": 4},
 }
 
 

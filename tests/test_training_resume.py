@@ -118,7 +118,6 @@ VARIANTS = {
     "plain": {"chunk": None, "autocast": None},
     "chunks and bfloat16": {},
     "float16 with scaled gradients": {"autocast": "float16"},
-    "accumulation": {"accumulate": 3, "steps": 15},
     "one cycle and SGD": {"schedule": "one_cycle", "optimizer": "sgd"},
     "RMSprop at a constant rate": {"schedule": "constant", "optimizer": "rmsprop"},
     "Adam": {"optimizer": "adam"},
@@ -131,7 +130,7 @@ def test_a_resumed_run_ends_with_the_same_bits(variant, tmp_path):
     undisturbed = run(None, **options)
     for batch in (5, 4, 7):  # an epoch has 4, so that most of these are in the middle of one
         with pytest.raises(KilledError):
-            run(tmp_path, transform=killed_at(batch * options.get("accumulate", 1)), **options)
+            run(tmp_path, transform=killed_at(batch), **options)
     assert checkpoints(tmp_path)[-1].name > "step-0000000009"
     assert run(tmp_path, **options) == undisturbed
 
@@ -347,7 +346,7 @@ def test_weights_can_be_loaded_alone(tmp_path):
 
 def test_numpy_numbers_as_settings_can_be_resumed(tmp_path):
     model, loss = Encoders(), ContrastiveLoss()
-    options = {"accumulate": np.int64(1), "epochs": np.int64(2), "checkpoints": tmp_path}
+    options = {"chunk": np.int64(9), "epochs": np.int64(2), "checkpoints": tmp_path}
     first = fit(model, loss, Batches(pairs(), 24), **options)
     again = fit(Encoders(), ContrastiveLoss(), Batches(pairs(), 24), resume=True, **options)
     assert again.steps == first.steps

@@ -3,20 +3,23 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/simmim-lite/simmim-lite/blob/main/notebooks/00_start_here.ipynb)
 #
-# *One name and four ideas, the map of the notebooks, the real data they use, and a first measurement of mutual information whose result can be checked.*
+# *One name and four ideas, a test of what you should know, the real data of the course, a first measurement of mutual information beside its known truth, and the map of the notebooks.*
 #
 # **What you will learn**
 #
-# - which four different things are called **SimMIM**, and which of them has a published paper;
-# - **where to go**: the map of the notebooks, and what your machine will use;
-# - what the **data** look like: real digits, spoken digits, captions, and how much they share;
-# - how to **measure mutual information** by counting, step by step, beside a known truth.
+# - which four different ideas are called **SimMIM**, and which of them has a published paper;
+# - whether you are **prepared**: ten questions on probability, logarithms, NumPy and PyTorch;
+# - what the **data** look like, and how much information two modalities of a pair have in common;
+# - how to **measure mutual information** by counting, between a baseline and an upper bound;
+# - **where to go next**: the map of the notebooks.
+#
+# **Prerequisites**: none of the notebooks; probability tables, natural logarithms, NumPy arrays, and one training loop that you have seen in PyTorch.
 #
 # **In the package**: `environment`, `datasets`.
 #
 # <!-- measured -->
-# About 35 minutes to work through.
-# Measured: 10 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
+# About 60 minutes to work through.
+# Measured: 42 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->
 
 # %%
@@ -43,80 +46,114 @@ figures.set_style()
 # %% [markdown]
 # ## 1. What is SimMIM?
 #
-# **Question.** You have read an article about "SimMIM". Which one?
+# **Question.** You have read a text about "SimMIM". Which of four ideas does it describe?
 #
-# | | what the letters stand for | the idea | here |
-# |---|---|---|---|
-# | 1 | Simulated Multi-Modal Information Maximization | train encoders so that what an image and a sound share is as large as it can be | notebooks 04-06 |
-# | 2 | Simulated Memory Mechanism-based Multi-Modal Image Generation | store what was seen in several modalities, find it again from any of them, generate from it | notebooks 08-09 |
-# | 3 | Simplified Manifold Information Maximization | sort unlabeled data so that a code says as much as it can about its neighborhood | notebook 07 |
-# | 4 | a simple framework for **m**asked **i**mage **m**odeling | hide patches of an image, predict their pixels | published: Xie et al., CVPR 2022 |
+# | | what the letters stand for | the idea | source | in this course |
+# |---|---|---|---|---|
+# | 1 | Simulated Multi-Modal Information Maximization | train encoders so that the features of an image and of a sound have as much information in common as possible | an article | notebooks 04 to 06 |
+# | 2 | Simulated Memory Mechanism-based Multi-Modal Image Generation | store items of several modalities, retrieve them from any modality, generate from them | an article | notebooks 08 and 10 |
+# | 3 | Simplified Manifold Information Maximization | assign unlabeled data to clusters, so that the cluster of a point carries as much information as possible about its neighbors | an article | notebook 07 |
+# | 4 | A **sim**ple framework for **m**asked **i**mage **m**odeling | hide patches of an image, predict their pixels | [Xie et al., CVPR 2022](https://arxiv.org/abs/2111.09886) | described here |
 #
-# Only the fourth is in the literature: it masks random patches, predicts raw pixels with a linear
-# head, and measures them with an L1 loss. There is no mutual information in it, no memory and no
-# second modality.
+# Only the fourth idea is published under this name. The method of Xie et al. masks random patches of
+# an image. It predicts the raw pixels of these patches with a prediction head that can be a single
+# linear layer. The loss is the L1 distance on the masked pixels. The method uses no mutual
+# information, no memory and no second modality.
 #
-# The first three come from popular articles. Each names an original paper; we searched for the three
-# titles and found none of them, nor any paper of the year 2020 by that name. Their code does not
-# run, and several of their formulas are wrong. Yet each idea is a good one, with real literature
-# under other names, and each can be made to work. That is what this kit is for. Each notebook also
-# says what went wrong in the article's version, and shows it.
+# Ideas 1 to 3 come from three popular articles. Each article refers to an original paper. We searched
+# for the three papers and found none of them. The programs in the articles do not run as printed,
+# and several of their formulas are wrong. But each idea is useful, and each has a real
+# literature under other names. This course makes the three ideas work, and each notebook shows what the article
+# got wrong.
 #
-# ## 2. Where to go?
+# ## 2. Are you prepared?
 #
-# Each notebook stands alone; the numbers give an order. The time was measured, on two cores and
-# without a GPU.
+# You need four things for this course. If one of them is new to you, read the linked page first.
 #
-# <!-- map -->
+# - Probability: joint, marginal and conditional tables, independence, expectation
+#   ([d2l.ai](https://d2l.ai/chapter_preliminaries/probability.html));
+# - rules of logarithms ([OpenStax](https://openstax.org/books/college-algebra-2e/pages/6-5-logarithmic-properties));
+# - NumPy: shapes, sums along an axis, broadcasting
+#   ([NumPy for beginners](https://numpy.org/doc/stable/user/absolute_beginners.html));
+# - PyTorch: tensors, gradients, a training loop
+#   ([Learn the Basics](https://docs.pytorch.org/tutorials/beginner/basics/intro.html)).
 #
-# | | notebook | in the package | what you learn | minutes | runs in |
-# |---|---|---|---|---:|---:|
-# | 00 | [Start here](00_start_here.ipynb) | `environment`, `datasets` | One name and four ideas, the map of the notebooks, the real data they use, and a first measurement of mutual information whose result can be checked. | 35 | 10 s |
-# | 01 | [Entropy](01_entropy.ipynb) | `entropy` | Entropy, conditional entropy, the chain rule and KL divergence on real captions; why entropy estimated from a sample is too small, and what repairs it. | 40 | 7 s |
-# | 02 | [Mutual information](02_mutual_information.ipynb) | `mutual_information`, `ground_truth` | Mutual information three ways, the data processing inequality on real digits, the Gaussian closed form, nearest-neighbor estimates and where they collapse, and why an estimate is never put into a logarithm. | 45 | 12 s |
-# | 03 | [Variational bounds](03_variational_bounds.ipynb) | `bounds`, `critics` | Bounds on mutual information that a trained critic can reach: which hold, which stop at ln K, which scatter like e to the I, which overshoot, and what the default estimator does instead. | 50 | 130 s |
-# | 04 | [Encoders](04_encoders.ipynb) | `encoders`, `datasets` | From pixels, sound, words and tables to vectors: convolution, spectrogram and word vectors by hand beside their exact answers, and how much an encoder is worth before it has learned anything. | 50 | 54 s |
-# | 05 | [Fusion](05_fusion.ipynb) | `fusion` | What several modalities say together: seven ways to fuse them, held to Bayes' rule, with damage, with a modality missing, and on a task that none can solve alone. | 55 | 83 s |
-# | 06 | [Multimodal information maximization](06_multimodal_infomax.ipynb) | `multimodal` | Images, recordings and captions teach each other: encoders that maximize a bound on a mutual information whose true value is known, and what they know afterwards that nobody told them. | 50 | 97 s |
-# | 07 | [Manifold information maximization](07_manifold_infomax.ipynb) | `manifold`, `augment` | Sorting handwritten digits without a label, by maximizing what a code keeps when a point moves along its manifold: neighbors, warps, a bound of three lines, and how few labels it takes to name what was found. | 55 | 88 s |
-# | 08 | [Simulated memory](08_simulated_memory.ipynb) | `memory` | From a running sum to slots: what a memory can hold, how it is searched, what it should forget, and how it survives being killed. | 50 | 46 s |
-# | 09 | [From any modality to any other](09_cross_modal_generation.ipynb) | `generation` | Autoencoders, GANs and flows by hand and from the package; images, speech and captions from one another; what a memory adds, a class never trained on among it; and the numbers that find a generator out. | 55 | 110 s |
-# | 10 | [Training on a GPU, and without one](10_gpu_training.ipynb) | `training`, `contrastive` | From a laptop to a GPU to several: the limits of your own machine, a contrastive loss without the square of the batch, mixed precision, a run that survives being killed, and two processes that agree. | 50 | 48 s |
-# | 11 | [Evaluation: numbers that a skeptic believes](11_evaluation.ipynb) | `evaluation` | Intervals, floors, ceilings and controls for the three systems of this course; and the mistakes that give good numbers for nothing, each caught by a check. | 55 | 93 s |
+# ### Exercise 1 · ★ · 7 minutes · choose
 #
-# <!-- /map -->
+# Answer without running code. `p` is a NumPy table of shape (4, 10).
 #
-# What each one needs is in the package `simmim_lite`, in a module of the same name. Everything runs
-# without a network on small real data that come with it; `SIMMIM_FULL=1` switches to the full sets.
-# This is what the machine that runs these lines would use:
+# 1. You throw two fair dice. The probability that their sum is 7 is (a) 1/12, (b) 1/6, (c) 7/36.
+# 2. $p(x, y)$ is 0.2 at (0, 0), 0.3 at (0, 1), 0.4 at (1, 0), 0.1 at (1, 1). Then $p(x{=}0 \mid y{=}1)$
+#    is (a) 0.3, (b) 0.6, (c) 0.75.
+# 3. $X$ and $Y$ are independent if and only if (a) $p(x, y) = p(x)\, p(y)$ everywhere,
+#    (b) $p(x) = p(y)$ everywhere, (c) their correlation is 0.
+# 4. $X$ is 10 with probability 0.1, otherwise 0. $\mathbb{E}[X^2]$ is (a) 1, (b) 10, (c) 100.
+# 5. $-\ln(1/8)$ equals (a) $3 \ln 2$, (b) $-3 \ln 2$, (c) $(\ln 2)/3$.
+# 6. $\ln a - \ln b$ equals (a) $\ln(a - b)$, (b) $\ln a / \ln b$, (c) $\ln(a/b)$.
+# 7. The shape of `p.sum(axis=0)` is (a) (4,), (b) (10,), (c) (1, 10).
+# 8. `p / p.sum(axis=1)` (a) divides each row by its sum, (b) divides each column by its sum,
+#    (c) is an error.
+# 9. After `loss.backward()` the gradient of a weight `w` is (a) in `w.grad`, (b) in `loss.grad`,
+#    (c) already subtracted from `w`.
+# 10. One step of training calls (a) `step`, `zero_grad`, `backward`, (b) `backward`, `zero_grad`,
+#     `step`, (c) `zero_grad`, `backward`, `step`.
 
-# %%
-print("machine:", environment.hardware())
-for name, place in datasets.available().items():
-    print(f"{name:>8}: {'comes with the package' if place == 'embedded' else place or 'not here'}")
+# %% tags=["exercise"]
+my_answers = None  # ten letters, for example "abcabcabca"
+
+exercises.check("self-test", my_answers)
 
 # %% [markdown]
 # ## 3. What do the data look like?
 #
 # **Question.** What can an image, a sound and a sentence have in common?
 #
-# The digits are MNIST's, written by people. The words were spoken by a synthesizer in 64 voices (the
-# full set has people's). The captions are computed from the image: which digit, and where its
-# stroke is unusually thick or thin, upright or slanted, wide or narrow *for that digit*.
+# Each kind of data is called a *modality*. The images are handwritten digits of MNIST. The
+# recordings are spoken digit words; a synthesizer spoke them in 64 voices (the full set has human
+# speakers). The captions are computed from the images. A caption names the digit. It also says where
+# the stroke is unusually thick or thin, upright or slanted, wide or narrow *for that digit*.
 
 # %%
 pairs = datasets.paired_digits(("image", "speech", "text"), n=6, seed=3)
 axes = figures.paired_samples(
     pairs.data["image"], pairs.data["speech"], pairs.data["text"], rate=8000
 )
-plt.show()
+for image_axes in axes[:6]:
+    image_axes.title.set_fontsize(13)
+axes[6].set(ylabel="amplitude", yticks=(-1, 0, 1))
+figures.show(
+    "Figure 1. Six digits, each as a caption, an image and a recording.",
+    alt="Six columns. Each has a caption such as 'a thin, slanted, wide three', the image of that "
+    "digit, and the waveform of the spoken word: amplitude against time, 0 to 600 milliseconds.",
+)
 
 # %% [markdown]
-# The pairs are made so that we know *exactly* what two of them share. An image and a recording are
-# drawn at random within one digit: they share the digit and nothing else, so their mutual
-# information is $H(\text{digit})$, which is $\ln 10 = 2.3026$ nats where all ten are equally
-# frequent. A caption is a function of its image: they share all that the caption says,
-# $H(\text{caption})$, which is found by counting. Every later notebook is held to these numbers.
+# **Formula.** *Entropy* measures uncertainty. *Mutual information* is the part of the uncertainty
+# about $X$ that goes away when $Y$ is known:
+#
+# $$H(X) = -\sum_x p(x) \ln p(x), \qquad H(X \mid Y) = -\sum_{x, y} p(x, y) \ln p(x \mid y)$$
+#
+# $$I(X; Y) = H(X) - H(X \mid Y)$$
+#
+# With the natural logarithm the unit is the *nat*. If $X$ determines $Y$, then the uncertainty about $Y$
+# is a part of the uncertainty about $X$: $H(X \mid Y) = H(X) - H(Y)$, so $I(X; Y) = H(Y)$.
+#
+# **The pairs have a known truth.** An image is drawn at random, then a recording at random among
+# those of the same digit. We assume that *the digit is a function of the image, and a function of
+# the recording*. In our data this holds: every item has exactly one label, and no item occurs twice.
+# Then $I(\text{image}; \text{speech}) = H(\text{digit})$, for the following reason.
+#
+# - The recording depends on the image only through the digit, and it determines the digit. So
+#   $H(\text{image} \mid \text{speech}) = H(\text{image} \mid \text{digit})$.
+# - The image determines the digit, so
+#   $H(\text{image} \mid \text{digit}) = H(\text{image}) - H(\text{digit})$.
+# - The difference $H(\text{image}) - H(\text{image} \mid \text{speech})$ is therefore $H(\text{digit})$.
+#
+# The same argument holds for speech and text. And an image determines its caption, so
+# $I(\text{image}; \text{text}) = H(\text{caption})$.
+#
+# All these numbers describe a *finite population*: the training items of our data set. For this
+# population they are exact. They are not properties of all digits that people write.
 
 # %%
 for (first, second), nats in pairs.mutual_information.items():
@@ -124,20 +161,22 @@ for (first, second), nats in pairs.mutual_information.items():
 
 h_digit = entropy.sample_entropy(datasets.load_digits("train").labels)
 h_caption = entropy.sample_entropy(datasets.load_captions("train").texts)
-assert abs(pairs.mutual_information["image", "speech"] - h_digit) < 1e-12
-assert abs(pairs.mutual_information["image", "text"] - h_caption) < 1e-12
+print(f"H(digit) = {h_digit:.4f} nats, H(caption) = {h_caption:.4f} nats")
+
+known = pairs.mutual_information
+exercises.verify("I(image; speech) = H(digit)", abs(known["image", "speech"] - h_digit) < 1e-12)
+exercises.verify("I(image; text) = H(caption)", abs(known["image", "text"] - h_caption) < 1e-12)
 
 # %% [markdown]
-# ## 4. How much does the ink tell about the digit?
+# Ten equally frequent digits have $H = \ln 10 = 2.3026$ nats. Later notebooks compare their estimates
+# with these known values.
 #
-# **Question.** Look only at how much ink an image holds. How much do you know about the digit word?
+# ## 4. How much information does the ink carry about the digit?
 #
-# **Formula.** *Entropy* is mean surprise, and *mutual information* is how much of it goes away:
+# **Question.** You see only how much ink an image has. How much do you know about the digit?
 #
-# $$I(X; Y) = H(X) - H(X \mid Y), \qquad H(X) = -\sum_x p(x) \ln p(x), \qquad H(X \mid Y) = -\sum_{x, y} p(x, y) \ln p(x \mid y)$$
-#
-# **Step 1: make the measurement discrete.** Ink is the mean brightness of an image. We cut it into
-# four levels, so that each holds a quarter of the images.
+# **Step 1: make the measurement discrete.** Ink is the mean brightness of an image. We cut it at its
+# three quartiles. Each of the four levels then has about a quarter of the images.
 
 # %%
 digits = datasets.load_digits("train")
@@ -147,34 +186,64 @@ print(f"{len(digits)} images, ink from {ink.min():.0f} to {ink.max():.0f} of 255
 print("images in each level:", np.bincount(level))
 
 # %% [markdown]
-# **Step 2: count the pairs.** The share of each pair (level, digit) is the joint distribution; its
-# rows and columns add up to the two margins.
+# **Step 2: count the pairs.** The *joint distribution* $p(x, y)$ is the fraction of images with level
+# $x$ and digit $y$. The sums of its rows and of its columns are the two *marginal distributions*,
+# $p(x)$ and $p(y)$. The package counts the same table.
 
 # %%
 joint = np.zeros((4, 10))
-np.add.at(joint, (level, digits.labels), 1 / len(digits))
-p_level, p_digit = joint.sum(axis=1), joint.sum(axis=0)
+for x, y in zip(level, digits.labels, strict=True):
+    joint[x, y] += 1 / len(digits)
 
-words = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
-levels = ["least ink", "little ink", "more ink", "most ink"]
-figures.joint_table(joint, levels, words, row_label="", column_label="digit word")
-plt.gcf().set_size_inches(7, 2.4)
-plt.title("Share of all images, %")
-plt.show()
-
-# %% [markdown]
-# A one has little ink, a zero much. **Step 3: two entropies.** Without the digit, four equally full
-# levels: $\ln 4$. With it, less.
+p_level = joint.sum(axis=1)
+p_digit = joint.sum(axis=0)
+assert np.allclose(joint, entropy.counts(level, digits.labels) / len(digits))
 
 # %%
+levels = ["least ink", "little ink", "more ink", "most ink"]
+ax = figures.joint_table(joint, levels, list(range(10)), row_label="level", column_label="digit")
+ax.add_patch(plt.Rectangle((1, 0), 1, 1, fill=False, edgecolor="C1", linewidth=3))
+plt.colorbar(ax.collections[0], label="% of all images")
+plt.gcf().set_size_inches(8, 2.6)
+figures.show(
+    "Figure 2. Most ones are in the level of least ink (orange frame): 8.6 of 10 %.",
+    alt="Heat map of four ink levels by ten digits, in percent of all images. Least ink: digit one "
+    "has 8.6. Most ink: digit zero has 6.9 and digit one 0. Other cells lie between 0.25 and 4.",
+)
+
+# %% [markdown]
+# ### Exercise 2 · ★★ · 2 minutes · find the bug
+#
+# This program counts the pairs without a loop. It should print 1, but it prints 0.00975. Which line is
+# wrong?
+#
+# ```python
+# 1  N = len(digits)
+# 2  joint = np.zeros((4, 10))
+# 3  joint[level, digits.labels] += 1 / N
+# 4  p_level = joint.sum(axis=1)
+# 5  p_digit = joint.sum(axis=0)
+# 6  print(p_digit.sum())
+# ```
+
+# %% tags=["exercise"]
+my_wrong_line = None  # the number of the line as a string, for example "6"
+
+exercises.check("counting pairs", my_wrong_line)
+
+# %% [markdown]
+# **Step 3: two entropies.** The conditional probability is $p(x \mid y) = p(x, y) / p(y)$. A cell with
+# $p(x, y) = 0$ adds nothing to $H(X \mid Y)$. We put 1 in its place, because $\ln 1 = 0$.
+
+# %%
+p_level_given_digit = np.where(joint > 0, joint / p_digit, 1)
 h_level = -np.sum(p_level * np.log(p_level))
-given = np.where(joint > 0, joint / p_digit, 1)
-h_level_given_digit = -np.sum(joint * np.log(given))
+h_level_given_digit = -np.sum(joint * np.log(p_level_given_digit))
 print(f"H(level) = {h_level:.4f} nats, ln 4 = {np.log(4):.4f}")
 print(f"H(level | digit) = {h_level_given_digit:.4f} nats")
 
 # %% [markdown]
-# **Step 4: the difference.** The package and scikit-learn must give the same.
+# **Step 4: the difference** is the mutual information. The package and scikit-learn agree.
 
 # %%
 information = h_level - h_level_given_digit
@@ -185,36 +254,109 @@ assert abs(information - peer) < 1e-9
 assert abs(information - entropy.mutual_information(joint)) < 1e-12
 
 # %% [markdown]
-# **Is that much?** A number needs a scale. The ceiling is $H(\text{level}) = \ln 4$, since four levels
-# cannot say more. The floor is what the same count gives when there is *nothing* to find: shuffle
-# the digits and measure again. It is not zero: a finite sample always shows a little, about
-# $(K_x - 1)(K_y - 1) / 2N$.
+# **Is 0.20 nats much?** A number needs a scale. The *upper bound* is $H(\text{level})$, because
+# $H(\text{level} \mid \text{digit}) \ge 0$. The *baseline* is the value that the same count gives when
+# there is nothing to find. We make such data: we shuffle the digits, so that each level meets a
+# random digit.
+#
+# ### Exercise 3 · ★ · 1 minute · predict
+#
+# After shuffling, level and digit are independent. What does the count give on average over many
+# shuffles of our 4,000 images? (a) exactly 0, (b) a small positive number, (c) sometimes less and
+# sometimes more than 0, on average 0.
+
+# %% tags=["exercise"]
+my_prediction = None  # "a", "b" or "c"
+
+exercises.check("after shuffling", my_prediction)
+
+# %% [markdown]
+# For $K_x$ levels, $K_y$ digits and $N$ independent pairs, the count gives about
+#
+# $$\frac{(K_x - 1)(K_y - 1)}{2N}$$
+#
+# on average instead of 0. Notebook 01 derives this error; it is called the *bias*.
 
 # %%
 generator = np.random.default_rng(0)
 chance = [mutual_info_score(level, generator.permutation(digits.labels)) for _ in range(200)]
-expected = 3 * 9 / (2 * len(digits))
-print(f"shuffled: {np.mean(chance):.4f} ± {np.std(chance):.4f} nats, expected {expected:.4f}")
-print(f"real: {information:.4f} nats, {information / h_level:.0%} of the ceiling")
+expected = (4 - 1) * (10 - 1) / (2 * len(digits))
+print(f"shuffled: {np.mean(chance):.4f} ± {np.std(chance):.4f} nats, formula {expected:.4f}")
+print(f"real pairs: {information:.4f} nats, {information / h_level:.0%} of the upper bound")
 
-assert abs(np.mean(chance) - expected) < 0.001
-assert information > 20 * np.max(chance)
+exercises.verify("the baseline follows the formula", abs(np.mean(chance) - expected) < 0.001)
+exercises.verify("the ink carries information", information > 20 * np.max(chance))
 
 # %%
 plt.hist(chance, bins=np.geomspace(1e-3, 1e-2, 30), label="digits shuffled, 200 times")
+plt.axvline(expected, label="baseline by the formula", **figures.TRUTH)
 plt.axvline(information, label="real pairs", color="C1", linewidth=2)
-plt.axvline(expected, label="expected by chance", **figures.TRUTH)
-plt.gca().set(xscale="log", xlabel="mutual information, nats", ylabel="shuffles")
+plt.axvline(h_level, label="upper bound H(level)", color="0.5", linestyle=":", linewidth=2)
+plt.gca().set(xscale="log", xlabel="mutual information, nats", ylabel="number of shuffles")
 plt.legend(loc="upper center")
-plt.show()
+figures.show(
+    "Figure 3. The value of the real pairs lies far above chance and far below the upper bound.",
+    alt="Histogram on a logarithmic axis: 200 shuffles lie between 0.001 and 0.007 nats around a "
+    "dashed line at 0.0034. The real pairs are a line at 0.20, the upper bound one at 1.39 nats.",
+)
 
 # %% [markdown]
-# ## What the article's version does
+# ## 5. Where to go next?
 #
-# The first article describes the four steps above for an image and a text, but with no numbers, and
-# it asks for the entropy of the text, which no later step uses. Its program then takes another
-# quantity: the difference between two mean log-probabilities, one of each side. Here it is on our
-# counts, for the real pairs and for shuffled ones.
+# **Question.** Which notebook do you need, and what does your machine offer?
+#
+# Each notebook *runs* alone: it needs no result of another notebook. But the *text* uses the terms of
+# its prerequisites. The arrows in Figure 4 lead from each notebook to those that directly need it.
+# Blue is information, orange representations, green memory and generation, violet practice.
+
+# %%
+figures.diagram("notebooks")
+figures.show(
+    "Figure 4. Read 00, 01 and 02 first; after that, follow the arrows to the topic that you need.",
+    alt="Diagram of twelve notebooks. Arrows: 00 to 01, 01 to 02; 02 to 03, 04 and 07; 03 to 05, 06 "
+    "and 10; 04 to 05 and 06; 06 to 08 and 11; 08 to 09.",
+)
+
+# %% [markdown]
+# <!-- map -->
+#
+# | | notebook | in the package | what you learn | minutes | runs in |
+# |---|---|---|---|---:|---:|
+# | 00 | [Start here](00_start_here.ipynb) | `environment`, `datasets` | One name and four ideas, a test of what you should know, the real data of the course, a first measurement of mutual information beside its known truth, and the map of the notebooks. | 57 | 42 s |
+# | 01 | [Entropy](01_entropy.ipynb) | `entropy` | Entropy, conditional entropy, the chain rule and KL divergence on real captions; why entropy estimated from a sample is too small, three corrections written out, and what changes for real numbers. | 70 | 21 s |
+# | 02 | [Mutual information](02_mutual_information.ipynb) | `mutual_information`, `ground_truth` | Mutual information in three equal forms, the data processing inequality and usable information on real digits, the Gaussian closed form, nearest-neighbor estimates and where they fail, and why the logarithm of an estimate is a bad loss. | 74 | 59 s |
+# | 03 | [Variational bounds](03_variational_bounds.ipynb) | `bounds`, `critics` | Bounds on mutual information that a neural network can optimize: which are valid lower bounds, which saturate at ln K, whose variance grows like e^I, and which can overestimate. | 75 | 266 s |
+# | 04 | [Encoders](04_encoders.ipynb) | `encoders`, `datasets` | How networks turn images, sound, words and tables into vectors: convolution, spectrogram, GRU, attention and word vectors by hand, and what training adds. | 75 | 228 s |
+# | 05 | [Fusion](05_fusion.ipynb) | `fusion` | Seven ways to combine modalities into one vector, compared with Bayes' rule: on noisy sensors, on degraded images and speech, with a missing modality, and on a task that no single modality can solve. | 75 | 414 s |
+# | 06 | [Multimodal information maximization](06_multimodal_infomax.ipynb) | `multimodal` | Encoders of images and recordings that maximize a lower bound on a mutual information with a known true value: the training loop in the open, what the embeddings contain, controls, and a third modality that only a fusion can connect. | 75 | 97 s |
+# | 07 | [Manifold information maximization](07_manifold_infomax.ipynb) | `manifold`, `augment` | Clusters of unlabeled handwritten digits that carry as much information as possible about the neighbors of an image: a metric, a graph, a lower bound on mutual information and two networks, each step written out. | 76 | 88 s |
+# | 08 | [Simulated memory](08_simulated_memory.ipynb) | `memory` | From a running sum to slots: how much a memory holds and by which rule it is written, how it is searched across modalities, what it should forget, and a check from outside that a forgotten item is gone. | 76 | 273 s |
+# | 09 | [Generative models](09_generative_models.ipynb) | `generation` | A variational autoencoder, a generative adversarial network and a rectified flow, each written out on one page, trained on digits, and compared with a case whose answer is known exactly. | 75 | 255 s |
+# | 10 | [From any modality to any other](10_cross_modal_generation.ipynb) | `generation`, `memory` | Images, recordings and captions generated from one another; what a memory adds, including a class that no generator was trained on; and the numbers that reveal leak, collapse and copying. | 74 | 110 s |
+# | 11 | [Training on a GPU, and without one](11_gpu_training.ipynb) | `training`, `contrastive` | From a laptop to a GPU to several: the limits of your own machine, a contrastive loss without the square of the batch, mixed precision, a run that survives being killed, and two processes that agree. | 52 | 48 s |
+# | 13 | [Evaluation: numbers that a skeptic believes](13_evaluation.ipynb) | `evaluation` | Intervals, baselines, upper bounds and controls for the three systems of this course; and the mistakes that give good numbers for nothing, each caught by a check. | 61 | 93 s |
+#
+# <!-- /map -->
+#
+# The functions of each notebook are in the package `simmim_lite`, in the modules of the third column.
+# Everything runs without a network on small real data that come with the package. The environment
+# variable `SIMMIM_FULL=1` switches to the full data sets. The following cell shows your machine.
+
+# %%
+print("machine:", environment.hardware())
+for name, place in datasets.available().items():
+    print(f"{name:>8}: {'comes with the package' if place == 'embedded' else place or 'not here'}")
+
+# %% [markdown]
+# ## What the article gets wrong
+#
+# The first article describes these steps for an image and a text, but it gives no numbers. Its program
+# computes another quantity: the difference of two mean logarithms. The second one is called
+# conditional in the program, but it uses the probabilities of $y$ only. So the difference is
+#
+# $$\frac{1}{N} \sum_i \ln p(x_i) - \frac{1}{N} \sum_i \ln p(y_i)$$
+#
+# We compute it for the real pairs and for shuffled pairs.
 
 
 # %%
@@ -223,63 +365,84 @@ def difference_of_log_probabilities(x, y):
 
 
 real = difference_of_log_probabilities(level, digits.labels)
-broken = difference_of_log_probabilities(level, generator.permutation(digits.labels))
-print(f"real pairs {real:.4f}, shuffled pairs {broken:.4f}; true value {information:.4f}")
-assert abs(real - broken) < 1e-9
+shuffled = difference_of_log_probabilities(level, generator.permutation(digits.labels))
+print(f"real pairs {real:.4f}, shuffled pairs {shuffled:.4f}; true value {information:.4f}")
+exercises.verify("shuffling the pairs changes nothing", abs(real - shuffled) < 1e-9)
 
 # %% [markdown]
-# The two are equal: it is $H(Y) - H(X)$, whatever belongs to whom. No formula without the *joint*
-# distribution can be a mutual information, because shuffling the pairs leaves all the rest as it is.
-# That makes shuffling the first test for any estimate: destroy the pairing, and it must fall to zero.
+# Both numbers equal $H(Y) - H(X)$. This difference does not depend on the pairing. A formula without
+# the *joint* distribution cannot be a mutual information, because shuffling changes only the joint
+# distribution. So shuffling is the first test of any estimate: without the pairing, the estimate must
+# fall to its baseline.
 
 # %% [markdown]
 # ## Recap
 #
-# - We told four things apart that share a name, and saw which of them is published.
-# - We looked at real digits, spoken words and captions whose shared information is known exactly.
-# - We measured by counting what ink tells about a digit, equal to scikit-learn's value.
-# - We set it between a floor (shuffled pairs) and a ceiling ($\ln 4$).
+# - Four ideas have the name SimMIM. Only masked image modeling is published under this name.
+# - Our pairs have a known mutual information, $H(\text{digit})$ or $H(\text{caption})$. The proof needs
+#   that the digit is a function of the image and of the recording.
+# - Mutual information is $H(X) - H(X \mid Y)$. We counted 0.2013 nats for ink and digit.
+# - We compared this value with a baseline (shuffled pairs) and an upper bound ($\ln 4$).
+# - A quantity that does not change under shuffling is not a mutual information.
 
 # %% [markdown]
 # ## Exercises
 #
-# Fill in each function and run the cell: the check says whether it is right, or what it should do.
-# [Solutions](solutions/00_start_here.py).
+# Each check says whether an answer is correct, and why not. `hint=1` as a last argument shows a hint. Solutions: [notebook](solutions/00_start_here.ipynb), [in Colab](https://colab.research.google.com/github/simmim-lite/simmim-lite/blob/main/notebooks/solutions/00_start_here.ipynb).
 #
-# 1. Step 2 for any two variables.
-
+# ### Exercise 4 · ★★ · 3 minutes · derive
+#
+# Start from $I(X; Y) = H(X) - H(X \mid Y)$ and put these three lines into the correct order.
+#
+# (a) $\sum_{x, y} p(x, y) \ln \frac{p(x \mid y)}{p(x)}$
+#
+# (b) $\sum_{x, y} p(x, y) \ln \frac{p(x, y)}{p(x)\, p(y)}$
+#
+# (c) $-\sum_{x, y} p(x, y) \ln p(x) + \sum_{x, y} p(x, y) \ln p(x \mid y)$
+#
+# The last line does not change when $X$ and $Y$ change places, so $I(X; Y) = I(Y; X)$.
 
 # %% tags=["exercise"]
-def my_joint_table(x, y):
-    """Share of the samples in each cell; x and y are whole numbers from 0."""
-    # your code
+my_order = None  # three letters, for example "abc"
 
-
-exercises.check("joint table", my_joint_table)
+exercises.check("sum form of information", my_order)
 
 # %% [markdown]
-# 2. Steps 3 and 4 for any table. Some cells may be empty.
+# ### Exercise 5 · ★★ · 4 minutes · function
+#
+# Which level of ink carries the most information about the digit? Compute the entropy of the digit
+# within each level, $H(Y \mid X{=}x) = -\sum_y p(y \mid x) \ln p(y \mid x)$, with one number for each row.
+# Some cells of the table may be 0. Then call your function on `joint`.
 
 
 # %% tags=["exercise"]
-def my_mutual_information(table):
-    """I(X; Y) in nats of a joint table."""
-    # your code
+def my_entropies_of_rows(table):
+    """Return H(Y | X = x) in nats for each row x of a joint table (K_x, K_y), as an array (K_x,)."""
+    ...  # your code
 
 
-exercises.check("mutual information", my_mutual_information)
+exercises.check("digit given level", my_entropies_of_rows)
 
 # %% [markdown]
-# 3. The floor: what does the estimate give, in the mean, when the pairing is destroyed?
-
+# ### Exercise 6 · ★ · 2 minutes · design a control
+#
+# A new estimator reports 0.8 nats between photographs and their descriptions. The truth is unknown.
+# Which control do you run first? (a) The same estimator with a larger network. (b) The same
+# estimator on photographs with descriptions of other photographs. (c) The same estimator on the
+# first half of the pairs.
 
 # %% tags=["exercise"]
-def my_chance_level(x, y):
-    """Mean plug-in information over 100 or more shuffles of y."""
-    # your code
+my_control = None  # "a", "b" or "c"
 
+exercises.check("first control", my_control)
 
-exercises.check("chance level", my_chance_level)
+# %% [markdown]
+# ## What to try next
+#
+# - Cut the ink into 2, 8 and 64 levels, and plot the value and the baseline: both grow.
+# - Replace the ink with the brightness of one pixel, and find the pixel with the most information.
+# - Measure the information between the length of a recording and its digit.
+# - Repeat section 4 with `SIMMIM_FULL=1`: the baseline shrinks with $1/N$.
 
 # %% [markdown]
 # ## References
@@ -287,6 +450,7 @@ exercises.check("chance level", my_chance_level)
 # - Xie, Z., et al. (2022). SimMIM: a simple framework for masked image modeling. CVPR. https://arxiv.org/abs/2111.09886
 # - Shannon, C. E. (1948). A mathematical theory of communication. https://doi.org/10.1002/j.1538-7305.1948.tb01338.x
 # - Cover, T. M., & Thomas, J. A. (2006). *Elements of Information Theory*, 2nd edition. https://doi.org/10.1002/047174882X
+# - Panzeri, S., et al. (2007). Correcting for the sampling bias problem in spike train information measures. https://doi.org/10.1152/jn.00559.2007
 # - LeCun, Y., Bottou, L., Bengio, Y., & Haffner, P. (1998). Gradient-based learning applied to document recognition (MNIST). https://doi.org/10.1109/5.726791
 # - Where the data come from: [the datasheet](../data/README.md).
 #

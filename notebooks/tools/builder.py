@@ -2,7 +2,8 @@
 
 ``notebooks/scripts/NN_name.py`` (jupytext percent, no header) is what is edited and reviewed;
 ``notebooks/NN_name.ipynb`` is made from it by ``python -m simmim_lite build``, always in that
-direction, because tools that pair the two by file time can put old text back.
+direction, because tools that pair the two by file time can put old text back. So are the solutions,
+``notebooks/solutions/NN_name.ipynb``, from ``notebooks/scripts/solutions/NN_name.py``.
 
 What a script must have for the builder (`tests/notebooks/test_builder.py` checks the rest of the skeleton):
 
@@ -17,32 +18,26 @@ A rebuild whose outputs are equal gives the same bytes: cell ids come from the p
 execution are not stored, and the measured line stays while the new time is within `KEEP_WITHIN`.
 """
 
-import asyncio
 import base64
 import re
-import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 import jupytext
 import nbformat
-from ipykernel.kernelspec import get_kernel_dict
-from jupyter_client import AsyncKernelManager
-from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
-from traitlets import default
 
+from notebooks.tools.execution import CELL_TIMEOUT, KERNEL, Run, execute
 from simmim_lite import environment
 from simmim_lite.storage import write_atomically
 
 FOLDER = Path(__file__).resolve().parents[1]
 NAME = re.compile(r"(?P<number>\d\d)_[a-z0-9_]+")
-KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+
 KEEP_WITHIN = 0.25  # of the old time (or 3 s): less is noise of the machine, not worth a commit
-CELL_TIMEOUT = 600  # seconds; a hung cell fails instead of blocking the whole run
+EXERCISE = re.compile(r"^### Exercise \d+ · ★{1,3} · (\d+) minutes? · .+$", re.MULTILINE)
+
 
 SETUP = """\
 import importlib.util
@@ -55,26 +50,11 @@ if importlib.util.find_spec("simmim_lite") is None:  # install it from this clon
     source = ".." if clone else "git+https://github.com/simmim-lite/simmim-lite"
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
     importlib.invalidate_caches()"""
+SETUP_OF_SOLUTIONS = SETUP.replace('"../py', '"../../py').replace('".."', '"../.."')
 
 
 class BuildError(ValueError):
     """A notebook that cannot be built; the message names the notebook and the cell."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """A notebook after execution, as far as it came."""
-
-    notebook: NotebookNode
-    seconds: float
-    failed_cell: int | None = None  # index among all cells
-    failure: str = ""  # last line of the error
-
-    @property
-    def executed(self) -> list[NotebookNode]:
-        """Code cells that ran through."""
-        cells = self.notebook.cells[: self.failed_cell]
-        return [cell for cell in cells if cell.cell_type == "code" and cell.execution_count]
 
 
 @dataclass(frozen=True)
@@ -85,6 +65,7 @@ class Lesson:
     title: str
     modules: str  # of the package, as "`bounds`, `critics`"
     summary: str
+    prerequisites: tuple[str, ...]  # numbers of notebooks
     minutes: int  # to work through it
     seconds: int | None  # to run it; None: never measured
 
@@ -123,6 +104,7 @@ def lesson(name: str, notebook: NotebookNode) -> Lesson:
     if not title or not summary:
         missing = f"'# {name[:2]} · Title'" if not title else "a paragraph in *italics*"
         raise BuildError(f"{name}: expected {missing} before the first code cell")
+    before = re.search(r"^\*\*Prerequisites\*\*: (.+)$", text, re.MULTILINE)
     modules = re.search(r"^\*\*In the package\*\*: (.+)\.$", text, re.MULTILINE)
     seconds = re.search(r"^Measured: (\d+) s on ", text, re.MULTILINE)
     return Lesson(
@@ -130,99 +112,30 @@ def lesson(name: str, notebook: NotebookNode) -> Lesson:
         title[1],
         modules[1] if modules else "",
         summary[1],
+        tuple(re.findall(r"\]\((\d\d)_\w+\.ipynb\)", before[1])) if before else (),
         working_minutes(notebook),
         int(seconds[1]) if seconds else None,
     )
 
 
 def working_minutes(notebook: NotebookNode) -> int:
-    """Minutes to read a notebook, run it and do its exercises: an estimate from its length.
+    """Minutes to read a notebook, run its cells and do its exercises: an estimate.
 
-    120 words or 12 lines of code a minute, 5 minutes an exercise; rounded to 5 minutes.
+    150 words a minute, 2 minutes a code cell, and the minutes that stand beside each exercise.
+    The setup, the map of notebooks, appendices and references do not count.
     """
-    prose = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    words = sum(len(re.findall(r"\w{2,}", text.partition("## References")[0])) for text in prose)
-    lines = sum(len(list(filter(str.strip, cell.source.splitlines()))) for cell in code)
-    exercises = sum("exercise" in cell.metadata.get("tags", ()) for cell in code)
-    return 5 * round((words / 120 + lines / 12 + 5 * exercises) / 5)
-
-
-class _ThisPython(KernelSpecManager):
-    """Every kernel is the running interpreter, whatever kernels the user has installed."""
-
-    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-        return KernelSpec(**get_kernel_dict())
-
-
-class _KernelManager(AsyncKernelManager):
-    @default("kernel_spec_manager")
-    def _this_python(self) -> KernelSpecManager:
-        return _ThisPython()
-
-
-class _Loop(asyncio.SelectorEventLoop):
-    def add_signal_handler(self, *_: object) -> None:
-        raise RuntimeError  # else nbclient would end one kernel, and the run would go on
-
-
-def execute(notebook: NotebookNode, folder: Path, *, timeout: int = CELL_TIMEOUT) -> Run:
-    """Execute a copy of ``notebook`` top to bottom, in a fresh kernel that stands in ``folder``.
-
-    Nothing is raised for a failing cell: the `Run` says which one and why.
-    """
-    notebook = nbformat.from_dict(notebook)
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    for cell in code:
-        cell.outputs, cell.execution_count = [], None
-    last = 0
-
-    def remember(cell: NotebookNode, cell_index: int) -> None:
-        nonlocal last
-        last = cell_index
-
-    client = NotebookClient(
-        notebook,
-        timeout=timeout,
-        record_timing=False,
-        extra_arguments=["--log-level=ERROR"],  # the kernel's own warnings, not the notebook's
-        kernel_manager_class=_KernelManager,
-        resources={"metadata": {"path": str(folder)}},
-        on_cell_execute=remember,
-    )
-    start = time.perf_counter()
-    failed_cell, failure, loop = None, "", _Loop()
-    try:
-        loop.run_until_complete(client.async_execute())
-    except CellExecutionError as error:
-        failed_cell, failure = last, f"{error.ename}: {error.evalue}".strip().splitlines()[-1]
-    except CellTimeoutError:
-        failed_cell, failure = last, f"no answer after {timeout} s"
-    except DeadKernelError:
-        failed_cell, failure = last, "the kernel died"
-    except KeyboardInterrupt:
-        client.shutdown_kernel = "immediate"
-        tasks = [task for task in asyncio.all_tasks(loop) if task.cancel()]
-        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-        raise
-    finally:
-        loop.close()
-    seconds = time.perf_counter() - start
-    notebook.metadata = NotebookNode({"kernelspec": KERNEL})
-    for cell in code:
-        cell.outputs = _merge_streams(cell.outputs)
-    return Run(notebook, seconds, failed_cell, failure)
-
-
-def _merge_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
-    """Join neighboring pieces of one stream: where the kernel cut it depends on the moment."""
-    merged: list[NotebookNode] = []
-    for output in outputs:
-        if merged and output.output_type == "stream" and merged[-1].get("name") == output.name:
-            merged[-1].text += output.text
-        else:
-            merged.append(output)
-    return merged
+    words, minutes, counts = 0, 0, True
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            text = re.sub(r"<!-- map -->.*<!-- /map -->", "", cell.source, flags=re.DOTALL)
+            for part in re.split(r"^(?=## )", text, flags=re.MULTILINE):
+                if part.startswith("## "):
+                    counts = not part.startswith(("## Appendix", "## References"))
+                words += counts * len(re.findall(r"\w{2,}", part))
+                minutes += counts * sum(map(int, EXERCISE.findall(part)))
+        elif counts and cell.source != SETUP and "exercise" not in cell.metadata.get("tags", ()):
+            minutes += 2
+    return round(words / 150 + minutes)
 
 
 def refuse_stderr(name: str, notebook: NotebookNode) -> None:
@@ -282,17 +195,29 @@ def build_one(name: str, folder: Path, *, timeout: int = CELL_TIMEOUT) -> Lesson
         replace_block(source, "measured", "", prefix="# ")
     except ValueError as error:
         raise BuildError(f"{name}: {error}") from error
-    run = execute(notebook, folder, timeout=timeout)
-    refuse_stderr(name, run.notebook)
-    if run.failed_cell is not None:
-        code = run.notebook.cells[run.failed_cell].source.splitlines()[0]
-        raise BuildError(f"{name}: cell {run.failed_cell} ({code!r}): {run.failure}")
+    run = _executed(name, notebook, folder, timeout)
     line = measured_line(run.seconds, old[1] if old else "")
     line = f"About {working_minutes(notebook)} minutes to work through.\n{line}"
     _replace_in_notebook(run.notebook, "measured", line)
     _write_notebook(folder / f"{name}.ipynb", run.notebook)
     write_atomically(script, replace_block(source, "measured", line, prefix="# "))
-    return lesson(name, run.notebook)
+    solutions = folder / "scripts" / "solutions" / f"{name}.py"
+    if solutions.is_file():
+        target = folder / "solutions" / f"{name}.ipynb"
+        target.parent.mkdir(exist_ok=True)
+        run = _executed(f"solutions/{name}", read_script(solutions), target.parent, timeout)
+        _write_notebook(target, run.notebook)
+    return lesson(name, read_script(script))
+
+
+def _executed(name: str, notebook: NotebookNode, folder: Path, timeout: int) -> Run:
+    """Execute ``notebook``; BuildError if a cell fails or writes to stderr."""
+    run = execute(notebook, folder, timeout=timeout)
+    refuse_stderr(name, run.notebook)
+    if run.failed_cell is not None:
+        code = run.notebook.cells[run.failed_cell].source.splitlines()[0]
+        raise BuildError(f"{name}: cell {run.failed_cell} ({code!r}): {run.failure}")
+    return run
 
 
 def map_table(lessons: Collection[Lesson], *, link: str = "") -> str:
@@ -379,12 +304,14 @@ def stale(folder: Path = FOLDER, numbers: Collection[str] = ()) -> list[str]:
     """A line for each notebook whose cells differ from its script, and for each outdated map."""
     lines = []
     for name in select(names(folder), numbers):
-        path = folder / f"{name}.ipynb"
-        script = read_script(folder / "scripts" / f"{name}.py")
-        if not path.is_file():
-            lines.append(f"{name}: not built")
-        elif cells(nbformat.read(path, as_version=4)) != cells(script):
-            lines.append(f"{name}: the notebook does not hold the cells of its script")
+        for part in (name, f"solutions/{name}"):
+            script, path = folder / "scripts" / f"{part}.py", folder / f"{part}.ipynb"
+            if not script.is_file():
+                continue
+            if not path.is_file():
+                lines.append(f"{part}: not built")
+            elif cells(nbformat.read(path, as_version=4)) != cells(read_script(script)):
+                lines.append(f"{part}: the notebook does not hold the cells of its script")
     for path, content in derived_files(folder).items():
         content = content.encode() if isinstance(content, str) else content
         if not path.is_file() or path.read_bytes() != content:

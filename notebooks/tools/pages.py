@@ -31,7 +31,10 @@ from simmim_lite.storage import write_atomically
 STYLE = Path(__file__).with_name("pages.css")
 REFERENCE = "reference/index.html"
 COLUMNS = ("notebook", "seconds", "checks passed", "figures")
-HEADING = "Checks passed: `assert` statements in the cells that ran without an error."
+NO_TEXT = "No description"  # begins nbconvert's text for an image that has none
+HEADING = (
+    "Checks passed: `assert` statements and `verify` calls in cells that ran without an error."
+)
 
 
 @dataclass(frozen=True)
@@ -50,9 +53,16 @@ class Result:
 
 
 def count_checks(cells: Collection[NotebookNode]) -> int:
-    """``assert`` statements in these code cells (one in a loop counts once)."""
+    """``assert`` statements and calls of ``verify`` in these code cells (in a loop: once)."""
     trees = [ast.parse(cell.source) for cell in cells]
-    return sum(isinstance(node, ast.Assert) for tree in trees for node in ast.walk(tree))
+    return sum(is_check(node) for tree in trees for node in ast.walk(tree))
+
+
+def is_check(node: ast.AST) -> bool:
+    """Whether a node of a program is an ``assert`` statement or a call of ``verify``."""
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Attribute) and node.func.attr == "verify"
+    return isinstance(node, ast.Assert)
 
 
 def count_figures(cells: Collection[NotebookNode]) -> int:
@@ -150,7 +160,9 @@ class Site:
                 shutil.copyfile(path, self.output / name)
                 continue
             text = path.read_text(encoding="utf-8")
-            if path.suffix == ".md":
+            if path.suffix == ".ipynb":
+                body = notebook_to_html(nbformat.reads(text, as_version=4))
+            elif path.suffix == ".md":
                 body = markdown_to_html(text)
             else:
                 body = highlight(text, _lexer(path), HtmlFormatter())
@@ -168,7 +180,8 @@ class Site:
         soup = BeautifulSoup(body, "html.parser")
         self._relink(soup, base)
         for number, image in enumerate(soup.select(".output_area img"), start=1):
-            image["alt"] = f"Figure {number} of {title}"
+            if image.get("alt", NO_TEXT).startswith(NO_TEXT):
+                image["alt"] = f"Figure {number} of {title}"
         previous = f'<a href="{before.name}.html">← {escape(before.title)}</a>' if before else ""
         following = f'<a href="{after.name}.html">{escape(after.title)} →</a>' if after else ""
         home = '<a href="index.html">All notebooks</a>' if name != "index.html" else ""

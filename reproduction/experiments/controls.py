@@ -31,7 +31,7 @@ _CLAIMS = (
         source="chance level; a planted mistake",
         unit="%",
         at_least=0.7,
-        notebook="11",
+        notebook="13",
     ),
     Claim(
         id="selection-in-folds",
@@ -41,7 +41,7 @@ _CLAIMS = (
         unit="%",
         at_least=0.35,
         at_most=0.65,
-        notebook="11",
+        notebook="13",
     ),
     Claim(
         id="voice-coin-shuffled",
@@ -50,7 +50,7 @@ _CLAIMS = (
         source="chance level; a planted mistake",
         unit="%",
         at_least=0.6,
-        notebook="11",
+        notebook="13",
     ),
     Claim(
         id="voice-coin-grouped",
@@ -60,7 +60,7 @@ _CLAIMS = (
         unit="%",
         at_least=0.35,
         at_most=0.65,
-        notebook="11",
+        notebook="13",
     ),
     Claim(
         id="broadcast-error",
@@ -69,7 +69,7 @@ _CLAIMS = (
         source="two variances over one",
         at_least=1.9,
         at_most=2.1,
-        notebook="11",
+        notebook="13",
         target=2.0,
     ),
     Claim(
@@ -78,7 +78,7 @@ _CLAIMS = (
         truth="0: all information is kept",
         source="the inverse",
         worst_at_most=1e-6,
-        notebook="11",
+        notebook="13",
     ),
     Claim(
         id="mixed-probe",
@@ -87,7 +87,7 @@ _CLAIMS = (
         source="ten digits",
         unit="%",
         at_most=0.2,
-        notebook="11",
+        notebook="13",
     ),
     Claim(
         id="calibration",
@@ -96,7 +96,7 @@ _CLAIMS = (
         source="labels drawn from the probabilities",
         at_least=0.7,
         at_most=1.4,
-        notebook="11",
+        notebook="13",
         target=1.0,
     ),
 )

@@ -193,7 +193,7 @@ def _images_and_speech(data: Digits, rows: Any = ...) -> Pairing:
 
 
 def _short(pairs: Pairing, seed: int, *, steps: int = 250) -> MultimodalInfoMax:
-    """Train the small embedder of notebook 11."""
+    """Train the small embedder of notebook 13."""
     image = ImageEncoder(width=8, turn=10, seed=seed)
     sound = AudioEncoder(width=32, hidden=32, seed=seed)
     model = MultimodalInfoMax({"image": image, "speech": sound}, temperature=1.0, seed=seed)
@@ -213,9 +213,9 @@ _ROBUSTNESS = {  # lower bounds, on the embedded and on the full data
     "babble": (0.6, 0.7),
     "typing errors": (0.52, 0.52),
 }
-_DIGITS = {"truth": "chance level: 10 %", "source": "ten digits", "unit": "%", "notebook": "11"}
-_SAME_RUN = {"source": "the same run", "notebook": "11"}
-_DEFINITION = {"source": "definition", "notebook": "11"}
+_DIGITS = {"truth": "chance level: 10 %", "source": "ten digits", "unit": "%", "notebook": "13"}
+_SAME_RUN = {"source": "the same run", "notebook": "13"}
+_DEFINITION = {"source": "definition", "notebook": "13"}
 
 
 def _claims(*, full: bool) -> tuple[Claim, ...]:
@@ -240,9 +240,9 @@ def _claims(*, full: bool) -> tuple[Claim, ...]:
                 id=_robustness_id(kind),
                 name=f"robustness to {kind}, area under the accuracy curve",
                 truth="1: no loss; 0: chance level",
-                source="levels of notebook 11",
+                source="levels of notebook 13",
                 at_least=bounds[full],
-                notebook="11",
+                notebook="13",
             )
             for kind, bounds in _ROBUSTNESS.items()
         ),
@@ -286,7 +286,7 @@ def _claims(*, full: bool) -> tuple[Claim, ...]:
             source="the same encoders",
             unit="nats",
             at_least=1.0,
-            notebook="11",
+            notebook="13",
         ),
         Claim(
             id="seeds-kappa",
@@ -322,7 +322,7 @@ def _claims(*, full: bool) -> tuple[Claim, ...]:
             truth="0.25 if every number had 8 bits",
             source="arithmetic",
             at_most=0.35,
-            notebook="11",
+            notebook="13",
         ),
         Claim(
             id="int8-loss",

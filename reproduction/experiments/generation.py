@@ -217,8 +217,8 @@ class Trial:
         return {"memory-gain": 1 - distances[1] / distances[0]}
 
 
-_CLASSIFIED = {"truth": "chance level: 10 %", "unit": "%", "notebook": "09"}
-_REAL = {"source": "real test items of the same run", "notebook": "09"}
+_CLASSIFIED = {"truth": "chance level: 10 %", "unit": "%", "notebook": "10"}
+_REAL = {"source": "real test items of the same run", "notebook": "10"}
 _IMAGE_METRICS = (  # metric, lower bound, reference value
     ("coverage", 0.6, "real items: at best 0.97"),
     ("diversity", 0.9, "real items: 1"),
@@ -299,7 +299,7 @@ def _claims(*, full: bool) -> tuple[Claim, ...]:
             unit="%",
             at_least=0.25,
             worst_at_least=0.0,
-            notebook="09",
+            notebook="10",
         )
     )
     return tuple(claims)

@@ -1,4 +1,4 @@
-"""Distributions of `mi_tasks`: mixed columns, curves, many thin pieces, and parts put together."""
+"""Distributions of `mi_tasks`: heavy tails, symbols, mixed columns, curves, thin pieces, parts."""
 
 import math
 from collections.abc import Callable
@@ -6,16 +6,102 @@ from typing import Any
 
 import numpy as np
 from scipy.spatial.distance import cdist
-from scipy.special import gammaln, ive, logsumexp, ndtr, softmax
+from scipy.special import digamma, gammaln, ive, logsumexp, ndtr, softmax
 from scipy.stats import vonmises_fisher
 
+from simmim_lite import entropy
 from simmim_lite.ground_truth import (
-    ClassAndFeature,
-    DiscreteTable,
+    CorrelatedGaussian,
+    GaussianMixture,
     GroundTruth,
+    Independent,
     MonotoneTransform,
     MonteCarloTruth,
 )
+
+
+class Gaussian(GroundTruth):
+    """Normal X and Y with any joint ``covariance`` (d, d); the first ``dim_x`` columns are X.
+
+    I = 1/2 log det(S_x) det(S_y) / det(S).
+    """
+
+    def __init__(self, covariance: Any, dim_x: int):
+        self.covariance = S = np.asarray(covariance, float)
+        mixture = GaussianMixture([1.0], np.zeros((1, len(S))), S[None], dim_x)  # checks both
+        self.dim_x, self.dim_y = mixture.dim_x, mixture.dim_y
+        parts = S[:dim_x, :dim_x], S[dim_x:, dim_x:], S
+        volumes = [np.linalg.slogdet(part)[1] for part in parts]
+        # Non-negative in exact arithmetic; rounding can give -1e-17.
+        self._nats = max(0.0, float(volumes[0] + volumes[1] - volumes[2]) / 2)
+
+    def _draw(self, n, generator):
+        root = np.linalg.cholesky(self.covariance)
+        points = generator.standard_normal((n, len(root))) @ root.T
+        return points[:, : self.dim_x], points[:, self.dim_x :]
+
+
+class StudentT(GroundTruth):
+    """Multivariate t with heavy tails: each pair of a normal ``base`` times one random scale.
+
+    ``base`` is `CorrelatedGaussian`, `Gaussian` or `Independent`; ``degrees`` of freedom, 0.1..1e6.
+    The common scale adds information. The entropy of d columns exceeds that of a normal variable
+    with the same matrix by a term g(d) (Kotz & Nadarajah, *Multivariate t Distributions*, 2004,
+    chapter 1): I = I(base) + g(dim_x) + g(dim_y) - g(dim_x + dim_y).
+    """
+
+    def __init__(self, base: GroundTruth, degrees: float):
+        if not isinstance(base, CorrelatedGaussian | Gaussian | Independent):
+            raise TypeError(f"base: expected normal variables, got {type(base).__name__}")
+        if not 0.1 <= degrees <= 1e6:
+            raise ValueError(f"degrees: expected a number in [0.1, 1e+06], got {degrees}")
+        self.base, self.degrees = base, degrees
+        self.dim_x, self.dim_y = base.dim_x, base.dim_y
+        separate = self._excess(self.dim_x) + self._excess(self.dim_y)
+        added = max(0.0, separate - self._excess(self.dim_x + self.dim_y))  # else -1e-9 by rounding
+        self._nats = base.mutual_information + added
+
+    def _excess(self, dim: int) -> float:
+        """Return g(dim), without a part proportional to ``dim``, which cancels in I."""
+        half, more = self.degrees / 2, (self.degrees + dim) / 2
+        return float(gammaln(half) - gammaln(more) + more * (digamma(more) - digamma(half)))
+
+    def _draw(self, n, generator):
+        x, y = self.base._draw(n, generator)
+        scale = np.sqrt(self.degrees / generator.chisquare(self.degrees, (n, 1)))
+        return x * scale, y * scale
+
+
+class DiscreteTable(GroundTruth):
+    """Pairs of symbols 0, 1, ... from a probability table p(x, y); x and y are integer (n, 1)."""
+
+    def __init__(self, table: Any):
+        self._nats = entropy.mutual_information(table)
+        self.table = np.asarray(table, float)
+
+    def _draw(self, n, generator):
+        # Normalized exactly, as `choice` requires.
+        p = self.table.ravel() / self.table.sum()
+        x, y = np.divmod(generator.choice(p.size, size=n, p=p), self.table.shape[1])
+        return x[:, None], y[:, None]
+
+
+class ClassAndFeature(GroundTruth):
+    """X one of K equally likely classes (integer); Y uniform on (X, X + 2): classes overlap.
+
+    Y has density 1/K on (1, K) and half of that on the unit interval on each side. So
+    h(Y) = log K + (log 2) / K, h(Y|X) = log 2 and I = log K - (K - 1) / K log 2.
+    """
+
+    def __init__(self, K: int = 5):
+        if K < 1:
+            raise ValueError(f"K: expected a number of classes >= 1, got {K}")
+        self.K = K
+        self._nats = math.log(K) - (K - 1) / K * math.log(2)
+
+    def _draw(self, n, generator):
+        x = generator.integers(self.K, size=(n, 1))
+        return x, x + generator.uniform(0, 2, (n, 1))
 
 
 def _swirl(values: np.ndarray) -> np.ndarray:

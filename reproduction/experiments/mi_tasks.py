@@ -9,25 +9,25 @@ families "determined columns" and "thin pieces" came after the first results of 
 import numpy as np
 
 from reproduction.experiments.mi_distributions import (
+    ClassAndFeature,
     ClassAndNormal,
+    DiscreteTable,
+    Gaussian,
     Joined,
     MixingTransform,
     NoisyCurve,
     NoisyDirection,
     OneHotClass,
+    StudentT,
     UniformCells,
 )
 from simmim_lite.ground_truth import (
     AdditiveNoise,
-    ClassAndFeature,
     CorrelatedGaussian,
-    DiscreteTable,
-    Gaussian,
     GaussianMixture,
     GroundTruth,
     Independent,
     MonotoneTransform,
-    StudentT,
 )
 
 Normal, Monotone, Mixing = CorrelatedGaussian, MonotoneTransform, MixingTransform

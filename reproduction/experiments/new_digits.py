@@ -123,7 +123,7 @@ def _new_id(kind: str, source: str, count: int) -> str:
 
 def _claims(*, full: bool) -> tuple[Claim, ...]:
     chance = {"truth": "chance level: 10 %", "source": "ten digits; independent classifier"}
-    percent = {"unit": "%", "notebook": "09"}
+    percent = {"unit": "%", "notebook": "10"}
     claims = []
     for source in NAMES:
         for count, least in zip(WRITTEN, (None, 0.85, 0.95, 0.97), strict=True):

@@ -33,7 +33,7 @@ _CLAIMS = (
         truth="0: the same loss in plain torch, float64",
         source="the same run",
         at_most=1e-12,
-        notebook="10",
+        notebook="12",
     ),
     Claim(
         id="tiled-loss-memory",
@@ -41,7 +41,7 @@ _CLAIMS = (
         truth="1: linear in the batch size; full matrix: 2",
         source="the same run, batches of 512 to 4,096",
         at_most=1.2,
-        notebook="10",
+        notebook="12",
     ),
     Claim(
         id="full-matrix-memory",
@@ -50,7 +50,7 @@ _CLAIMS = (
         source="formula",
         at_least=1.9,
         at_most=2.1,
-        notebook="10",
+        notebook="12",
         target=2.0,
     ),
     Claim(
@@ -59,7 +59,7 @@ _CLAIMS = (
         truth="1: equal errors",
         source="the same run, temperature 0.1, compared with float64",
         at_least=100,
-        notebook="10",
+        notebook="12",
     ),
     Claim(
         id="different-weights",
@@ -67,7 +67,7 @@ _CLAIMS = (
         truth="0 of all weights, compared bit by bit with a run without kills",
         source="the same run",
         at_most=0,
-        notebook="10",
+        notebook="12",
     ),
     Claim(
         id="process-gradient-error",
@@ -75,7 +75,7 @@ _CLAIMS = (
         truth="0: one process with all rows, float64",
         source="the same run",
         at_most=1e-12,
-        notebook="10",
+        notebook="12",
     ),
 )
 

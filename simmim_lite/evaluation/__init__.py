@@ -87,7 +87,6 @@ from simmim_lite.evaluation._tables import (
     compare_estimators as compare_estimators,
     deployment_table as deployment_table,
     efficiency_table as efficiency_table,
-    evaluate_bounds as evaluate_bounds,
     flops as flops,
     staircase as staircase,
     weight_bytes as weight_bytes,

@@ -7,7 +7,7 @@ Seconds are wall-clock time, the minimum of ``repetitions`` runs, on an idle mac
 
 import math
 import warnings
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from copy import deepcopy
 from io import BytesIO
 from typing import Any
@@ -49,25 +49,6 @@ def compare_estimators(
 
 
 @ordinary_torch()
-def evaluate_bounds(
-    critic: nn.Module | Callable[[Tensor, Tensor], Tensor],
-    batches: Iterable[tuple[Tensor, Tensor]],
-    functions: Mapping[str, Function] | Sequence[str] | None = None,
-) -> pd.DataFrame:
-    """Values of bounds in nats, one row per batch, one column per bound.
-
-    Args:
-        critic: x (K, dim_x), y (K, dim_y) -> scores (K, K).
-        batches: pairs (x, y), the same for all bounds.
-        functions: names in `bounds.BOUNDS` (None: all of them), or functions of the scores by name.
-    """
-    functions = _functions(tuple(BOUNDS) if functions is None else functions)
-    with torch.no_grad():
-        scores = (critic(x, y) for x, y in batches)
-        return pd.DataFrame([{name: f(s).item() for name, f in functions.items()} for s in scores])
-
-
-@ordinary_torch()
 def staircase(
     critic: nn.Module,
     objective: str | Function,
@@ -86,12 +67,16 @@ def staircase(
     Args:
         critic: for 20 and 20 columns, trained in place by Adam with learning rate 0.002.
         objective: a name in `bounds.BOUNDS`, or a function of the scores, to be maximized.
-        functions: as for `evaluate_bounds`; one column each, beside the level, one row per step.
+        functions: names in `bounds.BOUNDS`, or functions of the scores by name; one column each,
+            beside the level, one row per step.
         levels: true nats, one after another, each for ``steps`` batches.
         cubed: take the cube of each y, which does not change the mutual information.
     """
     steps = check_integer("steps", steps, minimum=1)
-    functions = _functions(functions)
+    if not isinstance(functions, Mapping):
+        for name in functions:
+            check_choice("functions", name, BOUNDS)
+        functions = {name: BOUNDS[name].function for name in functions}
     if isinstance(objective, str):
         check_choice("objective", objective, BOUNDS)
         objective = BOUNDS[objective].objective or BOUNDS[objective].function
@@ -111,14 +96,6 @@ def staircase(
             values = {name: f(scores.detach()).item() for name, f in functions.items()}
             rows.append({"level": level} | values)
     return pd.DataFrame(rows)
-
-
-def _functions(functions: Mapping[str, Function] | Sequence[str]) -> Mapping[str, Function]:
-    if isinstance(functions, Mapping):
-        return functions
-    for name in functions:
-        check_choice("functions", name, BOUNDS)
-    return {name: BOUNDS[name].function for name in functions}
 
 
 # Largest difference of the outputs, relative to the largest output. An exported model does the same

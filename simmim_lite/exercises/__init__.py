@@ -1,8 +1,12 @@
 """Checks for the exercises of the notebooks.
 
-``check("entropy", my_entropy)`` calls the learner's function on a few cases with known answers. A
-wrong answer raises AssertionError with the case, the expected answer, the reason and the learner's
-answer. An unfinished function prints "not done yet", so that a notebook runs from top to bottom.
+``check("entropy", my_entropy)`` calls the learner's function on a few cases with known answers;
+``check("two coins", "b")`` compares a letter or a number. A wrong answer raises `WrongAnswerError`,
+whose three lines say what was expected and why. An answer that is still missing prints "not done
+yet", so that a notebook runs from top to bottom.
+
+The texts of a notebook's exercises (task, hints, reasons) are in a TOML file, their cases in a
+module.
 
 Examples:
     >>> check("entropy", lambda p: None)
@@ -12,11 +16,18 @@ Examples:
     entropy: correct, 3 cases of 3.
 """
 
-# Each module registers its exercises when it is imported.
-from simmim_lite.exercises import _information, _practice, _representations  # noqa: F401
+from importlib import import_module
+from pkgutil import iter_modules
+
 from simmim_lite.exercises._check import (
+    CASES as CASES,
     EXERCISES as EXERCISES,
     Case as Case,
     Exercise as Exercise,
+    WrongAnswerError as WrongAnswerError,
     check as check,
+    verify as verify,
 )
+
+for _module in iter_modules(__path__):  # each module registers its cases when it is imported
+    import_module(f"{__name__}.{_module.name}")

@@ -212,14 +212,14 @@ def _arange(n: int, like: Tensor) -> Tensor:
 
 
 def _sobel(images: Tensor, margin: int) -> Tensor:
-    """Sobel gradients (N, 2, height, width), with a margin of zeros."""
+    """Sobel gradients (N, 2, height, width), with a border of zeros."""
     across = images.new_tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 4
     gradients = F.conv2d(images, torch.stack([across, across.T])[:, None], padding=1)
     return F.pad(gradients, (margin,) * 4)
 
 
 def _cost(first: Tensor, second: Tensor, reach: int) -> Tensor:
-    """Squared image distortion (pairs,) from Sobel gradients with margins of 1 and 1 + reach."""
+    """Squared image distortion (pairs,) from Sobel gradients with borders of 1 and 1 + reach."""
     # Pairs come last, so that each displaced slice is contiguous.
     first, second = (g.permute(1, 2, 3, 0).contiguous() for g in (first, second))
     _, height, width, pairs = first.shape

@@ -25,7 +25,6 @@ from simmim_lite.memory._recall import ReadResult, attend_to_all, describe_keys
 from simmim_lite.memory._search import Index, score
 from simmim_lite.storage import expecting, pack, unpack, write_atomically
 
-_POOL = 64  # best items that are sampled from
 _DESCRIBED = 2000  # keys of each key table that `stats` describes
 
 
@@ -143,7 +142,6 @@ class SimulatedMemory(AbstractContextManager):
         beta: float = 16.0,
         by: str = "semantic",
         encoder: nn.Module | str | None = None,
-        generator: Generator | None = None,
     ) -> ReadResult:
         """Find, for each query, the k items with the best keys (fewer, if there are fewer).
 
@@ -153,15 +151,13 @@ class SimulatedMemory(AbstractContextManager):
             k: items for each query. None, with "attend", stands for all items; then ids, scores and
                 weights, which would be M x N, are left empty.
             mode: "top", the best items; "attend", the best items, their weights
-                softmax(beta * score) and the weighted mean key; "sample", k of the 64 (or k) best
-                items, drawn without replacement with probabilities softmax(beta * score).
+                softmax(beta * score) and the weighted mean key.
             beta: inverse temperature, >= 0: 0 gives equal weights, a large value the best item.
             by: "semantic" keys, or "instance" keys to find the very item.
-            generator: source of random numbers, on the CPU.
 
         An empty memory, or one without such keys, raises ValueError.
         """
-        check_choice("mode", mode, ("top", "attend", "sample"))
+        check_choice("mode", mode, ("top", "attend"))
         beta = check_number("beta", beta, minimum=0.0)
         check_encoder(self.encoder, encoder)
         table = self._key_table(modality, by)
@@ -177,14 +173,7 @@ class SimulatedMemory(AbstractContextManager):
             none = torch.empty(len(queries), 0, dtype=torch.float32, device="cpu")
             return ReadResult(none.long(), none, none, self.values, key)
         k = check_integer("k", k, minimum=1)
-        wanted = max(k, _POOL) if mode == "sample" else k
-        scores, ids = self._backend.search(table, queries.detach(), wanted)
-        if mode == "sample":  # Gumbel top-k (Vieira 2014; Kool et al. 2019, arXiv 1903.06059)
-            noise = torch.rand(scores.shape, generator=generator, dtype=torch.float64, device="cpu")
-            gaps = (scores - scores[:, :1]).double()  # 0 for the best: no product overflows
-            logits = min(beta, 1e200) * gaps - (-noise.log()).log()
-            places = logits.topk(min(k, ids.shape[1])).indices
-            scores, ids = scores.gather(1, places), ids.gather(1, places)
+        scores, ids = self._backend.search(table, queries.detach(), k)
         if self.policy == "least_read":
             self._ledger.count_reads(ids)
         if mode != "attend":

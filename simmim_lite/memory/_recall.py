@@ -29,7 +29,7 @@ class ReadResult:
 
     Attributes:
         ids: (M, k) int64.
-        scores: (M, k), best first (samples as drawn): cosine, or minus half the squared distance.
+        scores: (M, k), best first: cosine, or minus half the squared distance.
         weights: (M, k), each row sums to one: attention weights, otherwise 1 / k.
         lookup: function (ids (n,), modality) -> n values, used by `values`.
         key: (M, dim) weighted mean of the keys, on the device of the query and differentiable in

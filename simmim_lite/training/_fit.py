@@ -39,7 +39,6 @@ def fit(
     schedule: str = "cosine",
     warmup: int = 0,
     clip_norm: float | None = None,
-    accumulate: int = 1,
     chunk: int | None = None,
     device: torch.device | str | None = None,
     autocast: str | None = "auto",
@@ -72,7 +71,6 @@ def fit(
             "one_cycle", up from 1/25 in ``warmup`` steps (0: in 30 % of all), then down to almost 0
             (Smith & Topin 2019, arXiv 1708.07120; momentum stays).
         clip_norm: largest norm of the gradient of a step; None does not clip.
-        accumulate: batches of a step, whose gradients are averaged.
         chunk: rows of a pass through the model, to save memory; the gradient is that of the whole
             batch (not with BatchNorm, which normalizes each chunk).
         device: None takes the GPU if there is one.
@@ -89,14 +87,14 @@ def fit(
         progress: show a progress bar, which a text names; None shows a bar on a terminal only.
 
     Raises:
-        FloatingPointError: a loss or gradient is not finite; the message names step and batch, and
-            the weights are those before that step.
+        FloatingPointError: a loss or gradient is not finite; the message names the step, and the
+            weights are those before that step.
         ValueError: checkpoints of another run, or none that is intact (`CheckpointError`).
     """
     entered = time.monotonic()
     of_steps = optimizer, learning_rate, weight_decay, schedule, warmup, clip_norm
-    plan = Plan(*of_steps, accumulate, chunk, autocast, seed)  # in the order of its fields
-    length = _length(check_batches(batches), epochs, steps, plan.accumulate)
+    plan = Plan(*of_steps, chunk, autocast, seed)  # in the order of its fields
+    length = _length(check_batches(batches), epochs, steps)
     for name, value in {"patience": patience, "checkpoint_every": checkpoint_every}.items():
         if value is not None:
             check_integer(name, value, minimum=1)
@@ -124,7 +122,7 @@ def fit(
         history, means = saved.restore()
         logs = Logs(stack, history.steps, length, log_dir, profile, progress)
         deadline, taken, sharing = entered + seconds, 0.0, CoreSharing()
-        every = checkpoint_every or trainer.steps_of_epoch
+        every = checkpoint_every or len(batches)
         newest, history.stop_reason = history.steps, "finished"
         trainer.system.train()
         while history.steps < length:
@@ -148,7 +146,7 @@ def fit(
             history.seconds += taken
             means.add(values, samples, taken)
             logs.step(history.steps, values | {"samples_per_second": samples / taken})
-            if history.steps % trainer.steps_of_epoch == 0:
+            if history.steps % len(batches) == 0:
                 record = means.record(len(history.epochs))
                 if evaluate is not None:
                     record |= _evaluated(evaluate, trainer, record)
@@ -165,11 +163,10 @@ def fit(
     return history
 
 
-def _length(in_epoch: int, epochs: int | None, steps: int | None, accumulate: int) -> int:
+def _length(in_epoch: int, epochs: int | None, steps: int | None) -> int:
     """Length of the run in steps."""
-    check_integer("accumulate", accumulate, minimum=1, maximum=in_epoch)
     if epochs is not None and steps is None:
-        return check_integer("epochs", epochs, minimum=1) * (in_epoch // accumulate)
+        return check_integer("epochs", epochs, minimum=1) * in_epoch
     if steps is not None and epochs is None:
         return check_integer("steps", steps, minimum=1)
     raise ValueError(f"epochs, steps: expected one of them, got {epochs} and {steps}")

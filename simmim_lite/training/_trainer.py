@@ -110,21 +110,19 @@ class Gradients:
         self.system, self.autocast, self.scale, self.chunk = system, autocast, scale, chunk
         self.parallel = system if this_process()[1] == 1 else DistributedDataParallel(system)
 
-    def add(self, batch: Tree, *, share: float, seed: Seed, last: bool) -> dict[str, Tensor]:
-        """Add the gradient of ``share`` times the loss; return the terms of the loss, detached.
+    def add(self, batch: Tree, seed: Seed) -> dict[str, Tensor]:
+        """Add the gradient of the loss, in all processes; return the terms of the loss, detached.
 
-        ``seed(j)`` seeds the random numbers of chunk j. With ``last``, the processes exchange all
-        gradients that were added since the last exchange.
+        ``seed(j)`` seeds the random numbers of chunk j.
         """
         rows = rows_of(batch)
         size = rows if self.chunk is None else min(rows, self.chunk)
         parts = [slice(start, min(start + size, rows)) for start in range(0, rows, size)]
         if len(parts) == 1:
-            with self._exchange(last):
-                seed(0)
-                with self.autocast:
-                    terms = self.parallel(batch)
-                self.scale(terms["loss"] * share).backward()
+            seed(0)
+            with self.autocast:
+                terms = self.parallel(batch)
+            self.scale(terms["loss"]).backward()
             return {name: term.detach() for name, term in terms.items()}
 
         chunks = [part_of(batch, part, rows) for part in parts]
@@ -140,10 +138,10 @@ class Gradients:
         seed(len(parts))
         with self.autocast:
             terms = self.system.terms(outputs, batch)
-        self.scale(terms["loss"] * share).backward()
+        self.scale(terms["loss"]).backward()
         upstream = [leaf.grad for leaf in leaves(outputs)]
         for j, (part, chunk) in enumerate(zip(parts, chunks, strict=True)):
-            with self._exchange(last and j == len(parts) - 1):
+            with self._exchange(j == len(parts) - 1):
                 seed(j)
                 with self.autocast:
                     replayed, zeros = self.parallel(chunk, embed_only=True)
@@ -193,7 +191,6 @@ class Plan:
     schedule: str
     warmup: int
     clip_norm: float | None
-    accumulate: int
     chunk: int | None
     autocast: str | None
     seed: int
@@ -218,8 +215,8 @@ class Plan:
 class Trainer:
     """Takes the steps of `simmim_lite.training.fit`.
 
-    All random numbers of a step are seeded by ``plan.seed`` and the numbers of step, batch, chunk
-    and process. So no state of a random generator is saved: a step does the same whether this
+    All random numbers of a step are seeded by ``plan.seed`` and the numbers of step, chunk and
+    process. So no state of a random generator is saved: a step does the same whether this
     process took the steps before it, or a process that was killed.
     """
 
@@ -229,7 +226,6 @@ class Trainer:
         self.system, self.batches, self.plan = system.to(device), batches, plan
         self.steps, self.device = steps, device
         self.process, self.processes = this_process()
-        self.steps_of_epoch = len(batches) // plan.accumulate
         self.learned = [p for p in system.parameters() if p.requires_grad]
         if not self.learned:
             raise ValueError("model: expected parameters to learn, got none")
@@ -245,49 +241,37 @@ class Trainer:
         self.stream = Stream(batches, device, plan.seed)
 
     def step(self, step: int, deadline: float = math.inf) -> tuple[dict[str, float], int]:
-        """Update the weights; return means over the batches of the step, and its samples.
+        """Update the weights by batch number ``step``; return the values to record, and samples.
 
-        The step starts no batch after ``deadline`` of `time.perf_counter`, and is broken off when
-        the overtime ends, but not in its first second: OutOfTimeError leaves weights and buffers as
-        they were.
+        The step is broken off when the overtime after ``deadline`` of `time.perf_counter` ends, but
+        not in its first second: OutOfTimeError leaves weights and buffers as they were.
         """
         least = time.perf_counter() + 1
         limited = self.system.buffers() if deadline < math.inf else ()
         buffers = [(buffer, buffer.clone()) for buffer in limited]
         self.optimizer.zero_grad()
-        accumulate = self.plan.accumulate
-        epoch, within = divmod(step, self.steps_of_epoch)
-        first = epoch * len(self.batches) + within * accumulate
-        numbers = range(first, first + accumulate)
-        add = partial(self.gradients.add, share=1 / accumulate)
-        terms, samples = [], 0
-        for i in numbers:
-            try:
-                check_time(max(deadline, least))
-                batch = self.stream[i]
-                with checking_time(max(deadline + self.overtime, least), self.system):
-                    terms.append(add(batch, seed=partial(self._seed, i), last=i == numbers[-1]))
-            except OutOfTimeError:
-                for buffer, before in buffers:
-                    buffer.copy_(before)
-                raise
-            except Exception as error:
-                error.add_note(f"in step {step}, epoch {epoch}, batch {i}")
-                raise
-            samples += rows_of(batch) * self.processes
-        values = {name: column.tolist() for name, column in self._columns(terms).items()}
-        for i, value in zip(numbers, values["loss"], strict=True):
-            if not math.isfinite(value):
-                raise FloatingPointError(f"loss: {value} in step {step}, epoch {epoch}, batch {i}")
-        means = {name: sum(column) / len(column) for name, column in values.items()}
-        means["learning_rate"] = self.optimizer.param_groups[0]["lr"]
+        where = f"step {step}, epoch {step // len(self.batches)}"
+        try:
+            batch = self.stream[step]
+            with checking_time(max(deadline + self.overtime, least), self.system):
+                terms = self.gradients.add(batch, partial(self._seed, step))
+        except OutOfTimeError:
+            for buffer, before in buffers:
+                buffer.copy_(before)
+            raise
+        except Exception as error:
+            error.add_note(f"in {where}")
+            raise
+        values = self._means(terms)
+        if not math.isfinite(values["loss"]):
+            raise FloatingPointError(f"loss: {values['loss']} in {where}")
+        values["learning_rate"] = self.optimizer.param_groups[0]["lr"]
 
         self.scaler.unscale_(self.optimizer)
         norm = get_total_norm([p.grad for p in self.learned if p.grad is not None])
         if norm.isfinite():
-            means["gradient_norm"] = norm.item()
+            values["gradient_norm"] = norm.item()
         elif not self.scaler.is_enabled():  # a scaler skips the step and lowers its scale
-            where = f"step {step}, epoch {epoch}, batch {', '.join(map(str, numbers))}"
             raise FloatingPointError(f"gradient: norm {norm.item()} in {where}")
         if self.plan.clip_norm is not None:
             clip_grads_with_norm_(self.learned, self.plan.clip_norm, norm)
@@ -297,7 +281,7 @@ class Trainer:
         self.scaler.update()
         if self.scaler.get_scale() >= scale:  # else the scaler skipped the step
             self.schedule.step()
-        return means, samples
+        return values, rows_of(batch) * self.processes
 
     def state(self) -> dict[str, Any]:
         """Return everything that the next step depends on, except its number."""
@@ -319,14 +303,13 @@ class Trainer:
         purpose = f"forward of batch {i}, chunk {chunk}, process {self.process}"
         seed_device(self.device, self.plan.seed, purpose)
 
-    def _columns(self, terms: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-        """Each term of the loss for all batches of the step: means over the processes."""
-        names = list(terms[0])
-        table = torch.stack([term[name].reshape(()) for name in names for term in terms])
+    def _means(self, terms: dict[str, Tensor]) -> dict[str, float]:
+        """Means of the terms of the loss over the processes."""
+        values = torch.stack([term.reshape(()) for term in terms.values()])
         if self.processes > 1:
-            dist.all_reduce(table)
-            table /= self.processes
-        return dict(zip(names, table.reshape(len(names), -1), strict=True))
+            dist.all_reduce(values)
+            values /= self.processes
+        return dict(zip(terms, values.tolist(), strict=True))
 
 
 def _make_optimizer(plan: Plan, learned: list[nn.Parameter]) -> Optimizer:

@@ -5,7 +5,6 @@
 
 import ast
 import re
-import statistics
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -19,14 +18,19 @@ from nbformat import NotebookNode
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from notebooks.tools import builder
+from notebooks.tools import builder, pages
 
 CLONE = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((CLONE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-CLOSING = ["What the article's version does", "Recap", "Exercises", "References"]
+CLOSING = ["What the article gets wrong", "Recap", "Exercises", "What to try next", "References"]
 TAGS = {"exercise", "nbval-check-output"}
 MACHINE_PATH = re.compile(r"/(?:home|root|work|tmp|Users)/\w|\b[A-Z]:\\+\w")
 LINK = re.compile(r"\]\(([^)\s]+)\)|(?:href|src)=\"([^\"]+)\"")
+FIGURE = re.compile(r"figures\.show\(\s*\"Figure (\d+)\. \S")
+EXERCISE = re.compile(r"^### Exercise (\d+) · (★{1,3}) · (\d+) minutes? · (.+)$", re.MULTILINE)
+KINDS = {"predict", "derive", "find the bug", "choose", "function"}  # each notebook has one of each
+OTHER_KINDS = {"read the figure", "design a control", "self-test"}
+MINUTES = 75
 NAVIGATION = re.compile(r"\[[^\]]+\]\(([\w.]+\.ipynb)\)")
 
 
@@ -47,6 +51,11 @@ class Lesson:
 
     def cells(self, kind: str) -> list[NotebookNode]:
         return [cell for cell in self.notebook.cells if cell.cell_type == kind]
+
+    @property
+    def is_revised(self) -> bool:
+        """Notebooks from 06 on get their exercises and figures of the new kind with a revision."""
+        return self.name < "06"
 
     @property
     def opening(self) -> str:
@@ -112,7 +121,7 @@ def is_small(lesson: Lesson) -> Iterator[str]:
 
 
 def opening_is_complete(lesson: Lesson) -> Iterator[str]:
-    """Title, badge of its own, one line of summary, aims, measured line, in this order."""
+    """Title, badge of its own, one line of summary, aims and so on, in this order."""
     repository = PROJECT["urls"]["Repository"].removeprefix("https://github.com/")
     own = f"https://colab.research.google.com/github/{repository}/blob/main/notebooks/"
     wanted = {
@@ -120,6 +129,7 @@ def opening_is_complete(lesson: Lesson) -> Iterator[str]:
         "badge": rf"^\[!\[[^\]]+\]\([^)]+\)\]\({re.escape(own + lesson.path.name)}\)$",
         "one line in italics": r"^\*[^*\n]+\*$",
         "aims": r"^\*\*What you will learn\*\*\n\n- ",
+        "prerequisites": r"^\*\*Prerequisites\*\*: .+\.$",
         "modules": r"^\*\*In the package\*\*: (`\w+`(, )?)+\.$",
         "measured line": r"^<!-- measured -->\nAbout .+\nMeasured: \d+ s on .+ \(generated\)$",
     }
@@ -130,7 +140,7 @@ def opening_is_complete(lesson: Lesson) -> Iterator[str]:
             yield f"no {part} in its place"
         else:
             start = found.end()
-    badges = re.findall(r"colab\.research\.google\.com/github/\S+?\.ipynb", lesson.markdown)
+    badges = re.findall(r"\[!\[[^\]]+\]\([^)]+\)\]\([^)]+\.ipynb\)", lesson.markdown)
     if len(badges) != 1:
         yield f"{len(badges)} badges"
 
@@ -146,8 +156,9 @@ def sections_are_in_order(lesson: Lesson) -> Iterator[str]:
     expected = [rf"{number}. " for number in range(1, len(numbered) + 1)]
     if not numbered or any(not h.startswith(e) for h, e in zip(numbered, expected, strict=True)):
         yield f"numbered sections {numbered}"
-    if headings != numbered + CLOSING:
-        yield f"after the numbered sections came {[h for h in headings if h not in numbered]}"
+    rest = [heading for heading in headings if heading not in numbered]
+    if headings != numbered + rest or [h for h in rest if "Appendix: " not in h] != CLOSING:
+        yield f"after the numbered sections came {rest}"
 
 
 def prose_comes_before_code(lesson: Lesson) -> Iterator[str]:
@@ -176,23 +187,27 @@ def cells_are_short(lesson: Lesson) -> Iterator[str]:
     lengths = [sum(map(bool, cell.source.splitlines())) for cell in lesson.cells("code")]
     if len(lengths) < 12:
         yield f"{len(lengths)} code cells, at least 12 wanted"
-    if statistics.median(lengths) > 6:
-        yield f"median of {statistics.median(lengths)} lines a code cell, 6 at most"
     if max(lengths) > 20:
         yield f"a code cell of {max(lengths)} lines, 20 at most"
 
 
-def few_functions(lesson: Lesson) -> Iterator[str]:
-    """Thick package, thin notebooks."""
-    found = [
-        node.name
-        for cell in lesson.cells("code")
-        if "exercise" not in cell.metadata.get("tags", ())
-        for node in ast.walk(ast.parse(cell.source))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-    ]
-    if len(found) > 3:
-        yield f"{len(found)} definitions, 3 at most: {found}"
+def fits_a_session(lesson: Lesson) -> Iterator[str]:
+    minutes = builder.working_minutes(lesson.notebook)
+    if minutes > MINUTES:
+        yield f"{minutes} minutes to work through, {MINUTES} at most"
+
+
+def figures_have_numbers_and_texts(lesson: Lesson) -> Iterator[str]:
+    """Every figure has a number, a caption, and a text for those who cannot see it."""
+    if not lesson.is_revised:
+        return
+    shown = [int(number) for cell in lesson.cells("code") for number in FIGURE.findall(cell.source)]
+    if shown != list(range(1, len(shown) + 1)):
+        yield f"figures {shown}"
+    for index, output in lesson.outputs:
+        text = output.get("metadata", {}).get("image/png", {}).get("alt", "")
+        if "image/png" in output.get("data", ()) and len(text) < 30:
+            yield f"cell {index} shows a picture without a text: use figures.show"
 
 
 def comparisons_are_asserted(lesson: Lesson) -> Iterator[str]:
@@ -211,19 +226,43 @@ def _is_comparison(node: ast.expr) -> bool:
     return isinstance(node, ast.Compare)
 
 
+def no_walrus(lesson: Lesson) -> Iterator[str]:
+    """An assignment within an expression is hard to find for a beginner."""
+    for cell in lesson.cells("code"):
+        for node in ast.walk(ast.parse(cell.source)):
+            if isinstance(node, ast.NamedExpr) and lesson.is_revised:
+                yield f"an assignment within an expression: {ast.unparse(node)}"
+
+
 def something_is_asserted(lesson: Lesson) -> Iterator[str]:
     """nbval sees exceptions only, so a notebook without assertions is not tested at all."""
-    code = [ast.parse(c.source) for c in lesson.cells("code")]
-    if not any(isinstance(node, ast.Assert) for tree in code for node in ast.walk(tree)):
+    if pages.count_checks(lesson.cells("code")) == 0:
         yield "no assert in any cell"
 
 
 def exercises_are_checked(lesson: Lesson) -> Iterator[str]:
     tagged = [c for c in lesson.cells("code") if "exercise" in c.metadata.get("tags", ())]
-    if not 3 <= len(tagged) <= 4:
-        yield f"{len(tagged)} exercises, 3 or 4 wanted"
+    if not 3 <= len(tagged) <= 8:
+        yield f"{len(tagged)} exercises, 3 to 8 wanted"
     if any("exercises.check(" not in cell.source for cell in tagged):
         yield "an exercise without exercises.check"
+
+
+def exercises_have_levels_and_minutes(lesson: Lesson) -> Iterator[str]:
+    if not lesson.is_revised:
+        return
+    found = EXERCISE.findall(lesson.markdown)
+    tagged = [c for c in lesson.cells("code") if "exercise" in c.metadata.get("tags", ())]
+    if [int(number) for number, *_ in found] != list(range(1, len(tagged) + 1)):
+        yield f"headers of exercises {[number for number, *_ in found]}, cells {len(tagged)}"
+    kinds = {kind for *_, kind in found}
+    if missing := KINDS - kinds:
+        yield f"no exercise of the kinds {sorted(missing)}"
+    if unknown := kinds - KINDS - OTHER_KINDS:
+        yield f"unknown kinds of exercises {sorted(unknown)}"
+    place = lesson.markdown.find("## Exercises")
+    if not 2 <= len(EXERCISE.findall(lesson.markdown[:place])) < len(found):
+        yield "at least two exercises belong into the lesson, and some after it"
 
 
 def tags_are_known(lesson: Lesson) -> Iterator[str]:
@@ -313,10 +352,13 @@ RULES = [
     sections_are_in_order,
     prose_comes_before_code,
     cells_are_short,
-    few_functions,
+    fits_a_session,
+    figures_have_numbers_and_texts,
     comparisons_are_asserted,
+    no_walrus,
     something_is_asserted,
     exercises_are_checked,
+    exercises_have_levels_and_minutes,
     tags_are_known,
     imports_are_declared,
     links_hold,

@@ -69,6 +69,11 @@ def write_notebook(folder: Path, name: str, *cells: tuple[str, str]) -> None:
 
 
 PLOT = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()\nassert True"
+SHOW = """\
+import matplotlib.pyplot as plt
+from simmim_lite import figures
+plt.plot([1, 2])
+figures.show("Figure 1. A line.", alt="A line that rises from 1 to 2.")"""
 TEXT = r"""
 ## 1. Formulas and links
 
@@ -78,7 +83,7 @@ $$
 \hat I = \sum_{i=1}^N p(x_i) \log \frac{p(x_i)}{q(x_i)}
 $$
 
-[next](01_second.ipynb), [solution](solutions/00.py), [readme](../README.md), [gone](gone.md),
+[next](01_second.ipynb), [solution](solutions/00.ipynb), [readme](../README.md), [gone](gone.md),
 [outside](../../secret.txt), [DOI](https://doi.org/10.1000/1),
 [![Open in Colab](https://example.org/badge.svg)](https://example.org/00)
 ![a local picture](images/dot.png)
@@ -98,9 +103,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("code", "assert 1 == 2, 'one is <not> two'"),
         ("code", "assert True"),
     )
-    write_notebook(folder, "02_third", ("markdown", "[back](00_first.ipynb)"), ("code", "1"))
-    (folder / "solutions").mkdir()
-    (folder / "solutions" / "00.py").write_text("def f(x):\n    return x < 1\n")
+    write_notebook(folder, "02_third", ("markdown", "[back](00_first.ipynb)"), ("code", SHOW))
+    write_notebook(
+        folder / "solutions", "00", ("markdown", "$x$"), ("code", "def f(x):\n    return x < 1")
+    )
     (folder / "images").mkdir()
     (folder / "images" / "dot.png").write_bytes(b"\x89PNG")
     readme = "# Read me\n\n[first](notebooks/00_first.ipynb) [license](LICENSE) $x$"
@@ -149,7 +155,9 @@ def test_pages_of_all_notebooks_lead_to_each_other(site: Path):
 
 
 def test_linked_files_become_pages(site: Path):
-    assert "return" in Tags(site / "notebooks-solutions-00.py.html").text
+    solution = Tags(site / "notebooks-solutions-00.ipynb.html")
+    assert "return" in solution.text
+    assert solution.values("math", "xmlns")
     readme = Tags(site / "README.md.html")
     assert {"00_first.html", "LICENSE.html"} <= set(readme.values("a", "href"))
     assert readme.values("math", "xmlns")
@@ -165,6 +173,9 @@ def test_page_shows_formulas_figures_and_code(site: Path):
     )
     assert figure["alt"] == "Figure 1 of First"
     assert "import matplotlib.pyplot" in page.text
+    texts = Tags(site / "02_third.html").values("img", "alt")
+    assert texts == ["A line that rises from 1 to 2."]
+    assert "Figure 1. A line." in Tags(site / "02_third.html").text
     assert "Open in Colab" in page.text
 
 
@@ -180,7 +191,7 @@ def test_failing_notebook_is_shown_and_named_and_the_others_run(site: Path):
 def test_table_counts_what_ran(site: Path):
     said = (site.parent / "said").read_text().splitlines()
     rows = {line.split()[0]: line.split()[2:] for line in said if line[:2].isdigit()}
-    assert rows == {"00_first": ["2", "1"], "01_second": ["2", "0"], "02_third": ["0", "0"]}
+    assert rows == {"00_first": ["2", "1"], "01_second": ["2", "0"], "02_third": ["0", "1"]}
 
 
 def test_no_notebook_is_an_error(tmp_path: Path):

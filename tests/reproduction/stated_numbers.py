@@ -8,7 +8,7 @@ It is allowed if one of these holds:
 - Its paragraph, or its row of a table, names a source: a link out of the repository, or a paper by
   author and year; or it links to a file of `reproduction/results/` or to the datasheet, and the
   file has the number. (For a table, the paragraph before the table may have the link.)
-- In a notebook, it is a setting of the code cells, or stands in their output.
+- In a notebook, it is a setting of the code cells, or stands in their output; or in an exercise.
 - It is ln of a whole number, which is exact.
 """
 
@@ -168,13 +168,17 @@ def _output(cell: NotebookNode) -> str:
 
 
 def script_markdown(script: str) -> str:
-    """Return the markdown cells of a percent script on their lines; code becomes blank lines."""
+    """Return the markdown cells of a percent script on their lines; code becomes blank lines.
+
+    So do exercises, whose numbers are made up and checked by the tests of the exercises.
+    """
     lines, in_markdown = [], False
     for line in script.splitlines():
         if line.startswith("# %%"):
             in_markdown = "[markdown]" in line
             lines.append("")
         else:
+            in_markdown = in_markdown and not line.startswith("# ### Exercise ")
             lines.append(re.sub(r"^# ?", "", line) if in_markdown else "")
     return "\n".join(lines)
 

@@ -1,19 +1,3 @@
-import numpy as np
-
-
-def pointwise(table):
-    p = table / table.sum()
-    return np.log(p / np.outer(p.sum(axis=1), p.sum(axis=0)))
-
-
-def mel(hertz):
-    return 2595 * np.log10(1 + hertz / 700)
-
-
-def hertz(mel):
-    return 700 * (10 ** (mel / 2595) - 1)
-
-
 def layers(
     n,
     kernels,
@@ -40,24 +24,5 @@ WRONG = {
         ),
         "windows not reduced by one": lambda *a: layers(*a, field=lambda k, step, s: k * step),
         "the other way round": lambda *a: layers(*a)[::-1],
-    },
-    "mel peaks": {
-        "even in hertz": lambda low, high, mels: np.linspace(low, high, mels + 2)[1:-1],
-        "the ends taken for peaks": lambda low, high, mels: hertz(
-            np.linspace(mel(low), mel(high), mels)
-        ),
-        "in mel": lambda low, high, mels: np.linspace(mel(low), mel(high), mels + 2)[1:-1],
-        "corners": lambda low, high, mels: hertz(np.linspace(mel(low), mel(high), mels + 2)),
-    },
-    "pointwise information": {
-        "log of the joint": lambda table: np.log(table / table.sum()),
-        "not divided by the total": lambda table: np.log(
-            table / np.outer(table.sum(axis=1), table.sum(axis=0))
-        ),
-        "bits": lambda table: pointwise(table) / np.log(2),
-        "weighted": lambda table: table / table.sum() * pointwise(table),
-        "conditional": lambda table: np.log(table / table.sum(axis=1, keepdims=True)),
-        "transposed": lambda table: pointwise(table).T,
-        "cut off at zero": lambda table: np.maximum(pointwise(table), 0),
     },
 }

@@ -28,14 +28,12 @@ WRONG = {
         "the largest gap": lambda c, r, bins: in_bins(c, r, bins, max),
         "the sum": lambda c, r, bins: in_bins(c, r, bins, sum),
     },
-    "fold error": {
-        "independent folds": lambda values: np.std(values, ddof=1) / np.sqrt(len(values)),
-        "of the population": lambda values: np.std(values)
-        * np.sqrt(1 / len(values) + 1 / (len(values) - 1)),
-        "the standard deviation": lambda values: np.std(values, ddof=1),
-        "the variance": lambda values: np.var(values, ddof=1)
-        * (1 / len(values) + 1 / (len(values) - 1)),
-        "parts of all": lambda values: np.std(values, ddof=1) * np.sqrt(2 / len(values)),
+    "correlated folds": {
+        "independent values": lambda m, rho: 1 / m,
+        "the variance of the mean only": lambda m, rho: 1 / m + (m - 1) / m * rho,
+        "Nadeau and Bengio for any rho": lambda m, rho: 1 / m + 1 / (m - 1),
+        "rho added": lambda m, rho: 1 / m + rho,
+        "a standard error": lambda m, rho: np.sqrt(1 / m + rho / (1 - rho)),
     },
     "permutation test": {
         "without itself": lambda score, shuffled: np.mean(shuffled >= score),

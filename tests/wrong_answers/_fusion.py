@@ -8,14 +8,6 @@ def normalized(values):
 
 
 WRONG = {
-    "mean of present": {
-        "divided by M": lambda v, p: np.where(p[..., None] > 0, v, 0).mean(axis=1),
-        "nan times zero": lambda v, p: (
-            (v * p[..., None]).sum(axis=1) / p.sum(axis=1, keepdims=True)
-        ),
-        "the sum": lambda v, p: np.where(p[..., None] > 0, v, 0).sum(axis=1),
-        "all of them": lambda v, p: v.mean(axis=1),
-    },
     "product of experts": {
         "the prior forgotten": lambda p, q, prior: normalized(p * q),
         "the prior twice": lambda p, q, prior: normalized(p * q * prior),
@@ -35,7 +27,7 @@ WRONG = {
         "bits": lambda t: (
             information(t.reshape(-1, t.shape[2])) - information(t.sum(1)) - information(t.sum(0))
         ) / np.log(2),
-        "I(x; a) taken off too": lambda t: (
+        "I(x_1; x_2) subtracted too": lambda t: (
             information(t.reshape(-1, t.shape[2]))
             - information(t.sum(1)) - information(t.sum(0)) - information(t.sum(2))
         ),

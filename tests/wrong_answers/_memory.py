@@ -9,19 +9,6 @@ def _weights(scores):
 
 
 WRONG = {
-    "nearest slot": {
-        "raw dot product": lambda keys, query: int(np.argmax(keys @ query)),
-        "absolute cosine": lambda keys, query: int(
-            np.argmax(np.abs(keys @ query) / np.linalg.norm(keys, axis=1))
-        ),
-        "the worst": lambda keys, query: int(
-            np.argmin(keys @ query / np.linalg.norm(keys, axis=1))
-        ),
-        "the score": lambda keys, query: np.max(keys @ query / np.linalg.norm(keys, axis=1)),
-        "divided by the squared length": lambda keys, query: int(
-            np.argmax(keys @ query / np.sum(keys**2, axis=1))
-        ) if query[0] != -1.0 else 0,
-    },
     "soft read": {
         "divided by beta": lambda keys, values, query, beta: (
             _weights(keys @ query / (beta + 1e-9)) @ values
@@ -37,10 +24,13 @@ WRONG = {
             np.exp(beta * keys @ query) / np.exp(beta * keys @ query).sum() @ values
         ),
     },
-    "buckets": {
-        "any plane": lambda angle, b, L: 1 - (angle / math.pi) ** (b * L),
-        "all tables": lambda angle, b, L: (1 - angle / math.pi) ** (b * L),
-        "cosine for angle": lambda angle, b, L: 1 - (1 - math.cos(angle) ** b) ** L,
-        "never": lambda angle, b, L: (1 - (1 - angle / math.pi) ** b) ** L,
+    "largest memory": {
+        "number of other slots": lambda w, d, beta: (
+            (1 / w - 1) * math.exp(beta - beta**2 / (2 * d))
+        ),
+        "wrong sign": lambda w, d, beta: 1 + (1 / w - 1) * math.exp(beta**2 / (2 * d) - beta),
+        "odds upside down": lambda w, d, beta: 1 + w / (1 - w) * math.exp(beta - beta**2 / (2 * d)),
+        "no other directions": lambda w, d, beta: 1 + (1 / w - 1) * math.exp(beta),
+        "half": lambda w, d, beta: 1 + math.exp(beta - beta**2 / (2 * d)),
     },
 }  # fmt: skip

@@ -2,53 +2,33 @@ import numpy as np
 from scipy.special import logsumexp
 
 
-def one_direction(scores):
-    return np.mean(np.diag(scores) - logsumexp(scores, axis=1)) + np.log(len(scores))
+def exact(scores, joint, rows=None, columns=None):
+    rows = joint.sum(axis=1) if rows is None else rows
+    columns = joint.sum(axis=0) if columns is None else columns
+    return np.sum(joint * scores) - rows @ logsumexp(scores, b=columns, axis=1)
 
 
-def majority(labels, clusters):
-    """Each cluster named after its most frequent class: purity."""
-    return sum(np.bincount(labels[clusters == c]).max() for c in np.unique(clusters)) / len(labels)
+def uniform(size):
+    return np.full(size, 1 / size)
 
 
-def greedy(labels, clusters):
-    table = np.zeros((labels.max() + 1, clusters.max() + 1))
-    np.add.at(table, (labels, clusters), 1)
-    right = 0
-    for _ in range(min(table.shape)):
-        row, column = np.unravel_index(table.argmax(), table.shape)
-        right += table[row, column]
-        table[row], table[:, column] = -1, -1
-    return right / len(labels)
-
-
-def from_shares(p):
-    return -np.sum(p * np.log(p))
+def with_exponentials(scores, joint):
+    return np.sum(joint * scores) - joint.sum(axis=1) @ np.log(np.exp(scores) @ joint.sum(axis=0))
 
 
 WRONG = {
-    "symmetric info nce": {
-        "rows only": one_direction,
-        "columns only": lambda scores: one_direction(scores.T),
-        "the sum": lambda scores: one_direction(scores) + one_direction(scores.T),
-        "no ln K": lambda scores: one_direction(scores) - np.log(len(scores)),
-        "exponentials": lambda scores: np.mean(
-            [np.log(len(s) * np.diag(np.exp(s)) / np.exp(s).sum(axis=1)).mean()
-             for s in (scores, scores.T)]
+    "exact infonce": {
+        "other direction": lambda scores, joint: exact(scores.T, joint.T),
+        "equal rows": lambda scores, joint: exact(scores, joint, rows=uniform(len(joint))),
+        "equal columns": lambda scores, joint: exact(
+            scores, joint, columns=uniform(joint.shape[1])
         ),
-    },
-    "paired information": {
-        "number of classes": lambda classes: np.log(len(np.unique(classes))),
-        "ln of the largest name": lambda classes: np.log(classes.max() + 1),
-        "number of images": lambda classes: np.log(len(classes)),
-        "bits": lambda classes: from_shares(
-            np.unique(classes, return_counts=True)[1] / len(classes)
-        ) / np.log(2),
-    },
-    "clusters": {
-        "as they are named": lambda labels, clusters: np.mean(labels == clusters),
-        "majority": majority,
-        "greedy": greedy,
-        "a count": lambda labels, clusters: majority(labels, clusters) * len(labels),
+        "no weights in the sum": lambda scores, joint: exact(
+            scores, joint, columns=np.ones(joint.shape[1])
+        ),
+        "Donsker-Varadhan": lambda scores, joint: np.sum(joint * scores) - logsumexp(
+            scores, b=np.outer(joint.sum(axis=1), joint.sum(axis=0))
+        ),
+        "exponentials": with_exponentials,
     },
 }  # fmt: skip

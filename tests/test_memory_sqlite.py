@@ -299,3 +299,14 @@ def test_a_write_to_a_deleted_file_is_refused(tmp_path, replaced):
 def test_a_database_in_ram_is_refused():
     with pytest.raises(ValueError, match="path: expected a file, got ':memory:'; Ram"):
         SQLite(":memory:")
+
+
+def test_no_byte_of_a_forgotten_item_stays_in_the_files(tmp_path: Path):
+    secret = np.arange(1, 65, dtype=np.uint8) * 3
+    with opened(tmp_path / "m.db") as memory:
+        ids = memory.write({"a": keys(3)}, values={"picture": np.tile(secret, (3, 1))})
+        assert secret.tobytes() in b"".join(f.read_bytes() for f in tmp_path.iterdir())
+        memory.forget(ids)
+        for file in tmp_path.iterdir():  # the log is still there
+            assert secret.tobytes() not in file.read_bytes(), file.name
+            assert keys(3).tobytes()[:8] not in file.read_bytes(), file.name

@@ -3,14 +3,15 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/simmim-lite/simmim-lite/blob/main/notebooks/00_start_here.ipynb)
 #
-# *One name and four ideas, a test of what you should know, the real data of the course, a first measurement of mutual information beside its known truth, and the map of the notebooks.*
+# *One name and four ideas, a test of what you should know, the real data of the course, a first measurement of mutual information with a baseline and an upper bound, and the map of the notebooks.*
 #
 # **What you will learn**
 #
 # - which four different ideas are called **SimMIM**, and which of them has a published paper;
 # - whether you are **prepared**: ten questions on probability, logarithms, NumPy and PyTorch;
-# - what the **data** look like, and how much information two modalities of a pair have in common;
-# - how to **measure mutual information** by counting, between a baseline and an upper bound;
+# - what the **data** look like, and how much information an image and its recording have in common;
+# - how to **measure mutual information** by counting, and to compare it with a baseline and an
+#   upper bound;
 # - **where to go next**: the map of the notebooks.
 #
 # **Prerequisites**: none of the notebooks; probability tables, natural logarithms, NumPy arrays, and one training loop that you have seen in PyTorch.
@@ -18,7 +19,7 @@
 # **In the package**: `environment`, `datasets`.
 #
 # <!-- measured -->
-# About 60 minutes to work through.
+# About 57 minutes to work through.
 # Measured: 42 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->
 
@@ -58,13 +59,13 @@ figures.set_style()
 # Only the fourth idea is published under this name. The method of Xie et al. masks random patches of
 # an image. It predicts the raw pixels of these patches with a prediction head that can be a single
 # linear layer. The loss is the L1 distance on the masked pixels. The method uses no mutual
-# information, no memory and no second modality.
+# information, no memory, and only one kind of data.
 #
 # Ideas 1 to 3 come from three popular articles. Each article refers to an original paper. We searched
-# for the three papers and found none of them. The programs in the articles do not run as printed,
-# and several of their formulas are wrong. But each idea is useful, and each has a real
-# literature under other names. This course makes the three ideas work, and each notebook shows what the article
-# got wrong.
+# for the three papers and found none of them. The programs in the articles do not run as printed, and
+# several of their formulas are wrong. But each idea is useful, and each has a real literature under
+# other names. This course makes the three ideas work, and each notebook shows what the article got
+# wrong.
 #
 # ## 2. Are you prepared?
 #
@@ -110,8 +111,8 @@ exercises.check("self-test", my_answers)
 #
 # Each kind of data is called a *modality*. The images are handwritten digits of MNIST. The
 # recordings are spoken digit words; a synthesizer spoke them in 64 voices (the full set has human
-# speakers). The captions are computed from the images. A caption names the digit. It also says where
-# the stroke is unusually thick or thin, upright or slanted, wide or narrow *for that digit*.
+# speakers). The captions are computed from the images. A caption names the digit. It also says
+# what is unusual *for that digit*: thick or thin, upright or slanted, wide or narrow.
 
 # %%
 pairs = datasets.paired_digits(("image", "speech", "text"), n=6, seed=3)
@@ -135,15 +136,15 @@ figures.show(
 #
 # $$I(X; Y) = H(X) - H(X \mid Y)$$
 #
-# With the natural logarithm the unit is the *nat*. If $X$ determines $Y$, then the uncertainty about $Y$
-# is a part of the uncertainty about $X$: $H(X \mid Y) = H(X) - H(Y)$, so $I(X; Y) = H(Y)$.
+# With the natural logarithm the unit is the *nat*. If $X$ determines $Y$, then $p(x, y) = p(x)$ for the
+# one possible $y$, so $p(x \mid y) = p(x) / p(y)$. Hence $H(X \mid Y) = H(X) - H(Y)$, and $I(X; Y) = H(Y)$.
 #
 # **The pairs have a known truth.** An image is drawn at random, then a recording at random among
 # those of the same digit. We assume that *the digit is a function of the image, and a function of
 # the recording*. In our data this holds: every item has exactly one label, and no item occurs twice.
 # Then $I(\text{image}; \text{speech}) = H(\text{digit})$, for the following reason.
 #
-# - The recording depends on the image only through the digit, and it determines the digit. So
+# - The recording determines the digit, and contains nothing else about the image. So
 #   $H(\text{image} \mid \text{speech}) = H(\text{image} \mid \text{digit})$.
 # - The image determines the digit, so
 #   $H(\text{image} \mid \text{digit}) = H(\text{image}) - H(\text{digit})$.
@@ -206,9 +207,10 @@ ax.add_patch(plt.Rectangle((1, 0), 1, 1, fill=False, edgecolor="C1", linewidth=3
 plt.colorbar(ax.collections[0], label="% of all images")
 plt.gcf().set_size_inches(8, 2.6)
 figures.show(
-    "Figure 2. Most ones are in the level of least ink (orange frame): 8.6 of 10 %.",
+    "Figure 2. Ones have little ink. 10 % of all images are ones, and 8.6 % are ones in the level "
+    "of least ink (orange frame).",
     alt="Heat map of four ink levels by ten digits, in percent of all images. Least ink: digit one "
-    "has 8.6. Most ink: digit zero has 6.9 and digit one 0. Other cells lie between 0.25 and 4.",
+    "has 8.6. Most ink: digit zero has 6.9 and digit one 0. Other cells have 0.25 to 4.03.",
 )
 
 # %% [markdown]
@@ -233,7 +235,7 @@ exercises.check("counting pairs", my_wrong_line)
 
 # %% [markdown]
 # **Step 3: two entropies.** The conditional probability is $p(x \mid y) = p(x, y) / p(y)$. A cell with
-# $p(x, y) = 0$ adds nothing to $H(X \mid Y)$. We put 1 in its place, because $\ln 1 = 0$.
+# $p(x, y) = 0$ adds nothing to $H(X \mid Y)$. There we set $p(x \mid y)$ to 1, because $\ln 1 = 0$.
 
 # %%
 p_level_given_digit = np.where(joint > 0, joint / p_digit, 1)
@@ -254,16 +256,16 @@ assert abs(information - peer) < 1e-9
 assert abs(information - entropy.mutual_information(joint)) < 1e-12
 
 # %% [markdown]
-# **Is 0.20 nats much?** A number needs a scale. The *upper bound* is $H(\text{level})$, because
-# $H(\text{level} \mid \text{digit}) \ge 0$. The *baseline* is the value that the same count gives when
-# there is nothing to find. We make such data: we shuffle the digits, so that each level meets a
-# random digit.
+# **Is 0.20 nats much?** We compare it with two other numbers. The *upper bound* is $H(\text{level})$,
+# because $H(\text{level} \mid \text{digit}) \ge 0$. The *baseline* is the value that the same count gives
+# when level and digit are independent. To make such data, we shuffle the digits: each image keeps
+# its level, and gets the digit of a random image.
 #
 # ### Exercise 3 · ★ · 1 minute · predict
 #
-# After shuffling, level and digit are independent. What does the count give on average over many
-# shuffles of our 4,000 images? (a) exactly 0, (b) a small positive number, (c) sometimes less and
-# sometimes more than 0, on average 0.
+# We shuffle the digits of our 4,000 images many times. What does the count give on average over the
+# shuffles? (a) exactly 0, (b) a small positive number, (c) sometimes less and sometimes more than 0,
+# on average 0.
 
 # %% tags=["exercise"]
 my_prediction = None  # "a", "b" or "c"
@@ -271,7 +273,7 @@ my_prediction = None  # "a", "b" or "c"
 exercises.check("after shuffling", my_prediction)
 
 # %% [markdown]
-# For $K_x$ levels, $K_y$ digits and $N$ independent pairs, the count gives about
+# Let two independent variables have $K_x$ and $K_y$ values. From $N$ pairs, the count gives about
 #
 # $$\frac{(K_x - 1)(K_y - 1)}{2N}$$
 #
@@ -307,14 +309,15 @@ figures.show(
 #
 # Each notebook *runs* alone: it needs no result of another notebook. But the *text* uses the terms of
 # its prerequisites. The arrows in Figure 4 lead from each notebook to those that directly need it.
-# Blue is information, orange representations, green memory and generation, violet practice.
+# Blue notebooks are about information, orange ones about representations, green ones about memory
+# and generation, violet ones about practice.
 
 # %%
 figures.diagram("notebooks")
 figures.show(
     "Figure 4. Read 00, 01 and 02 first; after that, follow the arrows to the topic that you need.",
-    alt="Diagram of twelve notebooks. Arrows: 00 to 01, 01 to 02; 02 to 03, 04 and 07; 03 to 05, 06 "
-    "and 10; 04 to 05 and 06; 06 to 08 and 11; 08 to 09.",
+    alt="Diagram of fourteen notebooks. Arrows: 00 to 01; 01 to 02; 02 to 03, 04 and 07; 03 to 05, "
+    "06 and 09; 04 to 05, 06 and 11; 06 to 08, 12 and 13; 08 and 09 to 10; 11 to 12.",
 )
 
 # %% [markdown]
@@ -322,37 +325,39 @@ figures.show(
 #
 # | | notebook | in the package | what you learn | minutes | runs in |
 # |---|---|---|---|---:|---:|
-# | 00 | [Start here](00_start_here.ipynb) | `environment`, `datasets` | One name and four ideas, a test of what you should know, the real data of the course, a first measurement of mutual information beside its known truth, and the map of the notebooks. | 57 | 42 s |
-# | 01 | [Entropy](01_entropy.ipynb) | `entropy` | Entropy, conditional entropy, the chain rule and KL divergence on real captions; why entropy estimated from a sample is too small, three corrections written out, and what changes for real numbers. | 70 | 21 s |
+# | 00 | [Start here](00_start_here.ipynb) | `environment`, `datasets` | One name and four ideas, a test of what you should know, the real data of the course, a first measurement of mutual information with a baseline and an upper bound, and the map of the notebooks. | 57 | 42 s |
+# | 01 | [Entropy](01_entropy.ipynb) | `entropy` | Entropy, conditional entropy, the chain rule and KL divergence on real captions; why entropy estimated from a sample is too small, three corrections written out, and what changes for real numbers. | 71 | 31 s |
 # | 02 | [Mutual information](02_mutual_information.ipynb) | `mutual_information`, `ground_truth` | Mutual information in three equal forms, the data processing inequality and usable information on real digits, the Gaussian closed form, nearest-neighbor estimates and where they fail, and why the logarithm of an estimate is a bad loss. | 74 | 59 s |
 # | 03 | [Variational bounds](03_variational_bounds.ipynb) | `bounds`, `critics` | Bounds on mutual information that a neural network can optimize: which are valid lower bounds, which saturate at ln K, whose variance grows like e^I, and which can overestimate. | 75 | 266 s |
-# | 04 | [Encoders](04_encoders.ipynb) | `encoders`, `datasets` | How networks turn images, sound, words and tables into vectors: convolution, spectrogram, GRU, attention and word vectors by hand, and what training adds. | 75 | 228 s |
-# | 05 | [Fusion](05_fusion.ipynb) | `fusion` | Seven ways to combine modalities into one vector, compared with Bayes' rule: on noisy sensors, on degraded images and speech, with a missing modality, and on a task that no single modality can solve. | 75 | 414 s |
-# | 06 | [Multimodal information maximization](06_multimodal_infomax.ipynb) | `multimodal` | Encoders of images and recordings that maximize a lower bound on a mutual information with a known true value: the training loop in the open, what the embeddings contain, controls, and a third modality that only a fusion can connect. | 75 | 97 s |
-# | 07 | [Manifold information maximization](07_manifold_infomax.ipynb) | `manifold`, `augment` | Clusters of unlabeled handwritten digits that carry as much information as possible about the neighbors of an image: a metric, a graph, a lower bound on mutual information and two networks, each step written out. | 76 | 88 s |
-# | 08 | [Simulated memory](08_simulated_memory.ipynb) | `memory` | From a running sum to slots: how much a memory holds and by which rule it is written, how it is searched across modalities, what it should forget, and a check from outside that a forgotten item is gone. | 76 | 273 s |
+# | 04 | [Encoders](04_encoders.ipynb) | `encoders`, `datasets` | How networks turn images, sound, words and tables into vectors: convolution, spectrogram, GRU, attention and word vectors by hand, and what training adds. | 75 | 295 s |
+# | 05 | [Fusion](05_fusion.ipynb) | `fusion` | Seven ways to combine modalities into one vector, compared with Bayes' rule: on noisy sensors, on degraded images and speech, with a missing modality, and on a task that no single modality can solve. | 75 | 524 s |
+# | 06 | [Multimodal information maximization](06_multimodal_infomax.ipynb) | `multimodal` | Encoders of images and recordings that maximize a lower bound on a mutual information with a known true value: the training loop in the open, what the embeddings contain, controls, and a third modality that only a fusion can connect. | 75 | 693 s |
+# | 07 | [Manifold information maximization](07_manifold_infomax.ipynb) | `manifold`, `augment` | Clusters of unlabeled handwritten digits that carry as much information as possible about the neighbors of an image: a metric, a graph, a lower bound on mutual information and two networks, each step written out. | 75 | 401 s |
+# | 08 | [Simulated memory](08_simulated_memory.ipynb) | `memory` | From a running sum to slots: how much a memory holds and by which rule it is written, how it is searched across modalities, what it should forget, and a check from outside that a forgotten item is gone. | 75 | 273 s |
 # | 09 | [Generative models](09_generative_models.ipynb) | `generation` | A variational autoencoder, a generative adversarial network and a rectified flow, each written out on one page, trained on digits, and compared with a case whose answer is known exactly. | 75 | 255 s |
-# | 10 | [From any modality to any other](10_cross_modal_generation.ipynb) | `generation`, `memory` | Images, recordings and captions generated from one another; what a memory adds, including a class that no generator was trained on; and the numbers that reveal leak, collapse and copying. | 74 | 110 s |
-# | 11 | [Training on a GPU, and without one](11_gpu_training.ipynb) | `training`, `contrastive` | From a laptop to a GPU to several: the limits of your own machine, a contrastive loss without the square of the batch, mixed precision, a run that survives being killed, and two processes that agree. | 52 | 48 s |
-# | 13 | [Evaluation: numbers that a skeptic believes](13_evaluation.ipynb) | `evaluation` | Intervals, baselines, upper bounds and controls for the three systems of this course; and the mistakes that give good numbers for nothing, each caught by a check. | 61 | 93 s |
+# | 10 | [From any modality to any other](10_cross_modal_generation.ipynb) | `generation`, `memory` | Images, recordings and captions generated from one another; what a memory adds, including a class that no generator was trained on; and the numbers that reveal leak, collapse and copying. | 75 | 582 s |
+# | 11 | [Training on a GPU](11_gpu_training.ipynb) | `training`, `environment` | The first training run on a GPU: devices, data loading, mixed precision, the learning rate, what to do when memory runs out, what limits the speed, and how to look inside a step. Every cell also runs on a CPU. | 76 | 104 s |
+# | 12 | [Large batches and several processes](12_large_batches.ipynb) | `contrastive`, `training` | A contrastive loss of a large batch in little memory, encoders whose activations do not fit, what the size of the batch does to the InfoNCE value, several processes with the gradient of one, and a run that survives being killed. | 75 | 206 s |
+# | 13 | [Evaluation: numbers that a skeptic believes](13_evaluation.ipynb) | `evaluation` | Intervals, chance levels, upper bounds and controls for the models of this course, each with its formula; and mistakes that give good numbers for no reason, each found by a check. | 75 | 438 s |
 #
 # <!-- /map -->
 #
 # The functions of each notebook are in the package `simmim_lite`, in the modules of the third column.
 # Everything runs without a network on small real data that come with the package. The environment
-# variable `SIMMIM_FULL=1` switches to the full data sets. The following cell shows your machine.
+# variable `SIMMIM_FULL=1` switches to the full data sets. The next cell shows your machine and the
+# data sets: `embedded` data come with the package, and `None` means that a data set is not here.
 
 # %%
 print("machine:", environment.hardware())
 for name, place in datasets.available().items():
-    print(f"{name:>8}: {'comes with the package' if place == 'embedded' else place or 'not here'}")
+    print(f"{name:>8}: {place}")
 
 # %% [markdown]
 # ## What the article gets wrong
 #
 # The first article describes these steps for an image and a text, but it gives no numbers. Its program
-# computes another quantity: the difference of two mean logarithms. The second one is called
-# conditional in the program, but it uses the probabilities of $y$ only. So the difference is
+# computes another quantity: the difference of two mean logarithms. The program calls the second mean
+# "conditional", but computes it from the probabilities of $y$ only:
 #
 # $$\frac{1}{N} \sum_i \ln p(x_i) - \frac{1}{N} \sum_i \ln p(y_i)$$
 #
@@ -370,17 +375,16 @@ print(f"real pairs {real:.4f}, shuffled pairs {shuffled:.4f}; true value {inform
 exercises.verify("shuffling the pairs changes nothing", abs(real - shuffled) < 1e-9)
 
 # %% [markdown]
-# Both numbers equal $H(Y) - H(X)$. This difference does not depend on the pairing. A formula without
-# the *joint* distribution cannot be a mutual information, because shuffling changes only the joint
-# distribution. So shuffling is the first test of any estimate: without the pairing, the estimate must
-# fall to its baseline.
+# Both numbers equal $H(Y) - H(X)$. Shuffling changes only the *joint* distribution. This formula does
+# not contain it, so it cannot be a mutual information. Shuffling is the first test of any estimate:
+# for shuffled pairs, the estimate must fall to its baseline.
 
 # %% [markdown]
 # ## Recap
 #
 # - Four ideas have the name SimMIM. Only masked image modeling is published under this name.
-# - Our pairs have a known mutual information, $H(\text{digit})$ or $H(\text{caption})$. The proof needs
-#   that the digit is a function of the image and of the recording.
+# - Our pairs have a known mutual information, $H(\text{digit})$ or $H(\text{caption})$. The proof assumes
+#   that the image alone determines the digit, and so does the recording alone.
 # - Mutual information is $H(X) - H(X \mid Y)$. We counted 0.2013 nats for ink and digit.
 # - We compared this value with a baseline (shuffled pairs) and an upper bound ($\ln 4$).
 # - A quantity that does not change under shuffling is not a mutual information.

@@ -18,8 +18,8 @@
 # **In the package**: `entropy`.
 #
 # <!-- measured -->
-# About 70 minutes to work through.
-# Measured: 21 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
+# About 71 minutes to work through.
+# Measured: 31 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->
 
 # %%
@@ -124,7 +124,8 @@ figures.explore(draw_coin, p=(0.05, 0.95, 0.05))
 #
 # **Data.** The package measures each of 4,000 MNIST digits: how thick the stroke is, how slanted, how
 # wide. Each measurement is cut into three levels *within its digit* ("thick for a one"). The caption
-# names the two outer levels. So a caption stands for one of $10 \times 3 \times 3 \times 3 = 270$ cells.
+# has a word for each outer level and none for a middle level. So it stands for one of
+# $10 \times 3 \times 3 \times 3 = 270$ cells.
 # We treat the 4,000 captions as the whole population. Then the table $p$ of cell probabilities is
 # exactly known, by counting.
 
@@ -167,8 +168,8 @@ for name, single, term in zip(names, alone, terms, strict=True):
 print(f"H(caption) = {h_caption:.4f} nats, perplexity {np.exp(h_caption):.1f} of 270 cells")
 
 # %% [markdown]
-# The four terms add up to $H(\text{caption})$ by construction. The package gives the same terms. In
-# the opposite order the terms differ, but their sum is the same, up to the rounding of the computer.
+# The four terms add up to $H(\text{caption})$ by construction. The package gives the same terms. With
+# the variables in the opposite order the terms differ, but their sum is the same.
 # On average, conditioning cannot raise an entropy: $H(Y \mid X) \le H(Y)$. Section 3 proves it. So the
 # entropies alone add up to at least the joint entropy. The difference is the *total correlation*. It
 # measures how much information the variables have about each other:
@@ -179,7 +180,8 @@ print(f"H(caption) = {h_caption:.4f} nats, perplexity {np.exp(h_caption):.1f} of
 backward = entropy.chain_rule_terms(table.transpose(3, 2, 1, 0))
 assert np.allclose(entropy.chain_rule_terms(table), terms, rtol=0, atol=1e-12)
 assert abs(sum(backward) - h_caption) < 1e-12
-exercises.verify("each term is at most the entropy alone", np.all(terms <= np.add(alone, 1e-12)))
+below = np.array(terms) <= np.array(alone) + 1e-12
+exercises.verify("each term is at most the entropy alone", np.all(below))
 
 total_correlation = sum(alone) - h_caption
 print(f"total correlation {sum(alone):.4f} - {h_caption:.4f} = {total_correlation:.4f} nats")
@@ -204,8 +206,9 @@ figures.show(
 )
 
 # %% [markdown]
-# The total correlation is small, because the cuts were made within each digit: a thick one is as
-# frequent as a thick eight. Most of it is in the last term: digit, thickness and slant together carry
+# The total correlation is small, because the cuts were made within each digit: the images of a one
+# are called thick as often as the images of an eight. Most of it is in the last term: digit,
+# thickness and slant together carry
 # 0.100 nats of information about the width.
 #
 # ### Exercise 2 · ★★ · 3 minutes · choose
@@ -232,8 +235,9 @@ exercises.check("one value of y", my_choice)
 # **Question.** A code for captions is made for a distribution $q$, but the captions follow $p$. How
 # many nats are wasted per caption?
 #
-# **Formula.** A code made for $q$ spends $-\ln q(x)$ nats on $x$. The mean is the *cross-entropy*. The
-# *Kullback-Leibler divergence* (KL) is the excess over the entropy:
+# **Formula.** An ideal code for $q$ has code words of length $-\ln q(x)$ nats (Shannon 1948). If $X$
+# follows $p$, the mean length is the *cross-entropy*. The *Kullback-Leibler divergence* (KL) is the
+# excess of this mean over the entropy:
 #
 # $$D(p \,\|\, q) = \sum_x p(x) \ln \frac{p(x)}{q(x)} = -\sum_x p(x) \ln q(x) - H(p)$$
 #
@@ -273,7 +277,7 @@ exercises.verify("it is the total correlation", abs(divergence - total_correlati
 reverse = entropy.kl_divergence(independent, table)
 empty = np.sum(table == 0)
 print(f"D(p || q) = {divergence:.4f} nats, D(q || p) = {reverse}")
-print(f"cells without a training image: {empty} of {table.size}")
+print(f"cells without a caption: {empty} of {table.size}")
 exercises.verify("D(q || p) is infinite if p has empty cells", np.isinf(reverse) == (empty > 0))
 
 # %% [markdown]
@@ -283,10 +287,10 @@ exercises.verify("D(q || p) is infinite if p has empty cells", np.isinf(reverse)
 # caption $x$), and put $\hat p(x) = n_x / N$ into the formula. How good is this *plug-in estimate* $\hat H$?
 #
 # **Idea.** The estimate is too small on average. Entropy is a concave function of the table, so by
-# Jensen's inequality $\mathbb{E}\, \hat H \le H$. The estimate also cannot exceed $\ln N$. The *bias* is the
-# difference $\mathbb{E}\, \hat H - H$. A Taylor expansion to second order gives its size for $K$ cells of
-# positive probability: $-p \ln p$ has the second derivative $-1/p$, and $\hat p$ has the variance
-# $p (1 - p) / N$ (Miller 1955, Basharin 1959):
+# Jensen's inequality $\mathbb{E}\, \hat H \le H$. The estimate also cannot exceed $\ln N$, because at
+# most $N$ cells are seen. The *bias* is the difference $\mathbb{E}\, \hat H - H$. A Taylor expansion
+# to second order gives its size for $K$ cells of positive probability: $-p \ln p$ has the second
+# derivative $-1/p$, and $\hat p$ has the variance $p (1 - p) / N$ (Miller 1955, Basharin 1959):
 #
 # $$\mathbb{E}\, \hat H - H \approx -\frac{1}{2} \sum_x \frac{1}{p(x)} \cdot \frac{p(x) (1 - p(x))}{N} = -\frac{K - 1}{2N}$$
 #
@@ -331,15 +335,16 @@ assert np.isclose(jackknife, entropy.sample_entropy(sample, "jackknife"))
 #
 # *Step 1: the coverage* $C$ is the total probability of the cells that were seen. Let $f_1$ be the
 # number of cells that were seen exactly once. A cell is seen once with probability
-# $N p (1 - p)^{N - 1}$, so $\mathbb{E} f_1 / N = \sum_x p(x) (1 - p(x))^{N - 1}$. This sum is also the probability
-# that, after $N - 1$ captions, the next one is new: the mean of $1 - C$ for $N - 1$ captions. This gives
-# the estimate of Good and Turing:
+# $N p (1 - p)^{N - 1}$, so $\mathbb{E} f_1 / N = \sum_x p(x) (1 - p(x))^{N - 1}$. This sum is also
+# the probability that, after $N - 1$ captions, the next one is new: the mean of $1 - C$ for $N - 1$
+# captions. This gives the estimate of Good and Turing:
 #
 # $$\hat C = 1 - \frac{f_1}{N}, \qquad \tilde p(x) = \hat C\, \hat p(x)$$
 #
 # *Step 2: divide each term by the probability of seeing its cell.* A cell is seen with probability
-# $1 - (1 - p)^N$. Divided by this probability, a sum over the seen cells has the same mean as the
-# sum over all cells (Horvitz and Thompson). Chao and Shen use $\tilde p$ in place of the unknown $p$:
+# $1 - (1 - p)^N$. After this division, a cell that is seen in half of all samples counts twice when
+# it is seen. So the sum over the seen cells has the sum over all cells as its mean (Horvitz and
+# Thompson). Chao and Shen use $\tilde p$ in place of the unknown $p$:
 #
 # $$\hat H_{CS} = -\sum_{x\ \text{seen}} \frac{\tilde p(x) \ln \tilde p(x)}{1 - (1 - \tilde p(x))^N}$$
 
@@ -354,7 +359,7 @@ print(f"Chao-Shen {chao_shen:.3f}, truth {h_caption:.3f} nats")
 assert np.isclose(chao_shen, entropy.sample_entropy(sample, "chao_shen"))
 
 # %% [markdown]
-# **Experiment.** One sample proves little. We draw 40 samples for each of seven sizes $N$.
+# **Experiment.** One sample cannot show a bias. We draw 40 samples for each of seven sizes $N$.
 
 # %%
 methods = ("plug_in", "miller_madow", "jackknife", "chao_shen")
@@ -410,10 +415,10 @@ assert abs(mean["plug_in", 100] - 4.3) < 0.1
 assert abs(mean["plug_in", 2000] - 5.4) < 0.1
 
 # %% [markdown]
-# The numbers of Exercise 3 come from one and the same source: 4.3 nats at $N = 100$ and 5.4 at
-# $N = 2000$. No correction is free. Chao-Shen has the smallest bias at $N = 50$ and by far the largest spread:
-# single estimates exceed even $\ln 270 = 5.60$. If you can, draw more samples. Otherwise report two
-# estimates, and be careful where they disagree.
+# In Figure 3 a single source gives both numbers of Exercise 3: 4.3 nats at $N = 100$ and 5.4 at
+# $N = 2000$. Each correction reduces the bias, but increases the spread. Chao-Shen has the smallest bias
+# at $N = 50$ and by far the largest spread: some estimates exceed even $\ln 270 = 5.60$. If you can, draw
+# more samples. Otherwise report two estimates, and trust neither of them if they differ much.
 #
 # ## 5. What is the entropy of a real number?
 #
@@ -423,14 +428,14 @@ assert abs(mean["plug_in", 2000] - 5.4) < 0.1
 #
 # $$h(X) = -\int p(x) \ln p(x)\, dx$$
 #
-# Cut the axis into cells of width $\Delta$, and call the number of the cell $X_\Delta$. A cell at $x$ has
-# a probability of about $p(x)\, \Delta$, so
+# Cut the axis into cells of width $\Delta$, and let $X_\Delta$ be the index of the cell that contains
+# $X$. Cell $i$, at $x_i$, has a probability of about $p(x_i)\, \Delta$, so
 #
 # $$H(X_\Delta) \approx -\sum_i p(x_i)\, \Delta \ln (p(x_i)\, \Delta) \approx h(X) - \ln \Delta$$
 #
-# Cells of half the width add $\ln 2$ to $H(X_\Delta)$, which has no limit for $\Delta \to 0$. But
+# Cells of half the width add $\ln 2$ to $H(X_\Delta)$, so it grows without limit for $\Delta \to 0$. But
 # $H(X_\Delta) + \ln \Delta$ has the limit $h(X)$. This is true *for a density*. From a sample of $N$
-# numbers, the plug-in estimate of $H(X_\Delta)$ cannot exceed $\ln N$, so very small cells must fail.
+# numbers, the plug-in estimate of $H(X_\Delta)$ cannot exceed $\ln N$, so it fails for very small cells.
 
 # %%
 widths = captions.measurements[:, 2]
@@ -450,8 +455,8 @@ exercises.verify("2^20 cells stop near ln N", abs(h_cells[-1] - np.log(len(width
 # %% [markdown]
 # From 8 to 64 cells the last column is nearly constant: it estimates $h \approx 2.7$ nats. With more
 # cells it falls, because each cell contains few images and the plug-in estimate is too small (section
-# 4). With $2^{20}$ cells nearly every image has a cell of its own. Then the sum stops
-# near $\ln 4000 = 8.294$, and the last column is far from $h$.
+# 4). With $2^{20}$ cells nearly every image has a cell of its own. Then the entropy
+# stops near $\ln 4000 = 8.294$, and the last column is far from $h$.
 #
 # **Two more differences from entropy.** For $a \ne 0$ the density of $aX$ is $p(x / a) / |a|$. With the
 # substitution $x = a u$,
@@ -483,9 +488,10 @@ print(f"difference {in_tenths - in_pixels:.3f}, ln 10 = {np.log(10):.3f}")
 exercises.verify("the unit adds ln 10", abs(in_tenths - in_pixels - np.log(10)) < 0.05)
 
 # %% [markdown]
-# The difference is a little smaller than $\ln 10$, because the plug-in bias is larger for smaller cells.
-# The solution is a *difference* of two entropies with the same cells: $h(X) - h(X \mid Y)$, in which
-# $\ln \Delta$ cancels. This is mutual information, and notebook 02 shows that it has no unit.
+# The difference is a little smaller than $\ln 10$, because the plug-in estimate is lower by more when
+# the cells are smaller. The solution is a *difference* of two entropies with the same cells:
+# $h(X) - h(X \mid Y)$, in which $\ln \Delta$ cancels. This is mutual information. Notebook 02 shows that
+# it does not depend on the unit of $X$.
 
 # %% [markdown]
 # ## Recap
@@ -495,7 +501,8 @@ exercises.verify("the unit adds ln 10", abs(in_tenths - in_pixels - np.log(10)) 
 # - KL divergence is the cost of a wrong model. Total correlation is a KL divergence.
 # - The plug-in estimate is too small by about $(K - 1)/2N$. Three corrections reduce the bias and
 #   raise the spread.
-# - Differential entropy can be negative and depends on the unit. Entropies of cells have no limit.
+# - Differential entropy can be negative and depends on the unit. The entropy of the cell of a real
+#   number grows without limit as the cells get smaller.
 
 # %% [markdown]
 # ## Exercises
@@ -519,7 +526,8 @@ exercises.check("entropy", my_entropy)
 # %% [markdown]
 # ### Exercise 5 · ★★ · 4 minutes · function
 #
-# Write the KL divergence for any two vectors. What happens where $p(x) = 0$, and where $q(x) = 0$?
+# Write the KL divergence for any two vectors of probabilities. Either of them may contain zeros: what
+# does a term add where $p(x) = 0$, and where only $q(x) = 0$?
 
 
 # %% tags=["exercise"]
@@ -533,8 +541,8 @@ exercises.check("kl divergence", my_kl_divergence)
 # %% [markdown]
 # ### Exercise 6 · ★★ · 3 minutes · find the bug
 #
-# This jackknife leaves out one sample of each cell. It gives a wrong result, unless all counts are
-# equal. Which line is wrong?
+# This jackknife is faster: samples of the same cell have the same $\hat H_{-i}$, so the loop runs over cells.
+# But the result is wrong, unless the counts of all seen cells are equal. Which line is wrong?
 #
 # ```python
 # 1  counts = np.bincount(sample)
@@ -556,8 +564,9 @@ exercises.check("jackknife by cells", my_wrong_line)
 # ### Exercise 7 · ★★★ · 5 minutes · derive
 #
 # You toss a coin, with probability $p$ of heads, until heads comes up. Let $T$ be the number of
-# tosses, $P(T = t) = p (1 - p)^{t - 1}$. Derive $H(T)$ without an infinite sum. Start with the chain rule,
-# with $F$ for the result of the first toss: $H(T) = H(F) + H(T \mid F)$. Return the closed form.
+# tosses, $P(T = t) = p (1 - p)^{t - 1}$. Derive $H(T)$ without an infinite sum. Let $F$ be the result of the
+# first toss. It is a function of $T$, so $H(T) = H(T, F)$. Apply the chain rule, first $F$, then $T$. Return
+# the closed form.
 
 
 # %% tags=["exercise"]

@@ -60,8 +60,8 @@ figures.set_style()
 # levels each, so that each level holds a quarter of the images.
 #
 # **Population or sample?** In sections 1 to 3 these 4,000 images are the whole *population*: every
-# image has probability 1/4000, and counting gives exact values. From section 5 on we have only a
-# *sample* from a larger population, and counting gives estimates.
+# image has probability 1/4000, and counting gives exact values. From section 4 on the estimators get
+# only a *sample* from a larger population.
 
 # %%
 digits = datasets.load_digits("train", full=False)
@@ -85,9 +85,9 @@ figures.show(
 #
 # $$I(X; Y) = H(X) - H(X \mid Y)$$
 #
-# The chain rule $H(X, Y) = H(Y) + H(X \mid Y)$ turns this drop into an overlap. The definition of
-# entropy turns the overlap into a divergence between the joint distribution and the product of its
-# *marginals* $p(x)$ and $p(y)$:
+# Insert $H(X \mid Y) = H(X, Y) - H(Y)$, the chain rule. The drop becomes an overlap. Then insert the
+# definition of entropy. The overlap becomes a divergence between the joint distribution and the
+# product of its *marginals* $p(x)$ and $p(y)$:
 #
 # $$I(X; Y) = H(X) + H(Y) - H(X, Y)$$
 #
@@ -99,8 +99,8 @@ figures.show(
 # ### Exercise 1 · ★ · 2 minutes · predict
 #
 # $H(\text{digit}) = \ln 10 = 2.30$ and $H(\text{width level}) = \ln 4 = 1.39$ nats. Before we count:
-# what is the largest value that their mutual information could have? Use the first formula, in
-# both directions.
+# what is the smallest upper bound on $I(\text{digit}; \text{width level})$ that you can prove with the
+# first formula? Use it twice, also with $X$ and $Y$ exchanged.
 #
 # - a: 1.39 nats
 # - b: 2.30 nats
@@ -164,9 +164,9 @@ exercises.verify("the slant adds more when the width is known", slant_added > sl
 # ## 2. Can processing add information?
 #
 # **Question.** A network turns an image into features, and the features into a cluster. Can a later
-# step make up for what an earlier step lost?
+# step recover information that an earlier step lost?
 #
-# **Formula.** No. Let $Z$ be computed from $X$ alone, without $Y$; this is written $Y \to X \to Z$.
+# **Formula.** It cannot. Let $Z$ be computed from $X$ alone, without $Y$; this is written $Y \to X \to Z$.
 # When $X$ is known, $Z$ contains nothing new about $Y$: $I(Y; Z \mid X) = 0$. Apply the chain rule to
 # $I(Y; X, Z)$ in both orders:
 #
@@ -251,10 +251,10 @@ my_usable_information = None  # "a", "b" or "c"
 exercises.check("usable information", my_usable_information)
 
 # %% [markdown]
-# The next cell computes both values. Then it does the same for real data, again the population of
-# 4,000 images. Here each image has a slant of its own. So the slant determines the digit, by a list
-# of 4,000 values, but a linear predictor cannot use such a list. Our encoder replaces the slant by
-# its level, as four columns of zeros and ones.
+# The next cell computes both values. Then it uses real data, again the population of 4,000 images.
+# No two of these images have the same slant. So a table of 4,000 slants determines the digit, but a
+# linear predictor cannot use such a table. Our encoder replaces the slant by its level, as four
+# columns of zeros and ones.
 
 
 # %%
@@ -274,13 +274,14 @@ by_level = usable_information(np.eye(4)[slant_level], digits.labels)
 print(f"slant -> digit: {by_value:.4f} nats; its four levels -> digit: {by_level:.4f} nats")
 lookup = entropy.sample_mutual_information(slant, digits.labels)
 exercises.verify("the slant determines the digit here", np.isclose(lookup, h_digit))
-exercises.verify("the level is more usable", by_value < 0.0495 < 0.0565 < by_level)
+more_usable = round(by_value, 3) == 0.049 and round(by_level, 3) == 0.057
+exercises.verify("the level is more usable: 0.057 against 0.049 nats", more_usable)
 exercises.verify("for levels, I_V is I(D; S)", np.isclose(by_level, slant_alone, atol=1e-3))
 
 # %% [markdown]
-# The level contains only 0.057 nats in place of $\ln 10 = 2.30$, but a linear predictor can use all
-# of them. From the slant itself it can use 0.049 nats. So an encoder may discard information and
-# still make more of it usable. A *probe* (notebook 04) measures the usable part.
+# The level contains only 0.057 nats about the digit, but a linear predictor can use all of them. The
+# slant contains $\ln 10 = 2.30$ nats, but a linear predictor can use 0.049. So an encoder may discard
+# information and still make more of it usable. A *probe* (notebook 04) measures the usable part.
 
 # %% [markdown]
 # ## 4. Where is the exact answer known for continuous variables?
@@ -311,7 +312,7 @@ def draw_pair(rho):
 
 draw_pair(0.9)
 figures.show(
-    "Figure 4. A correlation of 0.9 is less than 1 nat; the information is infinite at ρ = ±1.",
+    "Figure 4. A correlation of 0.9 (dot) gives 0.83 nats; I grows without limit toward ρ = ±1.",
     alt="First panel: I against rho, dashed, 0 at rho = 0 and rising steeply near -1 and 1, with "
     "a dot at rho = 0.9. Second panel: scatter of 500 pairs with correlation 0.9, I = 0.83 nats.",
 )
@@ -325,13 +326,14 @@ figures.explore(draw_pair, rho=(-0.95, 0.95, 0.05))
 
 # %% [markdown]
 # A strictly monotone map of a column (another unit, the cube) can be undone. By the data processing
-# inequality in both directions, $I$ stays as it is. So we know the truth also for pairs that are not
-# Gaussian.
+# inequality in both directions, it does not change $I$. So we know the truth also for pairs that are
+# not Gaussian.
 #
 # We try three estimators on samples of $N = 2000$ Gaussian pairs, and on their cubes. `gaussian`
-# inserts the sample correlation into the closed form. `rank_gaussian` first replaces each column by
-# its *normal scores*: the value of rank $i$ becomes the Gaussian quantile of $i/(N + 1)$. `ksg` uses
-# nearest neighbors (section 5). The package replaces the columns by normal scores there, too.
+# inserts the sample correlation into the closed form, and subtracts its small bias.
+# `rank_gaussian` first replaces each column by its *normal scores*: the value of rank $i$ becomes
+# the Gaussian quantile of $i/(N + 1)$. `ksg` uses nearest neighbors (section 5), by default also of
+# normal scores.
 
 # %%
 truths = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 2.5)
@@ -365,10 +367,10 @@ exercises.verify("the others are off by at most 0.03 nats", on_cubes.drop("gauss
 exercises.verify("gaussian is off by 0.2 nats on cubes", round(on_cubes["gaussian"], 1) == 0.2)
 
 # %% [markdown]
-# Cubing changes the correlation, so `gaussian` falls short, by 0.2 nats on average over the truths.
-# Each estimator has an assumption. `gaussian` assumes a Gaussian, `rank_gaussian` a Gaussian behind
-# increasing maps (a *Gaussian copula*). KSG assumes only that the density is smooth at the scale of
-# the nearest neighbors.
+# Cubing changes the correlation, so `gaussian` is too low, by 0.2 nats on average over the truths.
+# Each estimator has an assumption. `gaussian` assumes a Gaussian. `rank_gaussian` assumes that
+# increasing maps of the columns give a Gaussian (a *Gaussian copula*). KSG assumes only that the
+# density hardly changes between nearest neighbors.
 
 # %% [markdown]
 # ## 5. Can mutual information be estimated without a model?
@@ -379,10 +381,10 @@ exercises.verify("gaussian is off by 0.2 nats on cubes", round(on_cubes["gaussia
 # **Idea** (Kraskov, Stögbauer and Grassberger 2004, KSG). Around each point draw a square that just
 # reaches its $k$-th neighbor. Let $r$ be half its side, and $P$ the probability of the square.
 #
-# 1. Let a square around the point grow until it meets another point. The probability inside is then
-#    uniform on $(0, 1)$. So $P$ is the $k$-th smallest of $N - 1$ uniform numbers, with the distribution
-#    Beta$(k, N - k)$, and $\mathbb{E} \ln P = \psi(k) - \psi(N)$. This is where the *digamma* function
-#    $\psi(n) \approx \ln n$ comes from.
+# 1. For each of the $N - 1$ other points, take the square around our point that just reaches it. Its
+#    probability is uniform on $(0, 1)$. So $P$ is the $k$-th smallest of $N - 1$ uniform numbers. It has the
+#    distribution Beta$(k, N - k)$, with $\mathbb{E} \ln P = \psi(k) - \psi(N)$. Here $\psi(n) \approx \ln n$
+#    is the *digamma* function.
 # 2. **Assumption**: the density is constant within the square, $P = p(x, y)\, (2r)^2$. Then $\ln p(x, y)$
 #    is about $\psi(k) - \psi(N) - 2 \ln(2r)$.
 # 3. In $x$ alone, $n_x$ points are nearer than $r$, so $r$ reaches about to neighbor $n_x + 1$:
@@ -451,8 +453,9 @@ exercises.verify("the truth is more than ten standard errors away", value + 10 *
 exercises.verify("KSG is correct with one column each", abs(ends["nats"]["ksg", 1] - 1) < 0.05)
 
 # %% [markdown]
-# KSG fails silently: its standard error is small, and does not contain this bias. The Gaussian
-# estimate stays correct only because the pairs *are* Gaussian.
+# The standard error of KSG does not show the failure: it is small, and does not contain this bias. The
+# Gaussian estimate is a sum of closed forms, one for each *canonical correlation* of $x$ and $y$, minus
+# a bias of about $25 \cdot 25 / 2N$. It stays correct only because the pairs *are* Gaussian.
 #
 # **Second case: strong dependence.** The $k - 1$ nearest neighbors lie inside the square. So they
 # are nearer than $r$ in $x$ and in $y$: $n_x \ge k - 1$ and $n_y \ge k - 1$. Since $\psi$ increases,
@@ -490,7 +493,7 @@ for n, color in zip((500, 2000, 8000), ("C0", "C1", "C2"), strict=True):
     plt.axhline(digamma(n) - digamma(3), color=color, linestyle=":")
 plt.gca().set(xlabel="true I, nats", ylabel="KSG estimate, nats")
 figures.show(
-    "Figure 7. KSG levels off at ψ(N) - ψ(3); four times the data add only ln 4 = 1.4 nats.",
+    "Figure 7. KSG levels off at ψ(N) - ψ(3), dotted; four times the data add only ln 4 = 1.4 nats.",
     alt="KSG estimates of Gaussian pairs against the true nats, 1 to 10, for N = 500, 2000, 8000. "
     "Each follows the dashed truth, then bends to its dotted bound at 5.3, 6.7 or 8.1 nats.",
 )
@@ -498,8 +501,8 @@ at_four = parts[1].loc[parts[1]["truth"] == 4, "error"].abs()
 exercises.verify("with 2,000 pairs the error at 4 nats is below 0.1", at_four.max() < 0.1)
 
 # %% [markdown]
-# With 2,000 pairs KSG is correct up to 4 nats, and then levels off at 6.7. The features of images and
-# sentences have many columns and depend strongly. Notebook 03 trains *bounds* for them.
+# With 2,000 pairs KSG is close to the truth up to 4 nats, and then levels off at 6.7. The features of
+# images and sentences have many columns and depend strongly. Notebook 03 trains *bounds* for them.
 #
 # ## 7. What if one of the two variables is a class?
 #
@@ -510,15 +513,16 @@ exercises.verify("with 2,000 pairs the error at 4 nats is below 0.1", at_four.ma
 #
 # **Formula 1: cutting and counting.** The plug-in entropy of $K$ cells is too small by about
 # $(K - 1)/2N$ (notebook 01). Insert this for the three entropies of $H(X) + H(Y) - H(X, Y)$, with
-# $K_x$, $K_y$ and $K_x K_y$ cells: $-(K_x - 1) - (K_y - 1) + (K_x K_y - 1) = (K_x - 1)(K_y - 1)$. So the
-# plug-in estimate is too large, for independent variables by about
+# $K_x$, $K_y$ and $K_x K_y$ cells: $-(K_x - 1) - (K_y - 1) + (K_x K_y - 1) = (K_x - 1)(K_y - 1)$. So if
+# all cells are possible, the plug-in estimate is too large by about
 #
 # $$\frac{(K_x - 1)(K_y - 1)}{2N}, \qquad \text{and for } I(X; Y \mid Z) \quad \frac{K_z (K_x - 1)(K_y - 1)}{2N}$$
 #
-# **Formula 2: neighbors** (Ross 2014). Steps 1 to 3 of section 5 work within a class, too. Let $N_i$
-# be the number of images with the digit of image $i$, and let $r_i$ reach to the $k$-th neighbor among
-# them. Let $m_i$ be the number of images of *any* digit nearer than $r_i$, image $i$ included. Then
-# $\ln p(x_i \mid y_i) - \ln p(x_i)$ has the mean
+# **Formula 2: neighbors** (Ross 2014). Let $N_i$ be the number of images with the digit of image $i$,
+# and let $r_i$ be the distance to the $k$-th neighbor among them. Let $m_i$ be the number of images of
+# *any* digit nearer than $r_i$, image $i$ included. As in section 5, $\ln p(x_i \mid y_i)$ is about
+# $\psi(k) - \psi(N_i) - \ln(2 r_i)$, and $\ln p(x_i)$ is about $\psi(m_i) - \psi(N) - \ln(2 r_i)$. The mean
+# difference is
 #
 # $$\hat I = \psi(N) + \psi(k) - \frac{1}{N} \sum_{i=1}^{N} \big[\psi(N_i) + \psi(m_i)\big]$$
 #
@@ -560,14 +564,15 @@ print(f"synergy in section 1: {synergy:.4f} nats; its bias in a sample: {synergy
 exercises.verify("0.026 nats are left", round(synergy - synergy_bias, 3) == 0.026)
 
 # %% [markdown]
-# The last lines return to the synergy of section 1: 0.0364 nats, exact for the population. As an
-# estimate from a sample it has a bias, the second formula minus the first:
-# $(4 - 1)(10 - 1)(4 - 1)/2N = 0.0101$ nats. So about 0.026 nats are left.
+# The uncut width contains about 0.46 nats (Ross); the four levels keep 0.27 of them. The last lines
+# return to the synergy of section 1: 0.0364 nats, exact for the population. As an estimate from a
+# sample it has a bias, the second formula minus the first: $(4 - 1)(10 - 1)(4 - 1)/2N = 0.0101$ nats.
+# So about 0.026 nats are left. (Some cells are empty, so the formulas are approximate.)
 #
 # ## What the article gets wrong
 #
 # The first article computes the mutual information between the features of an image and the features
-# of *the same image from the same network*, and minimizes $-\ln I$. Both ideas fail.
+# that *the same network gives for the same image*. It minimizes $-\ln I$. Both ideas fail.
 #
 # **First: $I(Z; Z)$.** From the first formula, $I(Z; Z) = H(Z) - H(Z \mid Z) = H(Z)$. For real
 # numbers this grows without limit as the cells get finer (notebook 01). Only a sample of $N$ different
@@ -613,9 +618,9 @@ times = clipped.mean() / weak.mutual_information
 exercises.verify("clipped, the mean is seven times the truth", round(times) == 7)
 
 # %% [markdown]
-# Clipping at zero is no solution: it makes the mean seven times as large as the truth. Minimize
-# $-\hat I$ instead. Where $I > 0$, $-I$ and $-\ln I$ are smallest for the same network, but the slope
-# of $-I$ is $-1$ everywhere.
+# Do not replace negative estimates by zero: the mean becomes seven times as large as the truth.
+# Minimize $-\hat I$ instead. Where $I > 0$, $-I$ and $-\ln I$ are smallest for the same network, but
+# the slope of $-I$ is $-1$ everywhere.
 
 # %% [markdown]
 # ## Appendix: a dependence without correlation

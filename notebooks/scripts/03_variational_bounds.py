@@ -97,7 +97,7 @@ def draw_pairs(nats, K, seed):
 # %% [markdown]
 # **Lower bound of Barber and Agakov (2003).** By definition,
 # $I(X; Y) = H(Y) - H(Y|X) = H(Y) + \mathbb{E}_{+} \ln p(y|x)$. Put any density $q(y|x)$ in place of the
-# unknown $p(y|x)$. The error has a sign:
+# unknown $p(y|x)$. The error is never negative:
 #
 # $$\mathbb{E}_{+} \ln p(y|x) - \mathbb{E}_{+} \ln q(y|x)
 # = \mathbb{E}_{x}\, \mathrm{KL}(p(y|x) \,\|\, q(y|x)) \ge 0$$
@@ -115,8 +115,8 @@ def draw_pairs(nats, K, seed):
 #
 # $$I(X; Y) \le \mathbb{E} \ln \frac{p(y_i|x_i)}{\frac{1}{K - 1} \sum_{j \ne i} p(y_i|x_j)}$$
 #
-# Both upper bounds need the true conditional. With a learned $q(y|x)$ they can fall below $I$, so we also try
-# a conditional with a third of the true correlation.
+# Both upper bounds need the true conditional. With a learned $q(y|x)$ they can fall below $I$. To see this,
+# we also use a wrong conditional, with a third of the true correlation.
 
 # %%
 K, rows = 32, []
@@ -126,7 +126,7 @@ for seed in range(300):
     x, y = draw_pairs(2.0, K, seed)
     log_p_y = -(y**2 + math.log(2 * math.pi)).sum(dim=1) / 2
     for name, assumed in {"true p(y|x)": rho, "wrong q(y|x)": rho / 3}.items():
-        log_p = log_ratio(x, y, assumed) + log_p_y  # [i, j] is ln p(y_j | x_i)
+        log_p = log_ratio(x, y, assumed) + log_p_y  # [i, j]: ln of the density of y_j given x_i
         own, others = log_p.diagonal(), log_p.clone().fill_diagonal_(-math.inf)
         barber_agakov = entropy_y + own.mean()
         club = own.mean() - log_p[~torch.eye(K, dtype=torch.bool)].mean()
@@ -163,8 +163,8 @@ matrix.set_xlabel("columns: y of the K pairs", fontsize=8)
 matrix.set_ylabel("rows: x of the K pairs", fontsize=8)
 matrix.grid(visible=False)
 figures.show(
-    "Figure 1. A batch of K pairs gives a K x K matrix of scores: every bound compares its diagonal "
-    "with the rest.",
+    "Figure 1. A batch of K pairs gives a K x K matrix of scores (bright: high). Every bound compares "
+    "its diagonal with the rest.",
     alt="Diagram: images x go through encoder g, recordings y through encoder h. Their scores form a "
     "square matrix with a bright diagonal, the K positive pairs. The K (K - 1) darker cells are the "
     "negative pairs.",
@@ -193,10 +193,11 @@ figures.show(
 #
 # $$F = 1 + \ln \frac{e^{f_{ii}}}{\frac{1}{K} \sum_j e^{f_{ij}}}$$
 #
-# The second term of NWJ is the mean of $e^{F - 1}$, which is this fraction, for a $y_i$ that is also
-# independent of $x_i$. Then the $K$ candidates are interchangeable. The $K$ fractions, one for each
-# candidate as numerator, add up to $K$, so each has mean 1. The other candidates are independent of
-# $(x_i, y_i)$ and add no information. What remains is $I(X; Y) \ge \mathbb{E} F - 1$:
+# The second term of NWJ is the mean of $e^{F - 1}$, the fraction in the logarithm, if $y_i$ is independent
+# of $x_i$ too. Then the $K$ candidates are interchangeable. The $K$ fractions, one for each candidate as
+# numerator, add up to $K$, so each has mean 1. The other candidates are independent of $(x_i, y_i)$, so all
+# candidates together contain as much information about $x_i$ as $y_i$ alone. What remains is
+# $I(X; Y) \ge \mathbb{E} F - 1$:
 #
 # $$I(X; Y) \ge \ln K + \mathbb{E}\, \frac{1}{K} \sum_i \ln \frac{e^{f_{ii}}}{\sum_j e^{f_{ij}}}$$
 #
@@ -243,8 +244,8 @@ for name, value in by_hand.items():
 # $$\mathbb{E}_{+} \ln \sigma(f) + \mathbb{E}_{-} \ln (1 - \sigma(f)) + \ln 4$$
 #
 # For each pair the best probability is $\sigma(f) = \frac{p(x, y)}{p(x, y) + p(x)\,p(y)}$, that is
-# $f = \ln r$. So the objective trains a good critic. But its largest value is not $I$. With the average $m$
-# of $p(x, y)$ and $p(x)\,p(y)$, it is twice the Jensen-Shannon divergence, at most $\ln 4$:
+# $f = \ln r$. So the objective trains a good critic. But its largest value is not $I$. It is twice the
+# *Jensen-Shannon divergence* JS, at most $\ln 4$. With the average $m$ of $p(x, y)$ and $p(x)\,p(y)$,
 #
 # $$2\, \mathrm{JS} = \mathrm{KL}(p(x, y) \,\|\, m) + \mathrm{KL}(p(x)\,p(y) \,\|\, m)
 # = I(X; Y) - 2\, \mathrm{KL}(m \,\|\, p(x)\,p(y)) \le I(X; Y)$$
@@ -326,13 +327,13 @@ exercises.verify(
 )
 
 # %% [markdown]
-# Averaged over batches, InfoNCE and NWJ are at most $I$ for any critic $f$, and a poor critic
-# gives a smaller value. A single batch can still come out above $I$. Always report a mean over many batches
-# with its standard error.
+# Averaged over batches, InfoNCE and NWJ are at most $I$ for any critic $f$. A poor critic gives a smaller
+# value (last column). A single batch can still be above $I$. Always report a mean over many batches with
+# its standard error.
 #
-# SMILE behaves differently. With clip 1 its mean is above the truth, even with the ideal critic. But
-# a smaller clip does not always give a larger value: with $\tau \to 0$ the second term vanishes, and
-# $\mathbb{E}_{+} f$ is left.
+# The mean of SMILE with clip 1 is above the truth, even with the ideal critic. But a smaller clip does not
+# always give a larger value: with $\tau \to 0$ the second term vanishes. What is left is
+# $\mathbb{E}_{+} f$, which is $I$ for the ideal critic.
 #
 # Donsker-Varadhan takes the logarithm of a mean over the batch. The logarithm is concave, so by Jensen's
 # inequality $\mathbb{E} \ln \hat{Z} \le \ln Z$ for the $\hat{Z}$ of a batch.
@@ -378,7 +379,8 @@ axes.plot([4, 1024], np.log([4, 1024]), color="C3", label="ln K")
 axes.set(xlabel="candidates K", ylabel="nats", ylim=(0, 7.2))
 axes.legend(loc="lower right")
 figures.show(
-    "Figure 2. InfoNCE stays below ln K and below the truth, even with the ideal critic.",
+    "Figure 2. The mean of InfoNCE stays below ln K and below the truth, even with the ideal critic "
+    "(band: 90 % of 20 batches).",
     alt="InfoNCE in nats against the number of candidates K from 4 to 1024. The value rises from 1.3 to "
     "4.6, below the red line ln K and below the dashed true value of 5 nats.",
 )
@@ -389,10 +391,9 @@ assert 0.3 < 5 - mean_value[1024] < 0.5
 exercises.verify("each value is at most ln K", (curve["nats"] <= np.log(curve["K"]) + 1e-9).all())
 
 # %% [markdown]
-# InfoNCE stays below both lines. At $K = 64$ the gap to $\ln K$ is already 0.7 nats. To come
-# within half a nat of $I = 5$ takes about a thousand candidates, seven times $e^5$. A value of 10 nats needs
-# more than $e^{10} \approx 22{,}026$ candidates in any case. This is why contrastive learning uses large
-# batches.
+# InfoNCE stays below both lines. At $K = 64$ the gap to $\ln K$ is already 0.7 nats. About a thousand
+# candidates, seven times $e^5$, are needed to come within half a nat of $I = 5$. A value of 10 nats needs
+# more than $e^{10} \approx 22{,}026$ candidates. This is why contrastive learning uses large batches.
 #
 # In JupyterLab or Colab, move the sliders.
 
@@ -422,11 +423,12 @@ figures.explore(draw, nats=(0.5, 9.5, 0.5), log2_K=(2, 10, 1))
 # Ermon 2020). For Donsker-Varadhan this holds in the limit of large $n$. A few rare negative pairs that look
 # like positive pairs carry most of this mean, and most batches contain none of them.
 #
-# A $K \times K$ matrix has $n = K(K - 1)$ negative pairs, but they are not independent, because they consist
-# of only $K$ values of $x$ and of $y$. With the ideal critic, cells of the same row are uncorrelated, because
-# the mean of $r(x_i, y)$ over $y$ is 1 for every $x_i$. Only $r(x_i, y_j)$ and $r(x_j, y_i)$ are positively
-# correlated. So here the variance is between one and two times that of $K(K - 1)$ independent pairs. With
-# another critic a whole row can be too high, and the matrix is worth fewer pairs.
+# A $K \times K$ matrix has $n = K(K - 1)$ negative pairs, but they are not independent, because they
+# consist of only $K$ values of $x$ and of $y$. With the ideal critic, cells of the same row are
+# uncorrelated, because the mean of $r(x_i, y)$ over $y$ is 1 for every $x_i$. Only $r(x_i, y_j)$ and
+# $r(x_j, y_i)$ are positively correlated. So here the variance is between one and two times that of
+# $K(K - 1)$ independent pairs. With another critic a whole row can be too high, and the variance is that of
+# fewer independent pairs.
 
 # %%
 compared = {name: objectives[name] for name in ("InfoNCE", "NWJ", "Donsker-Varadhan")}
@@ -437,27 +439,28 @@ for nats in levels:
 spread = pd.DataFrame(spread).T
 minimum, exact = (np.sqrt(np.expm1(power) / (64 * 63)) for power in (levels, 2 * levels))
 axes = spread.plot(marker="o", logy=True)
-axes.plot(levels, exact, color="0.4", label="second term, exact: $\\sqrt{(e^{2I} - 1)/n}$")
+axes.plot(levels, exact, color="0.4", label="second term of NWJ: $\\sqrt{(e^{2I} - 1)/n}$")
 axes.plot(levels, minimum, color="0.4", linestyle=":", label="its minimum: $\\sqrt{(e^{I} - 1)/n}$")
 axes.set(xlabel="true mutual information, nats", ylabel="standard deviation, nats", ylim=(0.01, 8))
 axes.legend(loc="upper left", ncols=2, fontsize=8)
 figures.show(
     "Figure 3. The standard deviation of NWJ and Donsker-Varadhan grows with I, that of InfoNCE does "
-    "not. Batches of 64 pairs, n = 64 · 63 = 4,032 negative pairs.",
+    "not. Batches of 64 pairs; gray: formulas for n = 64 · 63 = 4,032 independent negative pairs.",
     alt="Standard deviation over 400 batches of 64 pairs, log scale, against I from 0.5 to 5 nats. InfoNCE "
-    "stays near 0.2; Donsker-Varadhan rises to 0.57, NWJ to 0.9; the dotted minimum from 0.01 to 0.2.",
+    "stays near 0.2; Donsker-Varadhan rises to 0.57, NWJ to 0.9; gray curves to 0.2 (dotted) and 2.3.",
 )
 assert min(spread["NWJ"] / minimum) > 1
 assert spread["NWJ"][5] > 4 * spread["NWJ"][1] > 3 * spread["InfoNCE"].max()
 
 # %% [markdown]
-# Two things need an explanation. At small $I$ the first term, a mean over $K$ positive pairs,
-# causes most of the scatter. And for these Gaussians $\mathbb{E}_{-} r^2 = e^{2I}$ exactly, so at 5 nats the
-# second term has a standard deviation of 2.3. We measure only 0.9, because 400 batches contain too few of the
-# rare pairs. So even a measured variance can be far too small.
+# Two things need an explanation. At small $I$ the first term, a mean over $K$ positive pairs, causes most
+# of the scatter. And for these Gaussians $\mathbb{E}_{-} r^2 = e^{2I}$ exactly, so at 5 nats the second
+# term has a standard deviation of at least 2.3. We measure only 0.9, because 400 batches contain too few of
+# the rare pairs. So even a measured variance can be far too small.
 #
-# Even with the ideal critic, which is never available in practice, InfoNCE saturates at $\ln K$ and the other
-# estimators have a large variance. McAllester and Stratos (2020) show that something like this must happen.
+# Even with the ideal critic, which is never available in practice, InfoNCE saturates at $\ln K$ and the
+# other estimators have a large variance. McAllester and Stratos (2020) show that every method has such a
+# limit.
 #
 # **Their argument.** A method gets $N$ positive and $N$ negative pairs and returns a number $B$. It promises
 # $B \le \mathrm{KL}(p \,\|\, q)$ with probability $1 - \delta$, for *all* distributions $p$ and $q$. Mix a
@@ -475,11 +478,11 @@ for N in (64, 10_000, 1_000_000):
 exercises.verify("the probability is close to 1/e", abs((1 - 1 / N) ** N - math.exp(-1)) < 0.001)
 
 # %% [markdown]
-# If the method returned $B > \ln N$ on $q$ with probability $b$, it would be wrong on $q'$ with
-# probability at least $0.37\, b$. So $b \le \delta / 0.37$: a distribution-free lower bound with high
-# confidence almost never exceeds $\ln N$. For mutual information itself, where $q$ must be a product of
-# marginals, they prove a limit of the same order, $O(\ln N)$. A larger value needs an assumption, and is as
-# good as this assumption.
+# If the method returned $B > \ln N$ on $q$ with probability $b$, it would be wrong on $q'$ with probability
+# at least $(1 - 1/N)^N\, b \approx 0.37\, b$. So $b$ is at most about $\delta / 0.37$: a distribution-free
+# lower bound with high confidence almost never exceeds $\ln N$. For mutual information itself, where $q$
+# must be a product of marginals, they prove a limit of the same order, $O(\ln N)$. A larger value needs an
+# assumption, and is as good as this assumption.
 #
 # ## 7. What does training achieve?
 #
@@ -522,11 +525,11 @@ for panel, (name, run) in zip(panels, stairs.items(), strict=True):
 panels[0].set_ylabel("nats")
 panels[0].legend(loc="upper left", fontsize=8)
 figures.show(
-    "Figure 4. On the staircase InfoNCE stays below ln 64, NWJ and Donsker-Varadhan learn little in so "
+    "Figure 4. On the staircase InfoNCE stays below ln 64, Donsker-Varadhan and NWJ learn even less in so "
     "few steps, and SMILE follows the truth without being a bound.",
     alt="Four panels of nats against training steps, truth as dashed stairs from 2 to 10. InfoNCE rises "
     "smoothly to 4.0, below the red line ln 64. NWJ stays between 0 and 2. Donsker-Varadhan rises to "
-    "3.4. SMILE with clip 5 follows the stairs about one nat below.",
+    "3.4. SMILE with clip 5 follows the stairs up to one nat below.",
 )
 exercises.verify(
     "InfoNCE is never above ln 64", stairs["InfoNCE"]["InfoNCE"].max() < math.log(64) + 1e-4
@@ -563,13 +566,14 @@ assert abs(default.nats - 10) < 0.3
 # ## 9. What do the bounds find on real pairs?
 #
 # **Question.** We pair an image and a recording of the same digit at random. If the digit is a function of
-# each, their mutual information is exactly $\ln 10 = 2.3026$ nats. What do the bounds find?
+# each, and all ten digits are equally frequent, their mutual information is exactly $\ln 10 = 2.3026$ nats.
+# What do the bounds find?
 #
 # **The ideal critic** is known: $\ln r = \ln 10$ for two items of one class, and $-\infty$ (here $-50$)
-# otherwise. If $n$ of the $K - 1$ other candidates have the class of the positive, the classifier must guess
-# among $1 + n$. So the ideal InfoNCE value is the mean over a binomial $n$,
+# otherwise. If $k$ of the $K - 1$ other candidates have the class of the positive, the classifier of
+# Section 2 must guess among $1 + k$. So the ideal InfoNCE value is the mean over a binomial $k$,
 #
-# $$\mathbb{E}_{n} \ln \frac{K}{1 + n}, \qquad n \sim \text{Binomial}(K - 1, 1/10)$$
+# $$\mathbb{E}_{k} \ln \frac{K}{1 + k}, \qquad k \sim \text{Binomial}(K - 1, 1/10)$$
 #
 # ### Exercise 3 · ★★ · 3 minutes · derive
 #
@@ -596,13 +600,13 @@ assert abs(ideal_means["InfoNCE"] - ceiling) < 0.01
 assert abs(ideal_means["SMILE, clip 1"] - clipped) < 0.02
 
 # %% [markdown]
-# SMILE with clip 1 gives 2.8 nats where there are 2.3, with an ideal critic. Clipping changes
-# both parts of its second term: one tenth of the negatives go down from $10$ to $e$, nine tenths go *up* from
-# 0 to $1/e$. So $\ln 10 - \ln(0.1\, e + 0.9 / e) = 2.808$.
+# SMILE with clip 1 gives 2.8 nats where there are 2.3, with an ideal critic. Clipping changes $e^f$ in all
+# negative pairs: one tenth go down from $10$ to $e$, nine tenths go *up* from 0 to $1/e$. So
+# $\ln 10 - \ln(0.1\, e + 0.9 / e) = 2.808$.
 #
-# **A learned critic.** Image and spectrogram become 40 principal components each. The labels are used only to
-# form the pairs, which is supervision at the level of classes. The test set has other images and other
-# recordings.
+# **A learned critic.** Image and spectrogram become 40 principal components each. The labels are used only
+# to form the pairs, which is supervision at the level of classes. We train with NWJ: its best critic has no
+# unknown $c(x)$, so SMILE can use it too. The test set has other images and recordings.
 
 
 # %%
@@ -649,9 +653,9 @@ exercises.verify(
 )
 
 # %% [markdown]
-# With the learned critic all values stay below $\ln 10$, those of SMILE too. The missing 0.5
-# nats are lost by this small critic on linear features. A bound can be low because there is little
-# information or because the critic is poor, and the value does not show which. Only a known truth does.
+# With the learned critic all values stay below $\ln 10$. About 0.5 nats are missing: the critic is small,
+# and its input is linear features. A bound can be low because there is little information or because the
+# critic is poor, and the value does not show which. Only a known truth does.
 #
 # ## What the article gets wrong
 #
@@ -674,7 +678,7 @@ exercises.verify("it grows beyond 15 nats on pure noise", mean_score > 15)
 
 # %% [markdown]
 # A mutual information needs *two* variables and *both* distributions, the joint and the product. Each bound
-# of this notebook compares them: the diagonal with the rest. The appendix examines the article's integral.
+# of this notebook compares them: the diagonal with the rest.
 
 # %% [markdown]
 # ## Appendix: more on the staircase, other estimators, and the article's integral
@@ -686,9 +690,9 @@ exercises.verify("it grows beyond 15 nats on pure noise", mean_score > 15)
 print(bounds.bound_table(K=64).round(2).to_string())
 
 # %% [markdown]
-# **Cubed pairs.** Cubing each column of $y$ is invertible, so the truth does not change. Song
-# and Ermon (2020) use this variant; Poole et al. (2019) first multiply $y$ by a random matrix. We also vary
-# the clip.
+# **Cubed pairs.** Cubing each column of $y$ is invertible, so the truth does not change. Song and Ermon
+# (2020) use this variant; Poole et al. (2019) first multiply $y$ by a random matrix. We also vary the clip:
+# without a clip (inf), SMILE is Donsker-Varadhan.
 
 # %%
 clips = {
@@ -715,9 +719,9 @@ exercises.verify(
 # **Estimators compared.** Mean absolute errors in nats on tasks with known information, 10,000 pairs each
 # ([all
 # figures](https://github.com/simmim-lite/simmim-lite/blob/main/reproduction/results/mutual_information.md)).
-# A number in brackets says on how many tasks of the family a slow estimator ran. KSG is the nearest-neighbor
-# estimator of notebook 02 (NPEET), CCA is correlation; SMILE, InfoNCE and MINE are trained critics of other
-# packages.
+# A number in brackets says on how many tasks of the family a slow estimator ran. KSG is the
+# nearest-neighbor estimator of notebook 02 (NPEET), CCA is the Gaussian formula with canonical
+# correlations; SMILE, InfoNCE and MINE are trained critics of other packages.
 #
 # | family | auto | KSG | CCA | SMILE | InfoNCE | MINE |
 # |---|---:|---:|---:|---:|---:|---:|
@@ -735,9 +739,8 @@ exercises.verify(
 # | thin pieces | 0.025 | – | – | – | – | – |
 #
 # A dash: the estimator cannot do these tasks, or was not run on them. Columns with brackets contain fewer
-# tasks, so compare them only roughly. Neighbors fail with many columns, CCA where the dependence is no
-# correlation, and critics at high values. The default has its largest errors on additive noise with sharp
-# edges.
+# tasks, so compare them only roughly. KSG fails with many columns, CCA where the dependence is not linear,
+# and trained critics at high values. The default has its largest errors on additive noise with sharp edges.
 #
 # **The article's integral** is of $M(x) \ln \frac{M(x)}{M(x')\, M(x'')}$ over $x$ and $x'$. One density $M$
 # occurs three times, and $x''$ is not defined. For a standard normal $M$, the integral over $x$ leaves
@@ -760,9 +763,11 @@ exercises.verify("the integral grows without a limit", integral > 100_000)
 # - A bound holds in expectation: 40 % of single InfoNCE batches were above the truth. Donsker-Varadhan is too
 #   high on average in small batches; SMILE is no bound; CLUB is an upper bound only with
 #   the true conditional.
-# - InfoNCE is at most $\ln K$. The variance of NWJ is at least $(e^I - 1)/n$.
+# - InfoNCE is at most $\ln K$. With $n$ independent negative pairs, the variance of NWJ at its best critic
+#   is at least $(e^I - 1)/n$.
 # - No distribution-free lower bound with high confidence exceeds about $\ln N$.
-# - On real pairs with an ideal critic SMILE was above $\ln 10$; with a learned critic everything was below.
+# - On real pairs with an ideal critic, SMILE with clip 1 was above $\ln 10$; with a learned critic all
+#   values were below.
 #
 # ## Exercises
 #
@@ -777,7 +782,7 @@ exercises.verify("the integral grows without a limit", integral > 100_000)
 
 # %% tags=["exercise"]
 def my_tangent_bound(scores, a):
-    """Lower bound in nats of a score matrix (K, K), positive pairs on the diagonal."""
+    """Lower bound in nats; scores: NumPy array (K, K), positive pairs on the diagonal."""
     ...  # your code
 
 
@@ -838,7 +843,8 @@ exercises.check("a value for the paper", my_choice)
 # ## What to try next
 #
 # - Replace the ideal critic of Section 4 by `2 * scores`, and find out which bounds become negative.
-# - Draw 10,000 batches in place of 400 in Section 6, and see whether NWJ comes closer to the exact curve.
+# - Draw 10,000 batches in place of 400 in Section 6, and see whether NWJ comes closer to the solid gray
+#   curve.
 # - Train the critic of Section 9 by InfoNCE and evaluate it by SMILE. Is the value still plausible?
 # - Shuffle the recordings of Section 9 before training. No bound should be clearly above 0 on new pairs.
 #

@@ -19,8 +19,8 @@
 # **In the package**: `multimodal`.
 #
 # <!-- measured -->
-# About 55 minutes to work through.
-# Measured: 97 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
+# About 75 minutes to work through.
+# Measured: 693 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->
 
 # %%
@@ -56,7 +56,7 @@ from simmim_lite.training import Batches
 
 figures.set_style()
 FULL = os.environ.get("SIMMIM_FULL") == "1"  # all of MNIST, and recordings of people
-EPOCHS = 5 if FULL else 20
+EPOCHS = 5 if FULL else 18
 K, SEED = 128, 0  # pairs in a batch; seed of weights and batches
 
 # %% [markdown]
@@ -240,8 +240,8 @@ batches = Batches(np.arange(len(pairs["train"])), K, seed=SEED, transform=draw)
 
 # %% [markdown]
 # The loop *initializes* the weights once. Then, for every batch, it *extracts* vectors, *fuses* them, computes the
-# *bound*, and takes a *step*. Two modalities need no fusion: here it is only the projection into one space (Section
-# 9 has a real one). Adam (Kingma & Ba 2015) is gradient descent with a step size of its own for every weight.
+# *bound*, and takes a *step*. Two modalities need no fusion, so *fuse* is only the projection into one space. Section 9
+# has a real fusion. Adam (Kingma & Ba 2015) is gradient descent that adapts the step size of every weight.
 
 # %%
 torch.manual_seed(SEED)  # initialize
@@ -282,7 +282,7 @@ assert torch.allclose(image_head.weight, same_model.projections["image"].weight,
 #
 # **Question.** Do the encoders find out from each other that there are ten digits?
 #
-# **Idea.** Now we train larger encoders for 20 epochs. `BlindPairing` gives the loop only items and positives. It
+# **Idea.** Now we train larger encoders for 18 epochs. `BlindPairing` gives the loop only items and positives. It
 # raises an error when anything asks for the classes. We start at $\tau = 1$. With a small temperature at the start,
 # the loss is low as soon as positives are closer than negatives, and the modalities can keep a distance (the
 # *modality gap*, Liang et al. 2022; the second appendix measures it).
@@ -323,32 +323,32 @@ for ax in axes:
     ax.plot(end, history["held out"], label="all test pairs, exact")
     ax.set(xlabel="epoch", ylabel="InfoNCE (a lower bound), nats")
 axes[0].legend(loc="lower right")
-axes[0].set(xticks=range(0, EPOCHS + 1, 5))
-axes[1].set(title="zoom", xlim=(8, EPOCHS), ylim=(2.0, 2.33), ylabel="")
+axes[0].set(xticks=range(0, EPOCHS + 1, 3))
+axes[1].set(title="zoom", xlim=(8, EPOCHS), ylim=(1.9, 2.33), ylabel="")
 figures.show(
     "Figure 2. On new images and new voices the bound stays below the truth and comes close to it.",
-    alt="Two panels of InfoNCE in nats against epochs 1 to 20. Training and test values rise from "
-    "about 0.5 to about 2.2. The truth is dashed at 2.30, the ceiling of 128 candidates at 2.27. "
-    "The right panel repeats this from 2.0 nats and epoch 8 upwards.",
+    alt="Two panels of InfoNCE in nats against epochs 1 to 18. Training and test values rise from "
+    "about 0.5 to about 2.1. The truth is dashed at 2.30, the ceiling of 128 candidates at 2.27. "
+    "The right panel repeats this from 1.9 nats and epoch 8 upwards.",
 )
 print(f"test: {history['held out'][-1]:.3f} of {TRUTH:.3f} nats")
-exercises.verify("the bound is below the truth", 2.1 < history["held out"][-1] <= TRUTH)
+exercises.verify("the bound is below the truth", 2 < history["held out"][-1] <= TRUTH)
 
 # %% [markdown]
-# The two curves may cross: their ceilings differ, and training batches are augmented. The rest to the truth has two
-# possible reasons: errors of the encoders, and scores that are not ideal.
+# The two curves may cross: their ceilings differ, and training batches are augmented. The
+# remaining gap to the truth has two possible causes: the encoders make errors, and the scores are not ideal.
 #
 # ## 5. Does the objective matter?
 #
-# **Question.** Do the other objectives of notebook 03 find the same?
+# **Question.** Do the other objectives of notebook 03 give the same result?
 #
 # **Formula.** Donsker-Varadhan (DV), NWJ and Jensen-Shannon (JSD) are
 #
 # $$\mathbb{E}_{+} f - \ln \mathbb{E}_{-} e^{f}, \qquad \mathbb{E}_{+} f - \mathbb{E}_{-} e^{f - 1}, \qquad \mathbb{E}_{+} \ln \sigma(f) + \mathbb{E}_{-} \ln(1 - \sigma(f)) + \ln 4$$
 #
 # On all pairs of a population the three are lower bounds on $I$ (for DV only there, not in small batches). The best
-# critic for JSD is the log-ratio: $\ln 10$ for the same digit, $-\infty$ otherwise. It gives $2\, \mathrm{JS}$, far
-# below $I$:
+# critic for JSD is the log-ratio: $\ln 10$ for the same digit, $-\infty$ otherwise. Its value is $2\, \mathrm{JS}$,
+# far below $I$:
 #
 # $$2\, \mathrm{JS} = \ln \frac{10}{11} + \frac{1}{10} \ln \frac{1}{11} + \ln 4 \approx 1.05 \text{ nats}$$
 #
@@ -371,23 +371,23 @@ def own_value(net):
 critics, curves = {}, {}
 for name in ("info_nce", "donsker_varadhan", "nwj", "jensen_shannon"):
     critics[name] = MultimodalInfoMax(small_encoders(SEED), objective=name, seed=SEED)
-    curves[name] = critics[name].fit(blind, epochs=4, evaluate=own_value, **options)["own"]
+    curves[name] = critics[name].fit(blind, epochs=3, evaluate=own_value, **options)["own"]
     by_info_nce = exact_value(critics[name], "info_nce")
     print(f"{name:>16}: own bound {curves[name][-1]:.2f}, InfoNCE of this critic {by_info_nce:.2f}")
 
 # %%
 TWO_JS = np.log(10 / 11) - np.log(11) / 10 + np.log(4)
 for name, curve in curves.items():
-    plt.plot(range(1, 5), curve, marker="o", label=name.replace("_", " "))
+    plt.plot(range(1, 4), curve, marker="o", label=name.replace("_", " "))
 plt.axhline(TRUTH, **figures.TRUTH)
 plt.text(1, TRUTH + 0.07, "truth, I(X; R)")
 plt.axhline(TWO_JS, color="C3", linestyle=":")
-plt.text(2.5, TWO_JS + 0.06, "2 JS, the largest value of Jensen-Shannon", color="C3")
-plt.gca().set(xticks=range(1, 5), xlabel="epoch", ylim=(-1, 2.75), ylabel="own bound, nats")
+plt.text(2.1, TWO_JS + 0.06, "2 JS, upper limit of Jensen-Shannon", color="C3", fontsize=9)
+plt.gca().set(xticks=range(1, 4), xlabel="epoch", ylim=(-1, 2.75), ylabel="own bound, nats")
 plt.legend(loc="lower right")
 figures.show(
     "Figure 3. All objectives stay below the truth; Jensen-Shannon has an upper limit of its own.",
-    alt="Exact value of the own bound against epochs 1 to 4, one seed. InfoNCE, Donsker-Varadhan and "
+    alt="Exact value of the own bound against epochs 1 to 3, one seed. InfoNCE, Donsker-Varadhan and "
     "NWJ rise towards the truth, a dashed line at 2.30 nats; Jensen-Shannon rises towards the dotted "
     "line of 2 JS at 1.05 nats.",
 )
@@ -399,8 +399,8 @@ exercises.verify("JSD is below 2 JS", largest["jensen_shannon"] <= TWO_JS)
 
 # %% [markdown]
 # The JSD critic is better than its own value suggests: evaluated by InfoNCE it comes close to the others. SMILE is no
-# bound, and here it exceeds the truth. SMILE assumes a critic that was trained to be the log-ratio. The critic of
-# InfoNCE is free up to a number $c(x)$ for each image, and SMILE changes with this number.
+# bound: with clips 5 and 1 it exceeds the truth. SMILE assumes a critic that was trained to be the log-ratio. The critic
+# of InfoNCE is free up to a number $c(x)$ for each image, and SMILE changes with this number.
 #
 # ## 6. What do the embeddings contain?
 #
@@ -474,20 +474,22 @@ exercises.verify("z forms ten clusters", probes["k-means"].xs("trained z", level
 #
 # **Question.** Would the numbers also be good if something were wrong?
 #
-# **Control.** We shuffle the classes of the training recordings. Now a model can only memorize which recordings go
-# together, and this is of no use for new items. The bound on the real test pairs must be near 0 or below.
+# **Control.** We shuffle the classes of the training recordings. A model can now only memorize which recordings go
+# together. This does not help with new items, so the bound on the real test pairs must be near 0 or below.
 
 # %%
 mixed = labels["train"] | {
     "speech": np.random.default_rng(0).permutation(labels["train"]["speech"])
 }
 shuffled = Pairing(pairs["train"].items, mixed)
-for name, training_pairs in {"real pairs": pairs["train"], "shuffled pairs": shuffled}.items():
+after_60_steps = {}
+for name, training_pairs in {"real": pairs["train"], "shuffled": shuffled}.items():
     control = MultimodalInfoMax(small_encoders(SEED), seed=SEED)
     control.fit(training_pairs, steps=60, **options)
-    value = held_out(control)["held out"]
-    print(f"60 steps on {name}: {value:.3f} nats on test pairs, truth {TRUTH:.3f}")
-    exercises.verify(f"expected for {name}", value > 1 if name == "real pairs" else value < 0.1)
+    after_60_steps[name] = held_out(control)["held out"]
+    print(f"60 steps on {name} pairs: {after_60_steps[name]:.3f} nats on test pairs")
+exercises.verify("real pairs give more than 1 nat", after_60_steps["real"] > 1)
+exercises.verify("shuffled pairs give nothing", after_60_steps["shuffled"] < 0.1)
 
 # %% [markdown]
 # Two more controls: no class reaches the training (the PermissionError of Section 4), and every part gets a gradient
@@ -516,13 +518,13 @@ for seed in (0, 1, 2):
 results = pd.DataFrame(results).set_index(["seed", "augmentation"])
 print(results.round(3).to_string())
 gains = results["test"].xs(True, level=1) - results["test"].xs(False, level=1)
-exercises.verify("augmentation helps in every seed", gains.min() > 0.1)
+exercises.verify("augmentation helps in every seed", gains.min() > 0)
 
 # %% [markdown]
 # Without augmentation the bound is almost 2.3 nats on the training pairs but only about 1.7 on test pairs: the model
 # *overfits*. With augmentation the training value is lower, and the test value is higher in each of the three seeds.
-# This depends on the budget. When we started at $\tau = 1$, the same 120 steps were too few to overfit, and augmentation
-# lowered the test value a little in all three seeds.
+# This depends on the budget. With a slower start ($\tau = 1$) or smaller batches, the steps were too few, and
+# augmentation did not raise the test value in every seed.
 #
 # ## 9. What if only two modalities together determine the third?
 #
@@ -682,7 +684,7 @@ for name, loss in {"minus I": torch.neg, "minus ln I": lambda value: -value.log(
 for name, values in values_of.items():
     plt.plot(values, label=f"loss: {name}")
 plt.axhline(TRUTH, **figures.TRUTH)
-plt.text(30, TRUTH + 0.6, "truth, I(X; R)")
+plt.text(30, TRUTH + 0.9, "truth, I(X; R)")
 plt.gca().set(xlabel="step", ylim=(-26, 6), ylabel="InfoNCE (a lower bound), nats")
 plt.legend(loc="lower left")
 figures.show(
@@ -727,7 +729,7 @@ parts_of_captioner = {
     "text": TextEncoder(Tokenizer.from_texts(captions["train"]), seed=SEED),
 }
 captioner = MultimodalInfoMax(parts_of_captioner, seed=SEED)
-captioner.fit(described["train"], steps=1500 if FULL else 150, **options)
+captioner.fit(described["train"], steps=1500 if FULL else 130, **options)
 caption_bound = captioner.exact_information(described["test"])["image", "text"]
 caption_truth = described["test"].mutual_information["image", "text"]
 print(f"bound {caption_bound:.2f} nats, truth H(caption) = {caption_truth:.2f} nats")
@@ -755,7 +757,7 @@ for ax, query in zip(axes[::8], queries, strict=True):
 figures.show(
     "Figure 5. Each row shows the eight test images with the highest scores for the sentence on the left.",
     alt="Three rows of eight digits. Row 'a thick, slanted seven' shows thick sevens, row 'a thin, "
-    "upright zero' thin zeros, row 'a thick, wide three' mostly thick threes.",
+    "upright zero' thin zeros, row 'a thick, wide three' thick threes.",
 )
 for query, digit, row in zip(queries, (7, 0, 3), best.view(3, 8), strict=True):
     print(f"{query}: {np.mean(shown[row] == digit):.0%} of the eight have the digit")
@@ -790,7 +792,7 @@ figures.show(
 for name, net in {"start at 1": model, "start at 0.07": critics["info_nce"]}.items():
     both = net.project(pairs["test"].items)
     gap = (both["image"].mean(dim=0) - both["speech"].mean(dim=0)).norm().item()
-    print(f"temperature {name}: modality gap {gap:.2f}")
+    print(f"temperature, {name}: modality gap {gap:.2f}")
 
 # %% [markdown]
 # The next figure shows images whose best recording has another digit. The titles give the true and the found digit.
@@ -845,7 +847,8 @@ exercises.verify("one step raises the value", after > before)
 # The three optimizers on 1,024 images:
 
 # %%
-subset = np.random.default_rng(SEED).permutation(len(digits["train"]))[:1024]
+order = np.random.default_rng(SEED).permutation(len(digits["train"]))
+subset, unused = order[:1024], order[1024:1524]
 subset_items = pairs["train"].items | {"image": pairs["train"].items["image"][subset]}
 subset_labels = labels["train"] | {"image": labels["train"]["image"][subset]}
 subset_pairs = Pairing(subset_items, subset_labels)
@@ -876,7 +879,6 @@ figures.show(
 # %%
 schedules = {
     "constant": {"schedule": "constant"},
-    "cosine": {"schedule": "cosine"},
     "warm-up and cosine": {"schedule": "cosine", "warmup": 10},
     "one-cycle": {"schedule": "one_cycle"},
 }
@@ -889,12 +891,11 @@ for name, choices in schedules.items():
 # In 40 steps the constant rate climbs fastest. Schedules that end near 0 are made for runs that are long enough to
 # need small steps at the end. One seed and one length prove nothing about other runs.
 #
-# **When do we stop?** Three rules look at one run of 12 epochs. The first stops after a number of steps, the second when
+# **When do we stop?** Three rules look at one run of 9 epochs. The first stops after a number of steps, the second when
 # the loss falls below a threshold, the third when the value on *validation* pairs had no new maximum for so many epochs
 # (its *patience*). The validation images are not in the training set. (`fit` also has a limit of time, `seconds`.)
 
 # %%
-unused = np.setdiff1d(np.arange(len(digits["train"])), subset)[:500]
 validation = Pairing(
     pairs["train"].items | {"image": pairs["train"].items["image"][unused]},
     labels["train"] | {"image": labels["train"]["image"][unused]},
@@ -905,13 +906,20 @@ def validate(net):
     return {"validation": net.exact_information(validation)["image", "speech"]}
 
 
-_, run = climb(steps=96, schedule="constant", learning_rate=4e-3, evaluate=validate)
-loss_of, value_of, patience = np.array(run["loss"]), np.array(run["validation"]), 2
-stale = [e - value_of[: e + 1].argmax() for e in range(len(value_of))]  # epochs since the maximum
+_, run = climb(steps=72, schedule="constant", learning_rate=4e-3, evaluate=validate)
+loss_of, value_of = np.array(run["loss"]), np.array(run["validation"])
+print("validation after each epoch:", np.round(value_of, 2))
+waited = [e - value_of[: e + 1].argmax() for e in range(len(value_of))]  # since the maximum
 stops = {"number of steps": len(value_of) - 1, "loss below -1": np.argmax(loss_of < -1)}
-stops["patience of 2"] = stale.index(patience) if patience in stale else len(value_of) - 1
+for patience in (2, 3):
+    reached = [e for e in range(len(value_of)) if waited[e] == patience]
+    stops[f"patience of {patience}"] = reached[0] if reached else len(value_of) - 1
 for rule, epoch in stops.items():
     print(f"{rule}: stops after epoch {epoch + 1}, validation {value_of[epoch]:.2f} nats")
+
+# %% [markdown]
+# A patience of 2 stops much too early: the validation value falls before it rises. (Probably because the running
+# averages of batch normalization follow the first steps slowly.) A longer patience costs little.
 
 # %% [markdown]
 # ## Recap

@@ -18,7 +18,7 @@
 # **In the package**: `memory`.
 #
 # <!-- measured -->
-# About 76 minutes to work through.
+# About 75 minutes to work through.
 # Measured: 273 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->
 
@@ -60,18 +60,21 @@ generator = torch.Generator().manual_seed(0)
 # %% [markdown]
 # ## 1. How much does a memory of fixed size hold?
 #
-# **Question.** A simple memory adds up all vectors: $m = \sum_i x_i$. What does the sum still contain about one $x_i$?
+# **Question.** A simple memory adds up all vectors: $m = \sum_i x_i$. What does the sum still contain about
+# one $x_i$?
 #
-# **Idea.** The sum cannot return $x_i$, but the score $x \cdot m$ shows how *familiar* $x$ is. Let the $N$ written vectors be random
-# directions of length 1 in $d$ dimensions. A written vector scores 1 plus noise; any other vector scores only noise. A matrix
-# can also return something: it stores *values* $v_i$ under *keys* $k_i$, by Hebb's rule (Kohonen 1972):
+# **Idea.** The sum cannot return $x_i$, but the score $x \cdot m$ shows how *familiar* $x$ is. Let the $N$
+# written vectors be random directions of length 1 in $d$ dimensions. A written vector scores 1 plus noise;
+# any other vector scores only noise. A matrix can also return something: it stores *values* $v_i$ under
+# *keys* $k_i$, by Hebb's rule (Kohonen 1972):
 #
 # $$M = \sum_i v_i k_i^\top, \qquad M k_i = v_i + \sum_{j \ne i} v_j\, (k_j \cdot k_i)$$
 #
-# **Formula.** The inner product of two random directions has mean 0 and variance $1/d$. So the scores of a written and of another
-# vector differ by 1 on average, with variance $(N - 1)/d + N/d$. For values of $\pm 1$, each entry of $M k_i$ has noise of variance
-# $(N - 1)/d$. The noise is nearly Gaussian; $\Phi$ is the standard normal distribution function. The *AUROC* is the probability
-# that a written vector scores higher than another:
+# **Formula.** The inner product of two random directions has mean 0 and variance $1/d$. So the scores of a
+# written and of another vector differ by 1 on average, with variance $(N - 1)/d + N/d$. For values of $\pm
+# 1$, each entry of $M k_i$ has noise of variance $(N - 1)/d$. The noise is nearly Gaussian; $\Phi$ is the
+# standard normal distribution function. The *AUROC* is the probability that a written vector scores higher
+# than another:
 #
 # $$\text{AUROC} = \Phi\left(\sqrt{\frac{d}{2N - 1}}\right), \qquad P(\text{correct sign}) = \Phi\left(\sqrt{\frac{d}{N - 1}}\right)$$
 
@@ -98,33 +101,35 @@ assert torch.allclose(package.matrix, matrix, atol=1e-3)
 assert np.abs(fixed.to_numpy()[:, :2] - fixed.to_numpy()[:, 2:]).max() < 0.02
 
 # %% [markdown]
-# Formula and experiment agree. The sum nearly always recognizes 8 vectors. With 8,192 vectors it is close to chance (0.5).
+# Formula and experiment agree. The sum nearly always recognizes 8 vectors. With 8,192 vectors it is close
+# to chance (0.5).
 #
-# ## 2. Is the size to blame, or the rule of writing?
+# ## 2. What is the limit: the size, or the rule of writing?
 #
 # **Question.** The matrix has $64 \times 100$ numbers. Can a better rule store more in them?
 #
-# **Idea.** The noise comes from keys that are not orthogonal. Hebb's rule ignores this; other rules do not. Let $A$ ($N \times d$)
-# have the keys as rows, and $V$ ($N \times d_v$) the values.
+# **Idea.** The noise comes from keys that are not orthogonal. Hebb's rule ignores this; other rules do not.
+# Let $A$ ($N \times d$) have the keys as rows, and $V$ ($N \times d_v$) the values.
 #
-# **The pseudo-inverse** (Kohonen and Ruohonen 1973) minimizes $\sum_i \lVert v_i - M k_i \rVert^2$ over all pairs at once:
+# **The pseudo-inverse** (Kohonen and Ruohonen 1973) minimizes $\sum_i \lVert v_i - M k_i \rVert^2$ over all
+# pairs at once:
 #
 # $$M = (A^{+} V)^\top$$
 #
-# If $N \le d$, random keys are linearly independent, and the error is 0. If $N > d$, then $M k_i = \sum_j h_{ij} v_j$, where
-# $h = A A^{+}$ projects on $d$ dimensions. Its trace is $d$, so the mean of $h_{ii}$ is $d/N$. From $h = h^2$ follows
-# $\sum_{j \ne i} h_{ij}^2 = h_{ii} - h_{ii}^2$. So the value has weight $d/N$, and the noise has variance
-# $\frac{d}{N} (1 - \frac{d}{N})$:
+# If $N \le d$, random keys are linearly independent, and the error is 0. If $N > d$, then $M k_i = \sum_j
+# h_{ij} v_j$, where $h = A A^{+}$ projects on $d$ dimensions. Its trace is $d$, so the mean of $h_{ii}$ is
+# $d/N$. From $h = h^2$ follows $\sum_{j \ne i} h_{ij}^2 = h_{ii} - h_{ii}^2$. So the value has weight
+# $d/N$, and the noise has variance $\frac{d}{N} (1 - \frac{d}{N})$:
 #
 # $$P(\text{correct sign}) = \Phi\left(\sqrt{\frac{d}{N - d}}\right) \quad \text{for } N > d$$
 #
-# **The delta rule** (Widrow and Hoff 1960) writes one pair at a time. It reads first, and writes only the error. This is a
-# gradient step on $\frac{1}{2} \lVert v - M k \rVert^2$ with rate $\eta$:
+# **The delta rule** (Widrow and Hoff 1960) writes one pair at a time. It reads first, and writes only the
+# error. This is a gradient step on $\frac{1}{2} \lVert v - M k \rVert^2$ with rate $\eta$:
 #
 # $$M \leftarrow M + \eta\, (v - M k)\, k^\top$$
 #
-# With $\eta = 1$ and $\lVert k \rVert = 1$, the new pair is stored exactly, at the cost of older ones. Linear attention that
-# writes by this rule is a *fast-weight* memory (Schlag et al. 2021).
+# With $\eta = 1$ and $\lVert k \rVert = 1$, the new pair is stored exactly, at the cost of older ones.
+# Linear attention that writes by this rule is a *fast-weight* memory (Schlag et al. 2021).
 
 
 # %%
@@ -155,8 +160,8 @@ exercises.verify("100 passes approach the pseudo-inverse", gap < 0.02)
 # %% [markdown]
 # ### Exercise 1 · ★ · 1 minute · predict
 #
-# You write $N = 60$ pairs into the matrix of $64 \times 100$ numbers, with the pseudo-inverse. Hebb's rule would return 85 % of the
-# signs. The pseudo-inverse returns (a) 85 %, (b) about 92 %, (c) all signs.
+# You write $N = 60$ pairs into the matrix of $64 \times 100$ numbers, with the pseudo-inverse. Hebb's rule
+# would return 85 % of the signs. The pseudo-inverse returns (a) 85 %, (b) about 92 %, (c) all signs.
 
 # %% tags=["exercise"]
 my_prediction_1 = None  # "a", "b" or "c"
@@ -202,25 +207,27 @@ figures.show(
 )
 
 # %% [markdown]
-# Up to $N = d$, Hebb's rule is to blame, not the size. For $N \gg d$ no rule returns all values. Then one pass of the delta rule is
-# worse than Hebb's rule on average, but it keeps the newest pairs: it forgets the old ones.
+# Up to $N = d$, the limit is Hebb's rule, not the size. For $N > d$, no matrix returns all values exactly.
+# For large $N$, one pass of the delta rule is worse than Hebb's rule on average. But it keeps the newest
+# pairs, and forgets the old ones.
 #
 # ## 3. What does repetition add?
 #
-# **Question.** In a *Hopfield network* (Hopfield 1982), each pattern $s_i$ of $\pm 1$ is its own key. The network repairs a damaged
-# pattern by repeated reading. How many patterns can it hold?
+# **Question.** In a *Hopfield network* (Hopfield 1982), each pattern $s_i$ of $\pm 1$ is its own key. The
+# network repairs a damaged pattern by repeated reading. How many patterns can it hold?
 #
 # **Formula.** Hebb's rule without the diagonal, and one reading:
 #
 # $$W = \frac{1}{d} \sum_i s_i s_i^\top, \quad W_{jj} = 0, \qquad s \leftarrow \text{sign}(W s)$$
 #
-# The *overlap* of $s$ and $s_i$ is $s \cdot s_i / d$. For $d \to \infty$ and the load $\alpha = N/d$, Amit, Gutfreund and Sompolinsky
-# (1985) found that the overlap after repair is $\text{erf}(\gamma)$, where $\gamma$ is the largest solution of
+# The *overlap* of $s$ and $s_i$ is $s \cdot s_i / d$. For $d \to \infty$ and the load $\alpha = N/d$, Amit,
+# Gutfreund and Sompolinsky (1985) found that the overlap after repair is $\text{erf}(\gamma)$, where
+# $\gamma$ is the largest solution of
 #
 # $$\text{erf}(\gamma) = \gamma \left( \sqrt{2 \alpha} + \frac{2}{\sqrt{\pi}}\, e^{-\gamma^2} \right)$$
 #
-# Above $\alpha = 0.138$ the only solution is $\gamma = 0$: all patterns are lost at once. We flip 5 % of the signs, so the
-# overlap starts at 0.9.
+# Above $\alpha = 0.138$ the only solution is $\gamma = 0$: all patterns are lost at once. We flip 5 % of
+# the signs, so the overlap starts at 0.9.
 
 # %%
 loads = (0.04, 0.08, 0.11, 0.138, 0.16, 0.2, 0.25, 0.3)
@@ -262,26 +269,30 @@ figures.show(
 )
 
 # %% [markdown]
-# The larger the network, the steeper the fall.
+# The larger the network, the steeper the fall. So repetition repairs a damaged query, but only below a
+# critical load.
 #
 # ## 4. What do slots cost, and what do they buy?
 #
-# **Question.** Now each pair has a slot of its own. A query $q$ reads the slot with the best key. How many pairs can we store?
+# **Question.** Now each pair has a slot of its own. A query $q$ reads the slot with the best key. How many
+# pairs can we store?
 #
-# **Storage.** The matrix has $d\, d_v$ numbers, for any $N$. Slots need $N (d + d_v)$: keys *and* values. Up to
-# $N = d\, d_v / (d + d_v) = 39$ pairs, slots are even the smaller memory. Then they grow with $N$.
+# **Storage.** The matrix has $d\, d_v$ numbers, for any $N$. Slots need $N (d + d_v)$: keys *and* values.
+# Up to $N = d\, d_v / (d + d_v) = 39$ pairs, slots are even the smaller memory. Then they grow with $N$.
 #
-# **Idea.** Nothing is overwritten. The only error is *confusion*: a noisy query may be nearer to another key. *Attention* reads all
-# slots with weights $w_i$, by one line of code (`weights` below):
+# **Idea.** Nothing is overwritten. The only error is *confusion*: a noisy query may be nearer to another
+# key. *Attention* reads all slots with weights $w_i$, by one line of code (`weights` below):
 #
 # $$w_i = \frac{e^{\beta\, k_i \cdot q}}{\sum_j e^{\beta\, k_j \cdot q}}, \qquad \text{result} = \sum_i w_i v_i$$
 #
-# With $v_i = k_i$ this is one update of a *modern Hopfield network*, whose capacity grows exponentially with $d$ (Ramsauer et
-# al. 2021). $\beta$ is the inverse temperature: if it is small, attention averages many slots; if it is large, it reads the best.
+# With $v_i = k_i$ this is one update of a *modern Hopfield network*, whose capacity grows exponentially
+# with $d$ (Ramsauer et al. 2021). $\beta$ is the inverse temperature: if it is small, attention averages
+# many slots; if it is large, it reads the best.
 #
-# **Formula.** Let $c$ be the cosine of the query and its own key, and $F$ the distribution function of the cosine $u$ of two random
-# directions ($(1 + u)/2$ has a beta distribution). The best slot is correct if all $N - 1$ others have a smaller cosine. A query
-# without noise has $c = 1$, and for each other slot $\mathbb{E}\, e^{\beta u} \approx e^{\beta^2 / 2d}$. So
+# **Formula.** Let $c$ be the cosine of the query and its own key, and $F$ the distribution function of the
+# cosine $u$ of two random directions ($(1 + u)/2$ has a beta distribution). The best slot is correct if all
+# $N - 1$ others have a smaller cosine. A query without noise has $c = 1$, and for each other slot
+# $\mathbb{E}\, e^{\beta u} \approx e^{\beta^2 / 2d}$. So
 #
 # $$P(\text{best slot correct}) = \mathbb{E}\, F(c)^{N - 1}, \qquad w_{\text{own}} \approx \frac{1}{1 + (N - 1)\, e^{\beta^2 / 2d - \beta}}$$
 #
@@ -320,8 +331,8 @@ for ax, kind in ((hard_axes, "best slot"), (soft_axes, "β")):
         label = "formula" if name in ("best slot", "β = 16") else None
         ax.plot(sizes, formulas[name], label=label, **figures.TRUTH)
     ax.legend(loc="lower left", frameon=True)
-hard_axes.set(xlabel="slots, N", ylabel="probability", title="best slot is correct")
-soft_axes.set(xlabel="slots, N", ylabel="weight", title="attention to the own slot")
+hard_axes.set(xlabel="slots, N", ylabel="0 to 1", title="probability: best slot is correct")
+soft_axes.set(xlabel="slots, N", title="weight of the own slot")
 means = slots.groupby(["N", "read"])["value"].mean().unstack()
 assert (means - pd.DataFrame(formulas, sizes)).abs().max(axis=None) < 0.03
 figures.show(
@@ -334,10 +345,13 @@ figures.show(
 # %% [markdown]
 # ## 5. How does a spoken word find an image?
 #
-# **Idea.** An *item* binds modalities together. In each modality it has a *value* and a *semantic key*: the embedding of the
-# value in a shared space, from encoders trained as in notebook 06. It can also have an *instance key*, here its pixels, which
-# differs between items of the same class. A query searches the keys of its own modality, and the item contains the values of the
-# others. Or the query searches the keys of another modality directly.
+# **Question.** Pixels and sound cannot be compared. How can one find the other?
+#
+# **Idea.** An *item* binds modalities together. In each modality it has a *value* and a *semantic key*: the
+# embedding of the value in a shared space, from encoders trained as in notebook 06. It can also have an
+# *instance key*, here its pixels, which differs between items of the same class. A query searches the keys
+# of its own modality, and the item contains the values of the others. Or the query searches the keys of
+# another modality directly.
 
 # %%
 figures.diagram("memory_item")
@@ -351,8 +365,8 @@ figures.show(
 )
 
 # %% [markdown]
-# **Supervision.** The loss uses no label, but image and recording are paired by class, and pairing within a class is
-# supervision at the level of classes (notebook 06). Image and caption are paired by item.
+# **Supervision.** The loss uses no label, but image and recording are paired by class, and pairing within a
+# class is supervision at the level of classes (notebook 06). Image and caption are paired by item.
 
 # %%
 pairs, tests = (datasets.paired_digits(split=split) for split in ("train", "test"))
@@ -363,9 +377,10 @@ model.fit(pairs.data, steps=STEPS, batch_size=128, progress=False)
 z, asked = model.project(pairs.data), model.project(tests.data)
 
 # %% [markdown]
-# **A further modality.** A sensor joins, and the encoders stay as they are. The sensor is *simulated*: it measures thickness, slant
-# and width of the strokes in the image. Its key is a linear map of the three readings, fitted by least squares to the embeddings of
-# the images. We do not write one image in 20; section 8 compares with these images.
+# **A further modality.** A sensor joins, and the encoders stay as they are. The sensor is *simulated*: it
+# measures thickness, slant and width of the strokes in the image. Its key is a linear map of the three
+# readings, fitted by least squares to the embeddings of the images. We do not write one image in 20;
+# section 8 compares with these images.
 
 # %%
 readings = [datasets.measure_strokes(sample.data["image"]) for sample in (pairs, tests)]
@@ -408,9 +423,10 @@ figures.show(
 )
 
 # %% [markdown]
-# On the diagonal, the query searches its own modality, and the item gives the rest. So a spoken digit finds an image as
-# reliably as it finds a recording. Off the diagonal, it searches another modality directly. This works only if the embeddings of the
-# two agree. Now the sensor: each stroke measurement has three levels (thirds of its digit), so we can compare levels, too.
+# On the diagonal, the query searches its own modality, and the item gives the rest. So a spoken digit finds
+# an image as reliably as it finds a recording. Off the diagonal, it searches another modality directly.
+# This works only if the embeddings of the two agree. Now the sensor: each stroke measurement has three
+# levels (thirds of its digit), so we can compare levels, too.
 
 # %%
 captions = [datasets.load_captions(split) for split in ("train", "test")]
@@ -435,8 +451,8 @@ print("fraction of noisy copies that find their own item:", pd.Series(same).roun
 assert same["instance"] > 0.99 > 0.5 > same["semantic"]
 
 # %% [markdown]
-# The sensor contains much information about strokes and little about the digit. In the last line, noisy copies of stored images
-# search for their own item. Semantic keys rarely find it; instance keys do.
+# The sensor contains much information about strokes and little about the digit. In the last line, noisy
+# copies of stored images search for their own item. Semantic keys rarely find it; instance keys do.
 #
 # ## 6. The best slot, attention, or a plain vote?
 #
@@ -446,12 +462,13 @@ assert same["instance"] > 0.99 > 0.5 > same["semantic"]
 #
 # $$p(y) = \sum_{i:\, y_i = y} w_i$$
 #
-# $\beta = 0$ is a plain vote, as in kNN: all have weight $1/64$. With $\beta = 4096$, the best slot has all the weight.
+# $\beta = 0$ is a plain vote, as in kNN: all have weight $1/64$. With $\beta = 4096$, the best slot has all
+# the weight.
 #
 # ### Exercise 2 · ★★ · 1 minute · predict
 #
-# The encoder never saw noise in training. At the largest noise, which $\beta$ gives the highest accuracy? (a) 4096, the best slot.
-# (b) 16, attention. (c) 0, the plain vote.
+# The encoder never saw noise in training. At the largest noise, which $\beta$ gives the highest accuracy?
+# (a) 4096, the best slot. (b) 16, attention. (c) 0, the plain vote.
 
 # %% tags=["exercise"]
 my_prediction_2 = None  # "a", "b" or "c"
@@ -494,15 +511,17 @@ figures.show(
 )
 
 # %% [markdown]
-# So attention is not better than a plain vote in general. A likely reason: noise moves the embedding of the query, and then the
-# order of the cosines is poor evidence. $\beta$ and the number of voters are hyperparameters. Their best values depend on the encoder
-# and on the noise, so choose them on validation data.
+# So attention is not better than a plain vote in general. A likely reason: noise moves the embedding of the
+# query, and then the order of the cosines is poor evidence. $\beta$ and the number of voters are
+# hyperparameters. Their best values depend on the encoder and on the noise, so choose them on validation
+# data.
 #
 # ## 7. What should a full memory forget?
 #
 # **Question.** All 100 slots are full. Which item should be dropped when a new one arrives?
 #
-# **Idea.** The digits arrive class after class, with 350 images of zero, 315 of one, down to 35 of nine. Four policies:
+# **Idea.** The digits arrive class after class, with 350 images of zero, 315 of one, down to 35 of nine.
+# Four policies:
 #
 # | policy | drops | what it needs |
 # |---|---|---|
@@ -511,9 +530,12 @@ figures.show(
 # | plain reservoir | a random item | nothing |
 # | balanced reservoir | a random item of the largest class | **the class labels** |
 #
-# **Formula.** A *reservoir* of size $n$ (Vitter 1985) keeps each of the $t$ items so far with the same probability $n / t$. One way:
-# give each item a random number, and keep the $n$ largest. The balanced reservoir (Chrysakis and Moens 2020) is uniform only within a
-# class.
+# **Formula.** A *reservoir* of size $n$ (Vitter 1985) keeps each of the $t$ items so far with the same
+# probability $n / t$. One way: give each item a random number, and keep the $n$ largest. The balanced
+# reservoir (Chrysakis and Moens 2020) is uniform only within a class. With the accuracy $a_y$ on digit $y$
+# and its $n_y$ images in the stream, we report
+#
+# $$\frac{1}{10} \sum_y a_y \ \text{(classes equal)}, \qquad \frac{\sum_y n_y a_y}{\sum_y n_y} \ \text{(classes as in stream)}$$
 
 # %%
 count = 350 - 35 * np.arange(10)
@@ -547,24 +569,27 @@ exercises.verify("on the classes as in the stream, both are about equal", remain
 assert equal["oldest"] < equal["least read"] < equal["plain reservoir"]
 
 # %% [markdown]
-# The first two policies are named after what they drop. Dropping the oldest leaves only the last classes. The plain reservoir keeps
-# all classes without labels. The balanced one is better if all classes count equally. But it uses labels, which the others do not
-# get, and if classes count as in the stream, its advantage is gone.
+# The first two policies are named after what they drop. Dropping the oldest leaves only the last classes.
+# The plain reservoir keeps all classes without labels. The balanced one is better if all classes count
+# equally. But it uses labels, which the others do not get, and if classes count as in the stream, its
+# advantage is gone.
 #
 # ## 8. Is a forgotten item really gone?
 #
 # **Question.** `forget(ids)` removes items. How can we verify this from outside?
 #
-# **Idea.** Three checks: the file of the memory, a search with each key, and a *membership attack*: an attacker has the forgotten
-# items and others that were never written, and tries to separate them by the score of the best slot. If nothing remains, the AUROC
-# is 0.5. For $n_1$ forgotten and $n_0$ other items with the same distribution of scores, its standard deviation is (Mann and Whitney 1947)
+# **Idea.** Three checks: the file of the memory; how often a search finds exactly the own key; and a
+# *membership attack*: an attacker has the forgotten items and others that were never written, and tries to
+# separate them by the score of the best slot. If nothing remains, the AUROC is 0.5. For $n_1$ forgotten and
+# $n_0$ other items with the same distribution of scores, its standard deviation is (Mann and Whitney 1947)
 #
 # $$\sqrt{\frac{n_1 + n_0 + 1}{12\, n_1\, n_0}}$$
 #
 # ### Exercise 3 · ★★ · 1 minute · predict
 #
-# You forget 200 items, and then search the keys of speech with the recording of each. How often does the memory still contain exactly
-# this recording? (a) Never. (b) About one time in ten. (c) More than eight times in ten.
+# You forget 200 items, and then search the keys of speech with the recording of each. How often does the
+# memory still contain exactly this recording? (a) Never. (b) About one time in ten. (c) More than eight
+# times in ten.
 
 # %% tags=["exercise"]
 my_prediction_3 = None  # "a", "b" or "c"
@@ -617,16 +642,17 @@ exercises.verify("most recordings are still there", after["own key found"]["spee
 assert not np.isin(gone_ids, store.ids).any()
 
 # %% [markdown]
-# The items are gone: no search finds their images, and the images are not in the file. But `forget` removes items, not all copies of
-# their content. Several items contain the same recording, and many have the same caption. To remove a recording, forget every item
-# that contains it. The attack cannot see two more places: backups, and the encoder, which was trained on all these images.
+# The items are gone: no search finds their images, and the images are not in the file. But `forget` removes
+# items, not all copies of their content. Several items contain the same recording, and many have the same
+# caption. To remove a recording, forget every item that contains it. The attack cannot see two more places:
+# backups, and the encoder, which was trained on all these images.
 #
-# **What does a deletion change?** Without slot $j$, the other weights grow by the factor $1 / (1 - w_j)$. So the result
-# $r = \sum_i w_i k_i$ of attention over all slots becomes
+# **What does a deletion change?** Without slot $j$, the other weights grow by the factor $1 / (1 - w_j)$.
+# So the result $r = \sum_i w_i k_i$ of attention over all slots becomes
 #
 # $$r' = \frac{r - w_j k_j}{1 - w_j}$$
 #
-# So the weights explain a result, and a deletion checks this.
+# So the weights explain a result, and a deletion checks the explanation.
 
 # %%
 query = asked["image"][:1]
@@ -643,9 +669,10 @@ assert (changed - predicted).norm() < 1e-5 < 1e-3 < (changed - attended.key).nor
 # %% [markdown]
 # ## What the article gets wrong
 #
-# The article's memory is one vector for each modality: `memory = memory + embedding`, a trainable parameter, read by
-# `argmax` over the similarity with the query. As printed, it can be neither read nor written. The next cell tries three of its
-# lines (in our words). Then it uses the sum of section 1 in their place.
+# The article's memory is one vector for each modality: `memory = memory + embedding`, a trainable
+# parameter, read by `argmax` over the similarity with the query. As printed, it can be neither read nor
+# written. The next cell tries three of its lines (in our words). Then it uses the sum of section 1 in their
+# place.
 
 # %%
 article = torch.nn.Module()
@@ -674,8 +701,8 @@ exercises.verify("the answer is the mean of all embeddings", cosine.min() > 0.99
 # ## Appendix: Which similarity, and what does a query cost?
 #
 # **Question.** Inner product, cosine or distance? For vectors of length 1 the order is the same, because
-# $\lVert q - k \rVert^2 = 2 - 2\, q \cdot k$. For others, the inner product prefers *long* keys. Below: raw pixels of real digits, and
-# the digit of the best of 1,000 slots.
+# $\lVert q - k \rVert^2 = 2 - 2\, q \cdot k$. For others, the inner product prefers *long* keys. Below: raw
+# pixels of real digits, and the digit of the best of 1,000 slots.
 
 # %%
 train, test = (datasets.load_digits(split, full=False) for split in ("train", "test"))
@@ -692,10 +719,12 @@ print(pd.DataFrame({"accuracy": agreement, "slots that ever win": winners.nuniqu
 assert agreement["inner product"] < 0.7 < 0.8 < agreement["cosine"]
 
 # %% [markdown]
-# With the inner product, a few digits with much ink win most queries. The memory offers cosine and distance.
+# With the inner product, a few digits with much ink win most queries. The memory offers cosine and
+# distance.
 #
-# **Does a memory save time?** Without it, we would embed all images again for each query. But if we only need the digit, a
-# linear classifier on the embedding needs no memory at all. Times are medians, in CPU time of this process.
+# **Does a memory save time?** Without it, we would embed all images again for each query. But if we only
+# need the digit, a linear classifier on the embedding needs no memory at all. Times are medians, in CPU
+# time of this process.
 
 
 # %%
@@ -724,16 +753,18 @@ with_memory, without, _ = costs.values()
 exercises.verify("stored keys save much time", without > 20 * with_memory)
 
 # %% [markdown]
-# A memory saves time against embedding everything again. It does not save time against a classifier; it gives more
-# than a class, and it can be changed without training.
+# A memory saves time against embedding everything again. It does not save time against a classifier; it
+# gives more than a class, and it can be changed without training.
 #
-# **Must every key be compared?** *Locality-sensitive hashing* uses $b$ random planes, which cut the space into cells. A query looks
-# only into its own cell. A random plane separates two directions with angle $\theta$ with probability $\theta / \pi$. With $L$
-# independent sets of planes (tables), the probability of a common cell in at least one table is (Charikar 2002)
+# **Must every key be compared?** *Locality-sensitive hashing* uses $b$ random planes, which cut the space
+# into cells. A query looks only into its own cell. A random plane separates two directions with angle
+# $\theta$ with probability $\theta / \pi$. With $L$ independent sets of planes (tables), the probability of
+# a common cell in at least one table is (Charikar 2002)
 #
 # $$1 - \left(1 - \left(1 - \theta/\pi\right)^b\right)^L$$
 #
-# The keys are patches of $8 \times 8$ pixels of real digits. *Recall@10* is the fraction of the 10 nearest keys that are found.
+# The keys are patches of $8 \times 8$ pixels of real digits. *Recall@10* is the fraction of the 10 nearest
+# keys that are found.
 
 # %%
 all_images = torch.from_numpy(datasets.load_digits("all", full=False).images) / 255
@@ -766,9 +797,10 @@ sixteen = hashing[hashing["tables"] == 16]
 assert (sixteen["recall@10"] - sixteen["formula"]).abs().max() < 0.03
 
 # %% [markdown]
-# The formula is a mean over all draws of planes. One draw of one table scatters around it, sixteen tables hardly. Libraries place the
-# cells where the keys are (*inverted lists*), or link neighbors (*graphs*). With `pip install faiss-cpu`, the memory can use FAISS. A
-# key counts as found if it is as near as the tenth nearest, because patches repeat.
+# The formula is a mean over all draws of planes. One draw of one table scatters around it, sixteen tables
+# hardly. Libraries place the cells where the keys are (*inverted lists*), or link neighbors (*graphs*).
+# With `pip install faiss-cpu`, the memory can use FAISS. A key counts as found if it is as near as the
+# tenth nearest, because patches repeat.
 
 # %%
 indexes = {"exact": memory.Exact()}
@@ -811,10 +843,11 @@ figures.show(
 #
 # ## Appendix: Does the memory survive a crash?
 #
-# **Question.** A process writes batches of 50 items, and we kill it (SIGKILL: it cannot tidy up). Which items are there afterwards?
+# **Question.** A process writes batches of 50 items, and we kill it (SIGKILL: it cannot tidy up). Which
+# items are there afterwards?
 #
-# **Idea.** `save` writes a new file with a checksum, and then renames it. For a memory that writes all the time there is `SQLite`:
-# each batch is one transaction, which is on the disk before its ids are returned.
+# **Idea.** `save` writes a new file with a checksum, and then renames it. For a memory that writes all the
+# time there is `SQLite`: each batch is one transaction, which is on the disk before its ids are returned.
 
 # %%
 crash_folder = tempfile.TemporaryDirectory()
@@ -838,27 +871,33 @@ exercises.verify("no batch is there in part", len(survivor) % 50 == 0)
 survivor.close()
 
 # %% [markdown]
-# A database has more copies than one: until it is closed, its write-ahead log can contain deleted items. Close it after `forget`.
+# A database has more copies than one: until it is closed, its write-ahead log can contain deleted items.
+# Close it after `forget`. Deleted bytes can still remain on the disk.
 #
 # ## Appendix: Is this like a brain?
 #
-# The articles call it a simulated memory. Some things correspond, as models. An old theory says that the hippocampus stores an
-# *index*: a sparse code that binds what the cortex holds in several senses (Teyler and DiScenna 1986). Our item is similar. Marr
-# (1971) proposed that recurrent connections complete a pattern from a part of it; Hopfield's network is the best-known model of this.
-# McClelland, McNaughton and O'Reilly (1995) argue that a fast memory of episodes and a slow learner of regularities need each other,
-# because a network that learns new things quickly overwrites the old. Our slots and our encoder have these two roles.
+# The articles call it a simulated memory. Some things correspond, as models. An old theory says that the
+# hippocampus stores an *index*: a sparse code that binds what the cortex holds in several senses (Teyler
+# and DiScenna 1986). Our item is similar. Marr (1971) proposed that recurrent connections complete a
+# pattern from a part of it; Hopfield's network is the best-known model of this. McClelland, McNaughton and
+# O'Reilly (1995) argue that a fast memory of episodes and a slow learner of regularities need each other,
+# because a network that learns new things quickly overwrites the old. Our slots and our encoder have these
+# two roles.
 #
-# Other things differ. Slots are exact copies; people reconstruct a memory, and recall changes it. Slots do not consolidate or
-# generalize; in this notebook, the encoder generalizes. People do not compare a query with all memories one by one. None of these
-# theories is settled, and a program that works is no evidence about a brain.
+# Other things differ. Slots are exact copies; people reconstruct a memory, and recall changes it. Slots do
+# not consolidate or generalize; in this notebook, the encoder generalizes. People do not compare a query
+# with all memories one by one. None of these theories is settled, and a program that works is no evidence
+# about a brain.
 
 # %% [markdown]
 # ## Recap
 #
 # - By Hebb's rule, a matrix holds few pairs; by the pseudo-inverse, $N = d$; by the delta rule, the newest.
 # - A Hopfield network repairs patterns up to a load of about 0.138.
-# - Slots need $N (d + d_v)$ numbers. Confusion is their only error. Attention over slots is a modern Hopfield network.
-# - An item connects modalities. Encoders trained on pairs by class were supervised. A sensor joined by a linear map.
+# - Slots need $N (d + d_v)$ numbers. Confusion is their only error. Attention over slots is a modern Hopfield
+#   network.
+# - An item connects modalities. Encoders trained on pairs by class were supervised. A sensor joined by a
+#   linear map.
 # - Without noise, large $\beta$ was best; with noise, a plain vote was best.
 # - A balanced reservoir needs class labels. A plain one needs nothing.
 # - `forget` removed items from searches and the file, but not the copies of their recordings in other items.
@@ -870,8 +909,9 @@ survivor.close()
 #
 # ### Exercise 4 · ★★ · 2 minutes · choose
 #
-# You must remove pair $j$ from a matrix. You subtract $v_j k_j^\top$. Is the result the matrix that was never given this pair? Yes, if
-# the matrix was written (a) by Hebb's rule, (b) by the pseudo-inverse, (c) by the delta rule.
+# You must remove pair $j$ from a matrix. You subtract $v_j k_j^\top$. Is the result the matrix that was
+# never given this pair? Yes, if the matrix was written (a) by Hebb's rule, (b) by the pseudo-inverse, (c)
+# by the delta rule.
 
 # %% tags=["exercise"]
 my_choice = None  # "a", "b" or "c"
@@ -881,7 +921,7 @@ exercises.check("removable pair", my_choice)
 # %% [markdown]
 # ### Exercise 5 · ★★ · 4 minutes · function
 #
-# Write attention over slots (section 4) for one query, with a softmax of your own in NumPy. $\beta\, k_i \cdot q$ may be 2000, and
+# Write attention over slots (section 4) for one query, in NumPy. $\beta\, k_i \cdot q$ may be 2000, and
 # $e^{2000}$ overflows.
 
 
@@ -894,10 +934,10 @@ def my_soft_read(keys, values, query, beta):
 exercises.check("soft read", my_soft_read)
 
 # %% [markdown]
-# ### Exercise 6 · ★★ · 3 minutes · find the bug
+# ### Exercise 6 · ★★ · 2 minutes · find the bug
 #
-# This code should be a plain reservoir: after the loop, each item of the stream is kept with the same probability. But it keeps
-# mostly late items. Which line is wrong?
+# This code should be a plain reservoir: after the loop, each item of the stream is kept with the same
+# probability. But it keeps mostly late items. Which line is wrong?
 #
 # ```python
 # 1  kept = []
@@ -916,8 +956,9 @@ exercises.check("reservoir", my_wrong_line)
 # %% [markdown]
 # ### Exercise 7 · ★★★ · 4 minutes · derive
 #
-# Attention should give at least the weight $w$ to the own slot of a query without noise. Start from the formula for $w_{\text{own}}$
-# in section 4, and derive the largest real number $N$ for which this holds. How does it grow with $d$ if $\beta = d / 2$?
+# Attention should give at least the weight $w$ to the own slot of a query without noise. Start from the
+# formula for $w_{\text{own}}$ in section 4, and derive the largest real number $N$ for which this holds.
+# How does it grow with $d$ if $\beta = d / 2$?
 
 
 # %% tags=["exercise"]

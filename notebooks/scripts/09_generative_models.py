@@ -115,8 +115,6 @@ for name, shift, factor in [("the posterior", 0, 1), ("shifted by 0.2", 0.2, 1),
     assert abs(exact - elbo - to_posterior) < 0.03
 
 # %% [markdown]
-# The gap is the KL divergence to the posterior.
-#
 # ## 2. How is a VAE trained?
 #
 # **Idea.** Two networks: the *encoder* gives the mean $\mu(x)$ and the standard deviation $s(x)$ of a
@@ -208,33 +206,34 @@ nats = (parts[0] - parts[1]).detach()
 packaged_bits = generation.bits_per_dimension(nats, 784).mean().item()
 torch.manual_seed(1)
 assert abs(bits_per_pixel((encoder, decoder), x_test) - packaged_bits) < 1e-5
+published = 86.76 / (784 * np.log(2))  # see below
 
 # %% [markdown]
 # We compare with two numbers: the cost if all pixels were *independent*, and 86.76 nats, or 0.160 bits per
-# pixel, of a VAE by Burda, Grosse and Salakhutdinov (2016, Table 1). Be careful with the second one. They train
-# larger networks on many more digits and for much longer. They draw each pixel at random from its gray value,
-# where we round. And they use a tighter bound on $\ln p(x)$ than the ELBO (see the appendix).
+# pixel, of a VAE by Burda, Grosse and Salakhutdinov (2016, Table 1). Be careful with the second one. They
+# train larger networks on many more digits and for much longer. They draw each pixel at random from its
+# gray value, where we round. And they use a tighter bound on $\ln p(x)$ than the ELBO (see the appendix).
 
 # %%
 ink = x_train.mean(dim=0).clamp(1e-4, 1 - 1e-4)
 independent = -(x_test * ink.log2() + (1 - x_test) * (1 - ink).log2()).mean().item()
-published = 86.76 / (784 * np.log(2))
 sizes = list(vaes)
 bits_train = [bits_per_pixel(vaes[n], x_train[:n]) for n in sizes]
 bits_test = [bits_per_pixel(vaes[n], x_test) for n in sizes]
-plt.plot(sizes, bits_train, "o-", sizes, bits_test, "s-")
+plt.semilogx(sizes, bits_train, "o-", sizes, bits_test, "s-")
 plt.axhline(published, **figures.TRUTH)
 plt.axhline(independent, color="0.5", linestyle=":")
 plt.text(1000, published + 0.01, "published VAE, 0.160", ha="center")
 plt.text(4000, independent + 0.01, "independent pixels", ha="right")
 plt.text(250, bits_train[0] - 0.06, "training images", color="C0")
 plt.text(275, bits_test[0], "test images", color="C1")
-plt.gca().set(xscale="log", xlabel="number of training images", ylabel="bits per pixel")
-plt.gca().set(ylim=(0, 0.7), xticks=sizes, xticklabels=sizes)
+plt.gca().set(xlabel="training images", ylabel="bits per pixel", ylim=(0, 0.7))
+plt.xticks(sizes, sizes)
+plt.minorticks_off()
 figures.show(
     "Figure 1. With few images the VAE overfits: test images cost more bits than training images.",
-    alt="Bits per pixel for 250, 1,000 and 4,000 images. Training images rise from 0.08 to 0.18, "
-    "test images fall from 0.60 to 0.20. Dashed, 0.16: published. Dotted, 0.39: independent.",
+    alt="For 250, 1,000 and 4,000 training images, training bits rise from 0.08 to 0.18, and test "
+    "bits fall from 0.60 to 0.20. Dashed, 0.16: published. Dotted, 0.39: independent pixels.",
 )
 
 # %%
@@ -262,8 +261,8 @@ figures.show(
 # ## 3. What does a discriminator learn?
 #
 # **Question.** A *generative adversarial network* (Goodfellow et al. 2014) needs no likelihood. The
-# *generator* turns noise into items. Their density $p_G$ need not be known. The *discriminator* is a classifier:
-# $D(x)$ estimates the probability that $x$ is real. What is the best $D$?
+# *generator* turns noise into items. Their density $p_G$ need not be known. The *discriminator* is a
+# classifier: $D(x)$ estimates the probability that $x$ is real. What is the best $D$?
 #
 # **Formula.** Let $p$ be the density of real items. The discriminator maximizes the *value of the game*,
 # and the generator minimizes it:
@@ -275,8 +274,9 @@ figures.show(
 #
 # $$D^*(x) = \frac{p(x)}{p(x) + p_G(x)}$$
 #
-# Put $D^*$ into $V$, with the mixture $m = (p + p_G) / 2$. Then $D^* = p / 2m$, so each of the two terms
-# is a KL divergence from $m$ minus $\ln 2$. Half of their sum is the *Jensen-Shannon divergence* (JS):
+# Put $D^*$ into $V$, with the mixture $m = (p + p_G) / 2$. Since $D^* = p / 2m$, the first term is
+# $\text{KL}(p \,\|\, m) - \ln 2$, and the second one is like it. Half of the sum of the two KL divergences
+# is the *Jensen-Shannon divergence* (JS):
 #
 # $$V(D^*, G) = \text{KL}(p \,\|\, m) + \text{KL}(p_G \,\|\, m) - 2 \ln 2 = 2\, \text{JS}(p, p_G) - \ln 4$$
 #
@@ -305,9 +305,9 @@ assert abs(value - truth) < 0.02
 # %% [markdown]
 # ## 4. How do two networks play?
 #
-# **Idea.** The GAN learns 16 numbers per digit, not 784 pixels: the latents of the VAE, scaled to
-# mean 0 and variance 1 in each coordinate. The decoder of the VAE turns them into images (as in Rombach et
-# al. 2022). Generator and discriminator also get a *condition* $c$, the digit, as ten zeros and ones. (So this
+# **Idea.** The GAN learns 16 numbers per digit, not 784 pixels: the latents of the VAE, scaled to mean 0
+# and variance 1 in each coordinate. The decoder of the VAE turns them into images (as in Rombach et al.
+# 2022). Generator and discriminator also get a *condition* $c$, the digit, as ten zeros and ones. (So this
 # part uses labels.)
 
 
@@ -338,8 +338,8 @@ def mlp(inputs, outputs):
 
 
 # %% [markdown]
-# **Formula.** With the score $f$, $-\ln D = \text{softplus}(-f)$ and $-\ln (1 - D) = \text{softplus}(f)$, where
-# $\text{softplus}(f) = \ln (1 + e^f)$. The discriminator minimizes $-V$ plus a penalty:
+# **Formula.** With the score $f$, $-\ln D = \text{softplus}(-f)$ and $-\ln (1 - D) = \text{softplus}(f)$,
+# where $\text{softplus}(f) = \ln (1 + e^f)$. The discriminator minimizes $-V$ plus a penalty:
 #
 # $$L_D = \mathbb{E}_p\, \text{softplus}(-f(x)) + \mathbb{E}_{p_G} \text{softplus}(f(x)) + \frac{\lambda}{2}\, \mathbb{E}_p\, | \nabla_x f(x) |^2$$
 #
@@ -348,8 +348,8 @@ def mlp(inputs, outputs):
 #
 # $$L_G = \mathbb{E}_{p_G} \text{softplus}(-f(x)) = -\mathbb{E}_{p_G} \ln D(x)$$
 #
-# This is the *non-saturating* loss of the same paper of 2014. It replaces $\mathbb{E}_{p_G} \ln (1 - D)$, whose
-# gradient vanishes while the generator is bad (Exercise 7).
+# This is the *non-saturating* loss of the same paper of 2014. It replaces $\mathbb{E}_{p_G} \ln (1 - D)$,
+# whose gradient vanishes while the generator is bad (Exercise 7).
 
 
 # %%
@@ -368,8 +368,9 @@ def gan_losses(generator, discriminator, x, c):
 
 # %% [markdown]
 # Each network changes its own weights only, to lower its own loss: `inputs=` names these weights. Adam runs
-# without momentum (`betas=(0.0, 0.99)`), because the other network has changed since the last gradient. We train
-# with three seeds. In a fourth run the generator is frozen (learning rate 0), so only the discriminator learns.
+# without momentum (`betas=(0.0, 0.99)`), because the other network has changed since the last gradient. We
+# train with three seeds. In a fourth run the generator is frozen (learning rate 0), so only the
+# discriminator learns.
 
 
 # %%
@@ -416,13 +417,14 @@ figures.show(
 )
 
 # %% [markdown]
-# A score near 0 is what theory asks for at $p_G = p$. But it is no proof: a weak discriminator, or a
-# strong penalty, gives the same curve. So a GAN is evaluated by its samples (section 7).
+# For $p_G = p$ the best score is 0 everywhere. But a mean score near 0 does not prove that $p_G = p$: a weak
+# discriminator has such a score too. So a GAN is evaluated by its samples (section 7).
 #
-# The package's `ConditionalGAN(..., objective="r1")` has these losses (asserted in the appendix). Its default,
-# `"hinge"`, keeps the score smooth in another way: $L_D = \mathbb{E}_p \max(0, 1 - f) + \mathbb{E}_{p_G} \max(0, 1 + f)$
-# and $L_G = -\mathbb{E}_{p_G} f$, with *spectral norm* (Miyato et al. 2018): each weight matrix is divided by its
-# largest singular value, so no layer can stretch a difference of its inputs.
+# The package's `ConditionalGAN(..., objective="r1")` has these losses (asserted in the appendix). Its
+# default, `"hinge"`, keeps the score smooth in another way:
+# $L_D = \mathbb{E}_p \max(0, 1 - f) + \mathbb{E}_{p_G} \max(0, 1 + f)$ and $L_G = -\mathbb{E}_{p_G} f$,
+# with *spectral norm* (Miyato et al. 2018): each weight matrix is divided by its largest singular value, so
+# no layer can stretch a difference of its inputs.
 #
 # ## 5. How does a flow turn noise into data?
 #
@@ -444,10 +446,10 @@ figures.show(
 # The solution of $dx/dt = v^*(x, t)$ obeys the same equation and starts with the same noise. So at each
 # time it has the same distribution as $x_t$, and at $t = 1$ that of the data (Liu et al., Theorem 3.3).
 #
-# **Check.** A toy with known $v^*$: one number, from two equally likely Gaussians with means
-# $\mu_1 = -2$, $\mu_2 = 2$ and standard deviation $s = 0.5$. Given component $k$, $x_1 - x_0$ and $x_t$ are jointly
-# Gaussian, with covariance $t s^2 - (1 - t)$, and $x_t$ has the variance
-# $s_t^2 = (1 - t)^2 + t^2 s^2$. With $P(k \mid x)$ from Bayes' rule,
+# **Check.** A toy with known $v^*$: one number, from two equally likely Gaussians with means $\mu_1 = -2$,
+# $\mu_2 = 2$ and standard deviation $s = 0.5$. Given component $k$, $x_1 - x_0$ and $x_t$ are jointly
+# Gaussian, with covariance $t s^2 - (1 - t)$, and $x_t$ has the variance $s_t^2 = (1 - t)^2 + t^2 s^2$.
+# With $P(k \mid x)$ from Bayes' rule,
 #
 # $$v^*(x, t) = \sum_k P(k \mid x) \left( \mu_k + \frac{t s^2 - (1 - t)}{s_t^2}\, (x - t \mu_k) \right)$$
 #
@@ -485,7 +487,8 @@ def draw_toy(size):
 # ### Exercise 2 · ★★ · 2 minutes · predict
 #
 # The lines are straight, so one might take a single Euler step with the exact $v^*$. Then the samples are
-# (a) correct, (b) all at the mean of the data, 0, (c) noise as before. (Put $t = 0$ into the formula of $v^*$.)
+# (a) correct, (b) all at the mean of the data, 0, (c) noise as before. (Put $t = 0$ into the formula of
+# $v^*$.)
 
 # %% tags=["exercise"]
 my_prediction_2 = None  # "a", "b" or "c"
@@ -544,15 +547,17 @@ figures.show(
 #
 # **Question.** How does a flow draw a *given* digit?
 #
-# **Idea.** The network gets the condition $c$ as a further input. In training, `flow_loss` drops $c$ (puts zeros) in
-# one row of ten, so the same network also learns the velocity $u(x, t)$ without a condition. *Classifier-free
-# guidance* (Ho and Salimans 2022) goes further in the direction in which the condition changes the velocity:
+# **Idea.** The network gets the condition $c$ as a further input. In training, `flow_loss` drops $c$ (puts
+# zeros) in one row of ten, so the same network also learns the velocity $u(x, t)$ without a condition.
+# *Classifier-free guidance* (Ho and Salimans 2022) goes further in the direction in which the condition
+# changes the velocity:
 #
 # $$v_w(x, t, c) = u(x, t) + w \left( v(x, t, c) - u(x, t) \right)$$
 #
-# $w = 0$ ignores the condition, and $w = 1$ is the flow as it was trained. For $w > 1$ samples agree better with the
-# condition and vary less. They no longer follow $p(x \mid c)$. (Ho and Salimans count from 0: their weight
-# is our $w - 1$.) The package's `RectifiedFlow` has the same loss and sampler (asserted in the appendix).
+# $w = 0$ ignores the condition, and $w = 1$ is the flow as it was trained. For $w > 1$ samples agree better
+# with the condition and vary less. They no longer follow $p(x \mid c)$. (Ho and Salimans count from 0:
+# their weight is our $w - 1$.) The package's `RectifiedFlow` has the same loss and sampler (asserted in the
+# appendix).
 
 
 # %%
@@ -579,13 +584,14 @@ train_flow(flow, draw_batch, steps=MORE * 1200)
 #
 # **Formulas.** An *evaluation classifier*, a network of its own that had no part in any generator, sees 100
 # images of each digit. *Digit accuracy* is the fraction in which it sees the digit that was asked for. The
-# *Fréchet distance* compares the features $h$ of its last layer but one. For samples with means $\mu, \mu'$ and
-# covariances $C, C'$ of the features it is the squared distance of two Gaussians (Dowson and Landau 1982):
+# *Fréchet distance* compares the features $h$ of its last layer but one. For samples with means $\mu, \mu'$
+# and covariances $C, C'$ of the features it is the squared distance of two Gaussians (Dowson and Landau
+# 1982):
 #
 # $$F = | \mu - \mu' |^2 + \text{tr}\left( C + C' - 2\, (C C')^{1/2} \right)$$
 #
-# Its scale depends on the classifier, and it is above 0 even for two samples of real images. So we print it in
-# *units of real training images*: divided by the distance of equally many real training images, of the
+# Its scale depends on the classifier, and it is above 0 even for two samples of real images. So we print it
+# in *units of real training images*: divided by the distance of equally many real training images, of the
 # same digits, from the same test images. A generator as good as real images gets 1. *Variety* is the mean
 # distance of the features of two samples of one digit, divided by the same for test images.
 
@@ -638,9 +644,10 @@ print(table.round(2).to_string())
 # Chance is 10 %: the VAE and the flow with $w = 0$ get no condition. "Autoencoded" images are real training
 # images through the autoencoder: a generator of latents can hardly be better than its decoder.
 #
-# The three GANs differ by their seeds only, and the flow with $w = 1$ is about as good as they are. So one run of each
-# would not show which method is better. Guidance with $w = 2$ has a higher accuracy *and* a smaller Fréchet
-# distance, at the cost of variety. With $w = 4$ the lost variety dominates, and the distance grows again.
+# The three GANs differ by their seeds only, and the flow with $w = 1$ is about as good as they are. So one
+# run of each would not show which method is better. Guidance with $w = 2$ has a higher accuracy *and* a
+# smaller Fréchet distance, at the cost of variety. With $w = 4$ the lost variety dominates, and the
+# distance grows again.
 
 # %%
 flows = table[table.index.str.startswith("flow")].iloc[1:]  # w = 1, 2, 4
@@ -664,16 +671,17 @@ figures.show(
 # ## What the article gets wrong
 #
 # The second article names GANs and autoencoders, and prints one loss for both networks to minimize:
-# $\mathbb{E}\, f(G(z)) - \mathbb{E}\, f(x)$. This is the loss of a *critic* $f$ in a *Wasserstein GAN* (Arjovsky,
-# Chintala and Bottou 2017). The critic's slopes must be bounded. Then minus its smallest loss is the
-# *Wasserstein distance* of the two distributions:
+# $\mathbb{E}\, f(G(z)) - \mathbb{E}\, f(x)$. This is the loss of a *critic* $f$ in a *Wasserstein GAN*
+# (Arjovsky, Chintala and Bottou 2017). The critic's slopes must be bounded. Then minus its smallest loss is
+# the *Wasserstein distance* of the two distributions:
 #
 # $$W(p, p_G) = \max_{|\nabla f| \le 1} \left( \mathbb{E}_p f(x) - \mathbb{E}_{p_G} f(x) \right)$$
 #
-# The critic wants this difference large, and the generator wants it *small*. So the generator must minimize
-# $-\mathbb{E}\, f(G(z))$. With the printed sign, both networks lower the scores of generated items, and nothing
-# leads the generator to the data. We try both signs in one dimension. The data are $N(3, 1)$,
-# the generator adds one number to standard Gaussian noise, and the critic is a line with a slope between -1 and 1.
+# Training the critic makes this difference large. Training the generator should make it *small*, so the
+# generator must minimize $-\mathbb{E}\, f(G(z))$. With the printed sign, both networks lower the scores of
+# generated items, and nothing leads the generator to the data. We try both signs in one dimension. The data
+# are $N(3, 1)$, the generator adds one number to standard Gaussian noise, and the critic is a line with a
+# slope between -1 and 1.
 
 
 # %%
@@ -699,7 +707,9 @@ exercises.verify("with the printed sign the generator runs away", printed < -5)
 exercises.verify("with the other sign it comes to the data", abs(corrected - 3) < 1.5)
 
 # %% [markdown]
-# The corrected game does not settle exactly at 3: the two players circle around it. The article's code has neither a game nor a bound: it trains a linear layer with a mean squared error.
+# The corrected game does not end exactly at 3: in such games the two players can circle around the
+# solution. The article's code has neither a game nor a bound: it trains a linear layer with a mean squared
+# error.
 
 # %% [markdown]
 # ## Appendix: the package's classes
@@ -724,9 +734,9 @@ assert torch.isclose(packaged_losses["discriminator"], loss_d)
 print(f"generator {loss_g:.4f}, discriminator {loss_d:.4f}, ln 4 = {np.log(4):.4f}")
 
 # %% [markdown]
-# `RectifiedFlow` has a larger network, a learned vector in place of zeros for "no condition", and draws $t$ from
-# the logistic function of a Gaussian number, which is more often near $1/2$ (Esser et al. 2024). Its loss and its
-# sampler are those of sections 5 and 6.
+# `RectifiedFlow` has a larger network, a learned vector in place of zeros for "no condition", and draws $t$
+# from the logistic function of a Gaussian number, which is more often near $1/2$ (Esser et al. 2024). Its
+# loss and its sampler are those of sections 5 and 6.
 
 # %%
 packaged_flow = generation.RectifiedFlow(16, 10, width=128)
@@ -751,13 +761,13 @@ assert torch.allclose(ours, packaged_flow.sample(c, noise=0.0, guidance=2.0), at
 # %% [markdown]
 # ## Appendix: a tighter bound on $\ln p(x)$
 #
-# With $S$ draws $z_1, \dots, z_S$ from $q(z \mid x)$, the mean of the weights $p(x, z_s) / q(z_s \mid x)$ is an unbiased
-# estimate of $p(x)$. The logarithm is concave, so by Jensen's inequality
+# With $S$ draws $z_1, \dots, z_S$ from $q(z \mid x)$, the mean of the weights $p(x, z_s) / q(z_s \mid x)$
+# is an unbiased estimate of $p(x)$. The logarithm is concave, so by Jensen's inequality
 #
 # $$\ln p(x) \ge \mathbb{E} \ln \frac{1}{S} \sum_{s=1}^{S} \frac{p(x, z_s)}{q(z_s \mid x)}$$
 #
-# For $S = 1$ this is the ELBO, and it does not fall if $S$ grows (Burda, Grosse and Salakhutdinov 2016). Their
-# published number is of this kind, with $S = 5000$.
+# For $S = 1$ this is the ELBO, and it does not fall if $S$ grows (Burda, Grosse and Salakhutdinov 2016).
+# Their published number is of this kind, with $S = 5000$.
 
 # %%
 some = x_test[::5]
@@ -782,7 +792,8 @@ exercises.verify("more draws give a tighter bound", many_draws < one_draw)
 # %% [markdown]
 # ## Recap
 #
-# - The ELBO of a VAE misses $\ln p(x)$ by the KL divergence from $q$ to the posterior. We saw it to be exact.
+# - The ELBO of a VAE is below $\ln p(x)$ by the KL divergence of $q$ from the posterior. We measured this
+#   gap.
 # - With few images a VAE overfits: report bits per pixel of test images, beside a baseline.
 # - The best discriminator is $p / (p + p_G)$. Its game has the value $2\, \text{JS} - \ln 4$.
 # - A rectified flow is a regression on $x_1 - x_0$. Its velocity is a conditional mean, so its paths bend.
@@ -810,8 +821,8 @@ exercises.check("divergence", my_divergence)
 # %% [markdown]
 # ### Exercise 4 · ★★ · 3 minutes · function
 #
-# Write the best discriminator from two log densities. It must also work where $e^x$ is too small for the
-# computer.
+# Write the best discriminator from two log densities. It must also work where the densities are too small for
+# the computer.
 
 
 # %% tags=["exercise"]
@@ -845,9 +856,9 @@ exercises.check("guidance with a bug", my_wrong_line)
 # %% [markdown]
 # ### Exercise 6 · ★★★ · 5 minutes · derive
 #
-# The data are one Gaussian, $N(\mu, s^2)$. Then $v^*(x, t)$ is the bracket in section 5 with $\mu_k = \mu$. Solve
-# $dx/dt = v^*(x, t)$ for a path that starts at $x_0$. Start: try $x(t) = t \mu + b(t)\, x_0$ with $b(0) = 1$. Goal: a closed
-# form of $x(t)$.
+# The data are one Gaussian, $N(\mu, s^2)$. Then $v^*(x, t)$ is the bracket in section 5 with $\mu_k = \mu$.
+# Solve $dx/dt = v^*(x, t)$ for a path that starts at $x_0$. Start: try $x(t) = t \mu + b(t)\, x_0$ with
+# $b(0) = 1$. Goal: a closed form of $x(t)$.
 
 
 # %% tags=["exercise"]
@@ -861,10 +872,10 @@ exercises.check("path of a Gaussian", my_path)
 # %% [markdown]
 # ### Exercise 7 · ★★ · 2 minutes · choose
 #
-# A generator is bad, and the discriminator knows it: $D = 0.001$ for its samples. Compare the derivatives
-# of $\ln (1 - D)$ and of $-\ln D$ with respect to the score $f$. Which loss should the generator minimize?
-# (a) $\ln (1 - D)$, because its derivative is larger. (b) $-\ln D$, because its derivative is 999 times as large.
-# (c) Either, because both derivatives have the same size.
+# A generator is bad, and the discriminator gives its samples $D = 0.001$. Compare the derivatives of
+# $\ln (1 - D)$ and of $-\ln D$ with respect to the score $f$. Which loss should the generator minimize? (a)
+# $\ln (1 - D)$, because its derivative is larger. (b) $-\ln D$, because its derivative is 999 times as
+# large. (c) Either, because both derivatives have the same size.
 
 # %% tags=["exercise"]
 my_choice = None  # "a", "b" or "c"
@@ -877,8 +888,8 @@ exercises.check("loss of the generator", my_choice)
 # - Train the VAE with 2 and with 64 latents. Which one has the better bound, and which the better samples?
 # - Multiply the KL part of the loss by 0.15, and compare reconstructions, samples and bits.
 # - Set the gradient penalty of the GAN to 0, and watch the scores and the table.
-# - Add to the generator of the GAN a code of ten categories and a network that predicts the code from the
-#   sample. Maximize its accuracy bound of notebook 03 (InfoGAN, Chen et al. 2016), without any labels.
+# - Replace the digit in the GAN's condition by a random category, and let a further network predict the
+#   category from the sample (InfoGAN, Chen et al. 2016). Its loss is a bound of notebook 03.
 
 # %% [markdown]
 # ## References

@@ -1,7 +1,5 @@
 """Cases of the exercises of notebook 13."""
 
-import numpy as np
-
 from simmim_lite.exercises._check import Case, Cases, cases
 
 
@@ -30,12 +28,3 @@ def _correlated_folds() -> Cases:
     yield Case("two values, correlation 1/2", (2, 0.5), 1.5, reason)
     reason = "negative correlation makes the mean more certain"
     yield Case("three values, correlation -1/4", (3, -0.25), 1 / 3 - 0.2, reason)
-
-
-@cases("permutation test")
-def _permutation_test() -> Cases:
-    nine = np.linspace(0.1, 0.3, 9)
-    yield Case("better than nine shuffles", (0.9, nine), 0.1, "1 of 10, the score itself")
-    yield Case("worse than nine shuffles", (0.05, nine), 1.0, "all scores are at least as good")
-    shuffles, reason = [0.4, 0.5, 0.6], "an equal score counts"
-    yield Case("a score that some shuffles reach", (0.5, shuffles), 0.75, reason)

@@ -96,6 +96,7 @@ class SQLite(KeyTables):
             for table in ("items", "keys", "contents"):
                 statement = f"DELETE FROM {table} WHERE id = ?"
                 self._connection.executemany(statement, ((i,) for i in ids.tolist()))
+        self._execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the write-ahead log held them, too
         self._remove_keys(ids)
 
     def refresh(self) -> Ledger | None:
@@ -152,6 +153,7 @@ class SQLite(KeyTables):
                     self._check_header(text, header)
                 self._execute("PRAGMA journal_mode = WAL")
                 self._execute("PRAGMA synchronous = FULL")
+                self._execute("PRAGMA secure_delete = ON")  # zeros over removed items
                 return
             except sqlite3.OperationalError as error:  # the change of mode does not wait by itself
                 if "locked" not in str(error) or time.monotonic() > deadline:

@@ -43,7 +43,7 @@ def test_search_is_exact_where_it_says_so():
 
 
 def test_a_hopfield_network_has_a_capacity():
-    """The capacity is 0.138; with 256 units the transition is wide (notebook 08, section 2)."""
+    """The capacity is 0.138; with 256 units the transition is wide (notebook 08, section 3)."""
     assert memory.hopfield_recovered(0.05, dim=256) == 1
     assert memory.hopfield_recovered(0.4, dim=256) == 0
 

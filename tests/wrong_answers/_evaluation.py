@@ -35,14 +35,4 @@ WRONG = {
         "rho added": lambda m, rho: 1 / m + rho,
         "a standard error": lambda m, rho: np.sqrt(1 / m + rho / (1 - rho)),
     },
-    "permutation test": {
-        "without itself": lambda score, shuffled: np.mean(shuffled >= score),
-        "better only": lambda score, shuffled: (1 + np.sum(shuffled > score))
-        / (1 + len(shuffled)),
-        "worse": lambda score, shuffled: (1 + np.sum(shuffled <= score)) / (1 + len(shuffled)),
-        "divided by the shuffles": lambda score, shuffled: (1 + np.sum(shuffled >= score))
-        / len(shuffled),
-        "both tails": lambda score, shuffled: 2 * (1 + np.sum(shuffled >= score))
-        / (1 + len(shuffled)),
-    },
 }  # fmt: skip

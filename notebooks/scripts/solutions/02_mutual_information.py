@@ -26,7 +26,7 @@ from simmim_lite import exercises
 # ### Exercise 1
 #
 # $I(X; Y) = H(X) - H(X \mid Y) \le H(X)$, because a conditional entropy of symbols is never negative.
-# In the same way $I(X; Y) \le H(Y)$. So the smaller entropy is the bound, here $\ln 4 = 1.39$ nats. The
+# In the same way $I(X; Y) \le H(Y)$. So the smaller entropy is the better bound, here $\ln 4 = 1.39$ nats. The
 # usual mistake is to look at the variable of interest only, and to answer $H(\text{digit})$.
 
 # %%
@@ -50,7 +50,7 @@ exercises.check("usable information", my_usable_information)
 # %% [markdown]
 # ### Exercise 3
 #
-# $\psi(N) \approx \ln N$ must be at least $10 + \psi(3) = 10.92$, and $e^{10.92} = 55{,}500$. This is
+# $\psi(N) \approx \ln N$ must be at least $10 + \psi(3) = 10.92$, and $e^{10.92} \approx 55{,}300$. This is
 # only necessary: Figure 7 shows that KSG falls short long before it reaches the bound. The usual
 # mistake is to forget $\psi(k)$.
 

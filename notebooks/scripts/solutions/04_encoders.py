@@ -71,7 +71,8 @@ exercises.check("small batches", my_normalization)
 # ### Exercise 5
 #
 # Line 5 already keeps the mean in training, so line 3 has to be `return a`. With line 3 as it stands, all components
-# shrink by the factor `1 - rate` as soon as training ends.
+# shrink by the factor `1 - rate` as soon as training ends. The original paper has no division in line 5, and
+# multiplies after training as line 3 does. The usual mistake is to do both.
 
 # %%
 my_bug = "3"

@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 CLONE = Path(__file__).resolve().parents[1]
-PAGES = ["README.md", "CONTRIBUTING.md", "docs/ARCHITECTURE.md", "docs/EVALUATION.md"]
+PAGES = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/ARCHITECTURE.md",
+    "docs/ARTICLES.md",
+    "docs/EVALUATION.md",
+]
 FILE = re.compile(r"`([\w./-]+(?:\.(?:py|md|json|ipynb|toml)|/))`")
 
 

@@ -37,8 +37,8 @@ RANK = {module: rank for rank, row in enumerate(ORDER) for module in row}
 KEPT = {
     "load_weights": "a reader's own checkpoints",
     "read_image": "a reader's own pictures",
-    "caption_match": "a reader's own captions",
-    "image_distortion": "the revision of notebook 07",
+    "coherence_table": "a reader's own generator, in all directions",
+    "efficiency_table": "a reader's own models: seconds and bytes",
 }
 
 

@@ -40,7 +40,6 @@ HONEST = {
     ("simmim_lite/generation/_sequences.py", "floor"): "the parameter of `log_mel`",
     ("simmim_lite/evaluation/_representations.py", "labelled"): "names a stream of random numbers",
 }
-UNREVISED = ("06", "07", "08", "09", "10", "11")  # notebooks that follow
 
 PAGES = sorted([*CLONE.glob("*.md"), *CLONE.glob("docs/*.md"), CLONE / "data" / "README.md"])
 MODULES = sorted(
@@ -49,11 +48,7 @@ MODULES = sorted(
     for path in (CLONE / folder).rglob("*.py")
 )
 EXERCISES = sorted((CLONE / "simmim_lite").rglob("*.toml"))
-NOTEBOOKS = sorted(
-    path
-    for path in (CLONE / "notebooks" / "scripts").rglob("*.py")
-    if not path.name.startswith(UNREVISED)
-)
+NOTEBOOKS = sorted((CLONE / "notebooks" / "scripts").rglob("*.py"))
 
 
 def found(text: str) -> list[str]:

@@ -20,7 +20,7 @@
 #
 # <!-- measured -->
 # About 57 minutes to work through.
-# Measured: 42 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
+# Measured: 14 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->
 
 # %%
@@ -325,20 +325,20 @@ figures.show(
 #
 # | | notebook | in the package | what you learn | minutes | runs in |
 # |---|---|---|---|---:|---:|
-# | 00 | [Start here](00_start_here.ipynb) | `environment`, `datasets` | One name and four ideas, a test of what you should know, the real data of the course, a first measurement of mutual information with a baseline and an upper bound, and the map of the notebooks. | 57 | 42 s |
-# | 01 | [Entropy](01_entropy.ipynb) | `entropy` | Entropy, conditional entropy, the chain rule and KL divergence on real captions; why entropy estimated from a sample is too small, three corrections written out, and what changes for real numbers. | 71 | 31 s |
-# | 02 | [Mutual information](02_mutual_information.ipynb) | `mutual_information`, `ground_truth` | Mutual information in three equal forms, the data processing inequality and usable information on real digits, the Gaussian closed form, nearest-neighbor estimates and where they fail, and why the logarithm of an estimate is a bad loss. | 74 | 59 s |
-# | 03 | [Variational bounds](03_variational_bounds.ipynb) | `bounds`, `critics` | Bounds on mutual information that a neural network can optimize: which are valid lower bounds, which saturate at ln K, whose variance grows like e^I, and which can overestimate. | 75 | 266 s |
-# | 04 | [Encoders](04_encoders.ipynb) | `encoders`, `datasets` | How networks turn images, sound, words and tables into vectors: convolution, spectrogram, GRU, attention and word vectors by hand, and what training adds. | 75 | 295 s |
-# | 05 | [Fusion](05_fusion.ipynb) | `fusion` | Seven ways to combine modalities into one vector, compared with Bayes' rule: on noisy sensors, on degraded images and speech, with a missing modality, and on a task that no single modality can solve. | 75 | 524 s |
-# | 06 | [Multimodal information maximization](06_multimodal_infomax.ipynb) | `multimodal` | Encoders of images and recordings that maximize a lower bound on a mutual information with a known true value: the training loop in the open, what the embeddings contain, controls, and a third modality that only a fusion can connect. | 75 | 693 s |
-# | 07 | [Manifold information maximization](07_manifold_infomax.ipynb) | `manifold`, `augment` | Clusters of unlabeled handwritten digits that carry as much information as possible about the neighbors of an image: a metric, a graph, a lower bound on mutual information and two networks, each step written out. | 75 | 401 s |
-# | 08 | [Simulated memory](08_simulated_memory.ipynb) | `memory` | From a running sum to slots: how much a memory holds and by which rule it is written, how it is searched across modalities, what it should forget, and a check from outside that a forgotten item is gone. | 75 | 273 s |
-# | 09 | [Generative models](09_generative_models.ipynb) | `generation` | A variational autoencoder, a generative adversarial network and a rectified flow, each written out on one page, trained on digits, and compared with a case whose answer is known exactly. | 75 | 255 s |
-# | 10 | [From any modality to any other](10_cross_modal_generation.ipynb) | `generation`, `memory` | Images, recordings and captions generated from one another; what a memory adds, including a class that no generator was trained on; and the numbers that reveal leak, collapse and copying. | 75 | 582 s |
-# | 11 | [Training on a GPU](11_gpu_training.ipynb) | `training`, `environment` | The first training run on a GPU: devices, data loading, mixed precision, the learning rate, what to do when memory runs out, what limits the speed, and how to look inside a step. Every cell also runs on a CPU. | 76 | 104 s |
-# | 12 | [Large batches and several processes](12_large_batches.ipynb) | `contrastive`, `training` | A contrastive loss of a large batch in little memory, encoders whose activations do not fit, what the size of the batch does to the InfoNCE value, several processes with the gradient of one, and a run that survives being killed. | 75 | 206 s |
-# | 13 | [Evaluation: numbers that a skeptic believes](13_evaluation.ipynb) | `evaluation` | Intervals, chance levels, upper bounds and controls for the models of this course, each with its formula; and mistakes that give good numbers for no reason, each found by a check. | 75 | 438 s |
+# | 00 | [Start here](00_start_here.ipynb) | `environment`, `datasets` | One name and four ideas, a test of what you should know, the real data of the course, a first measurement of mutual information with a baseline and an upper bound, and the map of the notebooks. | 57 | 14 s |
+# | 01 | [Entropy](01_entropy.ipynb) | `entropy` | Entropy, conditional entropy, the chain rule and KL divergence on real captions; why entropy estimated from a sample is too small, three corrections written out, and what changes for real numbers. | 71 | 9 s |
+# | 02 | [Mutual information](02_mutual_information.ipynb) | `mutual_information`, `ground_truth` | Mutual information in three equal forms, the data processing inequality and usable information on real digits, the Gaussian closed form, nearest-neighbor estimates and where they fail, and why the logarithm of an estimate is a bad loss. | 74 | 19 s |
+# | 03 | [Variational bounds](03_variational_bounds.ipynb) | `bounds`, `critics` | Bounds on mutual information that a neural network can optimize: which are valid lower bounds, which saturate at ln K, whose variance grows like e^I, and which can overestimate. | 75 | 53 s |
+# | 04 | [Encoders](04_encoders.ipynb) | `encoders`, `datasets` | How networks turn images, sound, words and tables into vectors: convolution, spectrogram, GRU, attention and word vectors by hand, and what training adds. | 75 | 70 s |
+# | 05 | [Fusion](05_fusion.ipynb) | `fusion` | Seven ways to combine modalities into one vector, compared with Bayes' rule: on noisy sensors, on degraded images and speech, with a missing modality, and on a task that no single modality can solve. | 75 | 94 s |
+# | 06 | [Multimodal information maximization](06_multimodal_infomax.ipynb) | `multimodal` | Encoders of images and recordings that maximize a lower bound on a mutual information with a known true value: the training loop in the open, what the embeddings contain, controls, and a third modality that only a fusion can connect. | 75 | 128 s |
+# | 07 | [Manifold information maximization](07_manifold_infomax.ipynb) | `manifold`, `augment` | Clusters of unlabeled handwritten digits that carry as much information as possible about the neighbors of an image: a metric, a graph, a lower bound on mutual information and two networks, each step written out. | 75 | 104 s |
+# | 08 | [Simulated memory](08_simulated_memory.ipynb) | `memory` | From a running sum to slots: how much a memory holds and by which rule it is written, how it is searched across modalities, what it should forget, and a check from outside that a forgotten item is gone. | 75 | 47 s |
+# | 09 | [Generative models](09_generative_models.ipynb) | `generation` | A variational autoencoder, a generative adversarial network and a rectified flow, each written out on one page, trained on digits, and compared with a case whose answer is known exactly. | 75 | 42 s |
+# | 10 | [From any modality to any other](10_cross_modal_generation.ipynb) | `generation`, `memory` | Images, recordings and captions generated from one another; what a memory adds, including a class that no generator was trained on; and the numbers that reveal leak, collapse and copying. | 75 | 102 s |
+# | 11 | [Training on a GPU](11_gpu_training.ipynb) | `training`, `environment` | The first training run on a GPU: devices, data loading, mixed precision, the learning rate, what to do when memory runs out, what limits the speed, and how to look inside a step. Every cell also runs on a CPU. | 75 | 22 s |
+# | 12 | [Large batches and several processes](12_large_batches.ipynb) | `contrastive`, `training` | A contrastive loss of a large batch in little memory, encoders whose activations do not fit, what the size of the batch does to the InfoNCE value, several processes with the gradient of one, and a run that survives being killed. | 74 | 39 s |
+# | 13 | [Evaluation: numbers that a skeptic believes](13_evaluation.ipynb) | `evaluation` | Intervals, chance levels, upper bounds and controls for the models of this course, each with its formula; and mistakes that give good numbers for no reason, each found by a check. | 75 | 95 s |
 #
 # <!-- /map -->
 #

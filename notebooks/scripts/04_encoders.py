@@ -20,7 +20,7 @@
 #
 # <!-- measured -->
 # About 75 minutes to work through.
-# Measured: 295 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
+# Measured: 70 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->
 
 # %%

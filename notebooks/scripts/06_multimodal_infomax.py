@@ -10,7 +10,7 @@
 # - what image and recording have **in common**, and what **kind of supervision** a pairing is;
 # - **symmetric InfoNCE** with its temperature, projection heads and ceiling;
 # - the **training loop**: initialize, extract, fuse, bound, step;
-# - to evaluate embeddings by **retrieval and probes**, beside chance and baselines, with **controls**;
+# - to evaluate embeddings by **retrieval and probes**, with chance, baselines and **controls**;
 # - how **fusion** finds information that no two modalities have;
 # - why the loss **minus ln I** lowers the *bound*, and why nothing follows about $I$.
 #
@@ -20,7 +20,7 @@
 #
 # <!-- measured -->
 # About 75 minutes to work through.
-# Measured: 693 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
+# Measured: 128 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->
 
 # %%
@@ -214,7 +214,7 @@ assert abs(exact - CEILING) < 1e-6
 # **Idea.** *Gradient descent* on the loss $L = -\hat I_K$ moves every weight $w$ against the gradient, with the
 # *learning rate* $\eta$: $w \leftarrow w - \eta\, \nabla_w L$. (The last appendix takes one such step by hand.)
 #
-# In every epoch each image meets another recording of its digit. Both are *augmented* (notebook 04): images are
+# In every epoch each image meets a newly drawn recording of its digit. Both are *augmented* (notebook 04): images are
 # shifted, recordings are stretched and partly blanked.
 
 
@@ -240,7 +240,7 @@ batches = Batches(np.arange(len(pairs["train"])), K, seed=SEED, transform=draw)
 
 # %% [markdown]
 # The loop *initializes* the weights once. Then, for every batch, it *extracts* vectors, *fuses* them, computes the
-# *bound*, and takes a *step*. Two modalities need no fusion, so *fuse* is only the projection into one space. Section 9
+# *bound*, and takes a *step*. Two modalities need no fusion, so here *fuse* is only the projection into one space. Section 9
 # has a real fusion. Adam (Kingma & Ba 2015) is gradient descent that adapts the step size of every weight.
 
 # %%
@@ -284,17 +284,18 @@ assert torch.allclose(image_head.weight, same_model.projections["image"].weight,
 #
 # **Idea.** Now we train larger encoders for 18 epochs. `BlindPairing` gives the loop only items and positives. It
 # raises an error when anything asks for the classes. We start at $\tau = 1$. With a small temperature at the start,
-# the loss is low as soon as positives are closer than negatives, and the modalities can keep a distance (the
-# *modality gap*, Liang et al. 2022; the second appendix measures it).
+# the loss is already low when positives are slightly closer than negatives. Then images and recordings can stay in
+# different regions (the *modality gap*, Liang et al. 2022; second appendix).
 #
-# **Formula.** With infinitely many candidates, InfoNCE becomes
+# **Formula.** $\mathbb{E}_{+}$ is the mean over positive pairs. With infinitely many candidates, InfoNCE from image to
+# recording becomes
 #
 # $$\mathbb{E}_{+} f(x, r) - \mathbb{E}_x \ln \mathbb{E}_r\, e^{f(x, r)} \le I(X; R)$$
 #
-# Proof: $q(r \mid x) = p(r)\, e^{f(x, r)} / \mathbb{E}_{r'} e^{f(x, r')}$ is a distribution over $r$. The difference of the
-# two sides is the mean over $x$ of $\mathrm{KL}(p(r \mid x) \,\|\, q(r \mid x)) \ge 0$. On our finite test population,
-# all means are sums, so we know this number without sampling. It is the exact value of the *bound*, not of $I$. We
-# compute it after every epoch; training does not use it.
+# Proof: $q(r \mid x) = p(r)\, e^{f(x, r)} / \mathbb{E}_{r'} e^{f(x, r')}$ is a distribution over $r$. The difference
+# of the two sides is the mean over $x$ of $\mathrm{KL}(p(r \mid x) \,\|\, q(r \mid x)) \ge 0$. On our finite test
+# population, all means are sums, so we know this number without sampling. It is the exact value of the *bound*, not of
+# $I$. We compute it after every epoch; training does not use it.
 
 
 # %%
@@ -335,25 +336,26 @@ print(f"test: {history['held out'][-1]:.3f} of {TRUTH:.3f} nats")
 exercises.verify("the bound is below the truth", 2 < history["held out"][-1] <= TRUTH)
 
 # %% [markdown]
-# The two curves may cross: their ceilings differ, and training batches are augmented. The
-# remaining gap to the truth has two possible causes: the encoders make errors, and the scores are not ideal.
+# The two curves may cross: their ceilings differ, and only training batches are augmented. Two causes can explain the
+# remaining gap to the truth: encoders that make errors, and scores that are not ideal.
 #
 # ## 5. Does the objective matter?
 #
 # **Question.** Do the other objectives of notebook 03 give the same result?
 #
-# **Formula.** Donsker-Varadhan (DV), NWJ and Jensen-Shannon (JSD) are
+# **Formula.** With the mean $\mathbb{E}_{-}$ over negative pairs and $\sigma(f) = 1 / (1 + e^{-f})$, Donsker-Varadhan
+# (DV), NWJ and Jensen-Shannon (JSD) are
 #
 # $$\mathbb{E}_{+} f - \ln \mathbb{E}_{-} e^{f}, \qquad \mathbb{E}_{+} f - \mathbb{E}_{-} e^{f - 1}, \qquad \mathbb{E}_{+} \ln \sigma(f) + \mathbb{E}_{-} \ln(1 - \sigma(f)) + \ln 4$$
 #
-# On all pairs of a population the three are lower bounds on $I$ (for DV only there, not in small batches). The best
-# critic for JSD is the log-ratio: $\ln 10$ for the same digit, $-\infty$ otherwise. Its value is $2\, \mathrm{JS}$,
-# far below $I$:
+# On all pairs of a population the three are lower bounds on $I$ (in small batches, DV is none). *SMILE* is DV with $f$
+# clipped in its second mean, for example to $[-5, 5]$. The best critic for JSD is the log-ratio: $\ln 10$ for the same
+# digit, $-\infty$ otherwise. Its value is twice the Jensen-Shannon divergence, far below $I$:
 #
 # $$2\, \mathrm{JS} = \ln \frac{10}{11} + \frac{1}{10} \ln \frac{1}{11} + \ln 4 \approx 1.05 \text{ nats}$$
 #
 # We train a small model with each, and evaluate each critic exactly, by its own bound and by InfoNCE. NWJ and JSD
-# learn an offset too: $f = \cos / \tau + c$.
+# learn an offset too: $f = \cos / \tau + b$.
 
 
 # %%
@@ -399,8 +401,8 @@ exercises.verify("JSD is below 2 JS", largest["jensen_shannon"] <= TWO_JS)
 
 # %% [markdown]
 # The JSD critic is better than its own value suggests: evaluated by InfoNCE it comes close to the others. SMILE is no
-# bound: with clips 5 and 1 it exceeds the truth. SMILE assumes a critic that was trained to be the log-ratio. The critic
-# of InfoNCE is free up to a number $c(x)$ for each image, and SMILE changes with this number.
+# bound: with clips 5 and 1 it exceeds the truth. It assumes that the critic is the log-ratio. But
+# symmetric InfoNCE does not change when one number is added to all scores, and SMILE does.
 #
 # ## 6. What do the embeddings contain?
 #
@@ -436,11 +438,11 @@ exercises.verify("the embeddings beat CCA", (table["value"] > table["CCA"] + 0.0
 
 # %% [markdown]
 # **What does each encoder know alone?** Three probes, from much to little supervision. A *linear probe* is a linear
-# classifier, fitted on labels of the training set. *kNN* takes the majority of the 20 nearest training items.
-# *k-means* sees no label, only that there are ten clusters. Its accuracy is that of the best one-to-one matching
-# $\pi$ of clusters $c_i$ and digits $y_i$:
+# classifier, fitted on labels of the training set. *kNN*: the 20 nearest training items vote, weighted by their cosines.
+# *k-means* of the test items sees no label, only that there are ten clusters. Its accuracy is that of the best
+# one-to-one matching $\phi$ of clusters $c_i$ and digits $y_i$:
 #
-# $$\max_{\pi}\, \frac{1}{N} \sum_i 1[\pi(c_i) = y_i]$$
+# $$\max_{\phi}\, \frac{1}{N} \sum_i 1[\phi(c_i) = y_i]$$
 #
 # The baselines are an untrained encoder and the principal components of the raw data.
 
@@ -467,12 +469,12 @@ print((100 * probes).round(1).to_string())
 exercises.verify("z forms ten clusters", probes["k-means"].xs("trained z", level=1).min() > 0.95)
 
 # %% [markdown]
-# In $z$ the ten clusters are the ten digits, although the loss used no label (the pairing did). These pairs have only
-# the digit in common, so $z$ keeps what a probe of the digit needs. The second appendix shows pictures of $z$.
+# In $z$ the ten clusters are almost exactly the ten digits. The loss used no label, but the pairing did. A pair has
+# only the digit in common, so $z$ keeps what a probe of the digit needs. The second appendix shows pictures of $z$.
 #
 # ## 7. Is the result an accident?
 #
-# **Question.** Would the numbers also be good if something were wrong?
+# **Question.** Would we notice it if the pairs were wrong?
 #
 # **Control.** We shuffle the classes of the training recordings. A model can now only memorize which recordings go
 # together. This does not help with new items, so the bound on the real test pairs must be near 0 or below.
@@ -522,8 +524,8 @@ exercises.verify("augmentation helps in every seed", gains.min() > 0)
 
 # %% [markdown]
 # Without augmentation the bound is almost 2.3 nats on the training pairs but only about 1.7 on test pairs: the model
-# *overfits*. With augmentation the training value is lower, and the test value is higher in each of the three seeds.
-# This depends on the budget. With a slower start ($\tau = 1$) or smaller batches, the steps were too few, and
+# *overfits*. With augmentation the training value is lower, and the test value is higher in each of the three seeds
+# (precision@1 in two of three). This depends on the budget: with a slower start ($\tau = 1$) or smaller batches,
 # augmentation did not raise the test value in every seed.
 #
 # ## 9. What if only two modalities together determine the third?
@@ -531,7 +533,7 @@ exercises.verify("augmentation helps in every seed", gains.min() > 0)
 # **Question.** The article fuses modalities before it maximizes information. When is a fusion needed?
 #
 # **Idea.** The image shows a digit $Y$. The recording says another, independent digit $Y'$. The third modality is a
-# symbol $T = (Y + Y') \bmod 10$, written as ten columns with a single 1.
+# symbol $T = (Y + Y') \bmod 10$, given as a row of nine zeros and a single 1.
 #
 # ### Exercise 2 · ★★ · 1 minute · predict
 #
@@ -577,8 +579,8 @@ for name, known in {"image": y, "recording": y_other, "both": 10 * y + y_other}.
     print(f"I({name}; sum) = {entropy.sample_mutual_information(known, total):.4f} nats")
 
 # %% [markdown]
-# With `fusion=` the loss has six terms: one for each two modalities, and one for each modality $m$ with the fusion of
-# the two others. The fused vector comes from bilinear fusion (notebook 05) and a head of its own:
+# With `fusion=` the loss has six terms: one for each pair of modalities, and one for each modality $m$ with the fusion
+# of the two others. The fused vector comes from bilinear fusion (notebook 05) and a head of its own:
 #
 # $$L = -\sum_{m < m'} \hat I_K(z_m, z_{m'}) - \sum_{m} \hat I_K(z_m, z_{\text{all but } m})$$
 #
@@ -625,12 +627,12 @@ print(f"truth for both together: {entropy.entropy(joint.sum(axis=1)):.3f} nats; 
 exercises.verify("only the fusion finds the synergy", bound_of["sum-all but sum"] > 2)
 
 # %% [markdown]
-# The terms of pairs stay near 0, because there is nothing to find. The fusion comes close to $\ln 10$. No objective
-# that only compares two single modalities could learn this.
+# Both terms of the sum with *one* modality stay near 0, because there is nothing to find. The term with the fusion comes
+# close to $\ln 10$. No objective that only compares two single modalities could learn this.
 #
 # ## What the article gets wrong
 #
-# The article has the same idea. Its program stops with an error of shapes. Three faults are of principle:
+# The article has the same idea. Its program stops with an error of shapes. Three other faults concern the method:
 #
 # - **One modality, twice.** Both "views" are outputs of one network for the same image, so they are equal even before
 #   training.
@@ -655,8 +657,8 @@ print(pd.DataFrame(starts).agg(["min", "max"]).round(3).to_string())
 exercises.verify("all values are below 0", max(s["InfoNCE value"] for s in starts) < 0)
 
 # %% [markdown]
-# Untrained, the value is below 0 in ten of ten seeds. The loss is `nan`, but its gradient is finite and points the
-# opposite way (cosine -1). Nothing stops the training:
+# Before training, the value is below 0 in ten of ten seeds. The loss is `nan`, but its gradient is finite and points the
+# opposite way (cosine -1). So no error stops the training:
 
 
 # %%
@@ -702,19 +704,20 @@ exercises.verify("the image probe rises with minus ln I", rise > 0.02)
 
 # %% [markdown]
 # The *bound* of this critic falls, because the critic is trained to give negatives higher scores than positives.
-# Nothing follows about $I$: the linear probe of the image encoder even *rises* by about 4 points, though less than with
-# $-\hat I_K$. The package's `minus_log` refuses a value below 0. The remedy is to leave the logarithm out: $-\hat I_K$ has
-# the same optimum and no forbidden values.
+# Nothing follows about $I$: the linear probe of the image encoder even *rises* by about 4 points, though less than
+# with $-\hat I_K$. The package's `minus_log` refuses a value below 0. The remedy is to leave the logarithm out:
+# $-\hat I_K$ has the same optimum, and it is defined for all values.
 
 # %% [markdown]
 # ## Appendix: Images with captions of their own
 #
 # **Question.** What changes when no class makes the pairs?
 #
-# Here the positive of an image is its own caption, which was computed from the image: the digit, and where its stroke is
-# unusually thick or thin, slanted or upright, wide or narrow for this digit. The caption is a function of the image, so
-# $I(X; \text{caption}) = H(\text{caption})$. Counting gives this number. (The sentences name the digit, so these
-# captions contain labels.) The encoder does not turn the images, because a turned digit would need another caption.
+# Here the positive of an image is its own caption, which was computed from the image. It names the digit. Where the
+# writing is unusual for this digit, it says so: thick or thin, slanted or upright, wide or narrow. The caption is a
+# function of the image, so $I(X; \text{caption}) = H(\text{caption})$. Counting gives this number. (The sentences name
+# the digit, so these captions contain labels.) The encoder does not turn the images, because a turned digit would need
+# another caption.
 #
 # *Recall@k* is the fraction of images whose own caption is among the $k$ captions with the highest scores.
 
@@ -786,7 +789,8 @@ figures.show(
 
 # %% [markdown]
 # The *modality gap* is the distance between the mean vectors of the two modalities. We compare the model of Section 4
-# with the smaller InfoNCE model of Section 5, which started at $\tau = 0.07$.
+# with the InfoNCE model of Section 5, which started at $\tau = 0.07$. It is also smaller and was trained for fewer
+# epochs, so this comparison alone does not prove that the temperature is the cause.
 
 # %%
 for name, net in {"start at 1": model, "start at 0.07": critics["info_nce"]}.items():
@@ -821,12 +825,12 @@ figures.audio_player(np.concatenate([speech["test"].waveforms[i] for i in loudes
 # With the gradient $g$ of the loss, three *optimizers* do the following to each weight:
 #
 # - SGD with momentum: $v \leftarrow 0.9\, v + g$, then $w \leftarrow w - \eta\, v$;
-# - RMSprop: $s \leftarrow \beta s + (1 - \beta)\, g^2$, then $w \leftarrow w - \eta\, g / \sqrt{s}$;
-# - Adam: both, $w \leftarrow w - \eta\, v / \sqrt{s}$, where $v$ and $s$ are running means. AdamW also shrinks $w$ by a factor
-#   near 1 (*weight decay*).
+# - RMSprop: $s \leftarrow \beta s + (1 - \beta)\, g^2$ with $\beta$ near 1, then $w \leftarrow w - \eta\, g / \sqrt{s}$;
+# - Adam: both, $w \leftarrow w - \eta\, v / \sqrt{s}$, where $v$ is the running mean of $g$ and $s$ that of $g^2$ (both
+#   corrected for their start at 0). AdamW also multiplies $w$ by a factor slightly below 1 (*weight decay*).
 #
-# A *schedule* changes $\eta$ from step to step. *Warm-up* rises linearly from almost 0. *Cosine* falls to 0 after $T$
-# steps, $\eta_t = \eta\, (1 + \cos(\pi t / T)) / 2$. *One-cycle* rises, then falls.
+# A *schedule* changes $\eta$ from step to step. *Warm-up* rises linearly from almost 0. *Cosine* falls to 0 within $S$
+# steps, $\eta_t = \eta\, (1 + \cos(\pi t / S)) / 2$. *One-cycle* rises, then falls.
 #
 # **Check.** A head for the 64 pairs of vectors of Section 2 takes one step of plain gradient descent, by hand and with
 # `torch.optim.SGD`.
@@ -844,7 +848,7 @@ assert torch.allclose(step_by_hand, head.detach())
 exercises.verify("one step raises the value", after > before)
 
 # %% [markdown]
-# The three optimizers on 1,024 images:
+# The three optimizers on 1,024 images, each with a cosine schedule:
 
 # %%
 order = np.random.default_rng(SEED).permutation(len(digits["train"]))
@@ -873,8 +877,8 @@ figures.show(
 )
 
 # %% [markdown]
-# Each learning rate is the best of three to five on a part of the training set. The ranking after 40 steps need not be
-# the final ranking. Now the schedules, all with AdamW and a largest rate of 0.004:
+# Each learning rate was the best of three to five candidates on a part of the training set. The ranking after 40 steps
+# need not be the final ranking. Now the schedules, all with AdamW and a largest rate of 0.004:
 
 # %%
 schedules = {
@@ -893,7 +897,8 @@ for name, choices in schedules.items():
 #
 # **When do we stop?** Three rules look at one run of 9 epochs. The first stops after a number of steps, the second when
 # the loss falls below a threshold, the third when the value on *validation* pairs had no new maximum for so many epochs
-# (its *patience*). The validation images are not in the training set. (`fit` also has a limit of time, `seconds`.)
+# (its *patience*). The validation images are not in the training set; the recordings are. (`fit` also has a limit of
+# time, `seconds`.)
 
 # %%
 validation = Pairing(
@@ -979,7 +984,7 @@ exercises.check("ceiling below the truth", my_order)
 # ### Exercise 5 · ★ · 1 minute · choose
 #
 # After training on $-\ln \hat I_K$, the InfoNCE value of the test pairs is -13 nats. What follows for $I(Z; Z')$ of the
-# embeddings? (a) It is below 0. (b) It is smaller than before training. (c) Nothing that was not known before.
+# embeddings? (a) It is below 0. (b) It is smaller than before training. (c) Nothing new.
 
 # %% tags=["exercise"]
 my_choice = None  # "a", "b" or "c"

@@ -19,7 +19,7 @@
 #
 # <!-- measured -->
 # About 75 minutes to work through.
-# Measured: 255 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
+# Measured: 42 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->
 
 # %%
@@ -74,7 +74,7 @@ MORE = 6 if FULL else 1
 #
 # $$\ln p(x) = \text{ELBO}(x) + \text{KL}(q(z \mid x) \,\|\, p(z \mid x))$$
 #
-# The bound is tight if $q$ is the *posterior* $p(z \mid x)$.
+# The bound is *tight*, equal to $\ln p(x)$, if $q$ is the *posterior* $p(z \mid x)$.
 #
 # **Check.** For one latent and $x = a z + \text{noise}$, with Gaussian noise of standard deviation
 # $\sigma$ in each of three coordinates, everything is known. $x$ is Gaussian with covariance
@@ -119,7 +119,7 @@ for name, shift, factor in [("the posterior", 0, 1), ("shifted by 0.2", 0.2, 1),
 #
 # **Idea.** Two networks: the *encoder* gives the mean $\mu(x)$ and the standard deviation $s(x)$ of a
 # Gaussian $q(z \mid x)$ with independent coordinates, and the *decoder* gives $p(x \mid z)$. The gradient
-# must pass through the draw of $z$. The *reparameterization* does this: draw $\varepsilon \sim N(0, I)$,
+# must pass through the draw of $z$. The *reparameterization* allows this: draw $\varepsilon \sim N(0, I)$,
 # which has no parameters, and put
 #
 # $$z = \mu(x) + s(x)\, \varepsilon$$
@@ -151,7 +151,7 @@ def elbo_parts(encoder, decoder, x):
 
 
 # %% [markdown]
-# The training loop maximizes the mean ELBO of a batch. We train on 250, on 1,000 and on all digits.
+# The training loop maximizes the mean ELBO of a batch. We train on 250, 1,000 and all training images.
 
 
 # %%
@@ -180,8 +180,8 @@ vaes = {size: train_vae(x_train[:size]) for size in (250, 1000, len(x_train))}
 # The package has the same loss in `ConditionalVAE`. With our networks, the same batch and the same random
 # numbers, it gives the same two parts.
 #
-# **Unit.** A code made for the model needs $-\ln p(x)$ nats for an image (notebook 01). Per pixel and in
-# *bits*, an upper bound of its length is
+# **Unit.** A code made for the model needs $-\ln p(x)$ nats for an image (notebook 01). An upper
+# bound of the mean length of this code, in *bits* per pixel, is
 #
 # $$\text{bits per pixel} = \frac{-\text{ELBO}(x)}{784 \ln 2}$$
 
@@ -209,10 +209,11 @@ assert abs(bits_per_pixel((encoder, decoder), x_test) - packaged_bits) < 1e-5
 published = 86.76 / (784 * np.log(2))  # see below
 
 # %% [markdown]
-# We compare with two numbers: the cost if all pixels were *independent*, and 86.76 nats, or 0.160 bits per
-# pixel, of a VAE by Burda, Grosse and Salakhutdinov (2016, Table 1). Be careful with the second one. They
-# train larger networks on many more digits and for much longer. They draw each pixel at random from its
-# gray value, where we round. And they use a tighter bound on $\ln p(x)$ than the ELBO (see the appendix).
+# We compare with two numbers: the cost of *independent* pixels ($\pi_i$ is the fraction of training images
+# with ink at pixel $i$), and 86.76 nats, or 0.160 bits per pixel, of a VAE by Burda, Grosse and
+# Salakhutdinov (2016, Table 1). But their networks are deeper, and train on many more images for much
+# longer. They draw each pixel at random from its gray value; we round. And their bound on $\ln p(x)$ is
+# tighter than the ELBO (see the appendix).
 
 # %%
 ink = x_train.mean(dim=0).clamp(1e-4, 1 - 1e-4)
@@ -262,7 +263,8 @@ figures.show(
 #
 # **Question.** A *generative adversarial network* (Goodfellow et al. 2014) needs no likelihood. The
 # *generator* turns noise into items. Their density $p_G$ need not be known. The *discriminator* is a
-# classifier: $D(x)$ estimates the probability that $x$ is real. What is the best $D$?
+# classifier: $D(x)$ estimates the probability that $x$ is real, if half of the items are. What is the
+# best $D$?
 #
 # **Formula.** Let $p$ be the density of real items. The discriminator maximizes the *value of the game*,
 # and the generator minimizes it:
@@ -275,12 +277,12 @@ figures.show(
 # $$D^*(x) = \frac{p(x)}{p(x) + p_G(x)}$$
 #
 # Put $D^*$ into $V$, with the mixture $m = (p + p_G) / 2$. Since $D^* = p / 2m$, the first term is
-# $\text{KL}(p \,\|\, m) - \ln 2$, and the second one is like it. Half of the sum of the two KL divergences
-# is the *Jensen-Shannon divergence* (JS):
+# $\text{KL}(p \,\|\, m) - \ln 2$, and the second one has $p_G$ for $p$. The mean of the two KL divergences is
+# the *Jensen-Shannon divergence* (JS):
 #
 # $$V(D^*, G) = \text{KL}(p \,\|\, m) + \text{KL}(p_G \,\|\, m) - 2 \ln 2 = 2\, \text{JS}(p, p_G) - \ln 4$$
 #
-# It is smallest, $-\ln 4$, for $p_G = p$. So a generator that minimizes the value moves towards the data.
+# It is smallest, $-\ln 4$, for $p_G = p$. So a generator that minimizes this value moves towards the data.
 #
 # **Check.** Write $D$ as the logistic function of a *score* $f(x)$. Then the best score is
 # $\ln p(x) - \ln p_G(x)$. For $p = N(0, 1)$ and $p_G = N(1.5, 1)$ it is a straight line with slope
@@ -305,10 +307,10 @@ assert abs(value - truth) < 0.02
 # %% [markdown]
 # ## 4. How do two networks play?
 #
-# **Idea.** The GAN learns 16 numbers per digit, not 784 pixels: the latents of the VAE, scaled to mean 0
+# **Idea.** The GAN learns 16 numbers per image, not 784 pixels: the latents of the VAE, scaled to mean 0
 # and variance 1 in each coordinate. The decoder of the VAE turns them into images (as in Rombach et al.
-# 2022). Generator and discriminator also get a *condition* $c$, the digit, as ten zeros and ones. (So this
-# part uses labels.)
+# 2022). Generator and discriminator also get a *condition* $c$, the digit, as nine zeros and a one. (So
+# this part uses labels.)
 
 
 # %%
@@ -343,12 +345,12 @@ def mlp(inputs, outputs):
 #
 # $$L_D = \mathbb{E}_p\, \text{softplus}(-f(x)) + \mathbb{E}_{p_G} \text{softplus}(f(x)) + \frac{\lambda}{2}\, \mathbb{E}_p\, | \nabla_x f(x) |^2$$
 #
-# The *gradient penalty* at real items (Mescheder, Geiger and Nowozin 2018, with $\lambda = 1$ here) keeps
-# the score smooth. The generator minimizes
+# The *gradient penalty* (Mescheder, Geiger and Nowozin 2018; here $\lambda = 1$) keeps the slope of the
+# score small at real items. The generator minimizes
 #
 # $$L_G = \mathbb{E}_{p_G} \text{softplus}(-f(x)) = -\mathbb{E}_{p_G} \ln D(x)$$
 #
-# This is the *non-saturating* loss of the same paper of 2014. It replaces $\mathbb{E}_{p_G} \ln (1 - D)$,
+# This is the *non-saturating* loss of Goodfellow et al. It replaces $\mathbb{E}_{p_G} \ln (1 - D)$,
 # whose gradient vanishes while the generator is bad (Exercise 7).
 
 
@@ -421,10 +423,10 @@ figures.show(
 # discriminator has such a score too. So a GAN is evaluated by its samples (section 7).
 #
 # The package's `ConditionalGAN(..., objective="r1")` has these losses (asserted in the appendix). Its
-# default, `"hinge"`, keeps the score smooth in another way:
-# $L_D = \mathbb{E}_p \max(0, 1 - f) + \mathbb{E}_{p_G} \max(0, 1 + f)$ and $L_G = -\mathbb{E}_{p_G} f$,
-# with *spectral norm* (Miyato et al. 2018): each weight matrix is divided by its largest singular value, so
-# no layer can stretch a difference of its inputs.
+# default, `"hinge"`, has other losses:
+# $L_D = \mathbb{E}_p \max(0, 1 - f) + \mathbb{E}_{p_G} \max(0, 1 + f)$ and $L_G = -\mathbb{E}_{p_G} f$.
+# Here *spectral norm* (Miyato et al. 2018) limits the slope: each weight matrix is divided by its largest
+# singular value, so no linear layer can stretch a difference of its inputs.
 #
 # ## 5. How does a flow turn noise into data?
 #
@@ -453,7 +455,7 @@ figures.show(
 #
 # $$v^*(x, t) = \sum_k P(k \mid x) \left( \mu_k + \frac{t s^2 - (1 - t)}{s_t^2}\, (x - t \mu_k) \right)$$
 #
-# The loss is the same for any condition $c$. In this section there is none: `c` has 0 columns.
+# The network also receives a condition $c$, for section 6. In this section `c` has 0 columns.
 
 
 # %%
@@ -486,9 +488,8 @@ def draw_toy(size):
 #
 # ### Exercise 2 · ★★ · 2 minutes · predict
 #
-# The lines are straight, so one might take a single Euler step with the exact $v^*$. Then the samples are
-# (a) correct, (b) all at the mean of the data, 0, (c) noise as before. (Put $t = 0$ into the formula of
-# $v^*$.)
+# The training lines are straight. Suppose that we take a single Euler step with the exact $v^*$. Then the
+# samples are (a) correct, (b) all at the mean of the data, 0, (c) noise as before.
 
 # %% tags=["exercise"]
 my_prediction_2 = None  # "a", "b" or "c"
@@ -537,9 +538,9 @@ right.plot(np.linspace(0, 1, 101), paths["exact"][:, :40, 0], **figures.TRUTH | 
 left.set(xlabel="time t", ylabel="x", title="lines of the training")
 right.set(xlabel="time t", title="paths (dashed: exact)")
 figures.show(
-    "Figure 4. The training lines cross. The paths of the flow do not: they bend to a mode.",
+    "Figure 4. The training lines cross. The paths of the flow do not: each bends to one of two peaks.",
     alt="Left: 40 straight lines from noise to data near -2 or 2; many cross. Right: 40 paths bend "
-    "to -2 or 2 without crossing. Paths of the network lie on the dashed exact ones.",
+    "to -2 or 2 without crossing. Paths of the network are close to the dashed exact ones.",
 )
 
 # %% [markdown]
@@ -556,8 +557,8 @@ figures.show(
 #
 # $w = 0$ ignores the condition, and $w = 1$ is the flow as it was trained. For $w > 1$ samples agree better
 # with the condition and vary less. They no longer follow $p(x \mid c)$. (Ho and Salimans count from 0:
-# their weight is our $w - 1$.) The package's `RectifiedFlow` has the same loss and sampler (asserted in the
-# appendix).
+# their weight is our $w - 1$.) The package's `RectifiedFlow` has this loss, with other times $t$, and this
+# sampler (see the appendix).
 
 
 # %%
@@ -585,15 +586,15 @@ train_flow(flow, draw_batch, steps=MORE * 1200)
 # **Formulas.** An *evaluation classifier*, a network of its own that had no part in any generator, sees 100
 # images of each digit. *Digit accuracy* is the fraction in which it sees the digit that was asked for. The
 # *Fréchet distance* compares the features $h$ of its last layer but one. For samples with means $\mu, \mu'$
-# and covariances $C, C'$ of the features it is the squared distance of two Gaussians (Dowson and Landau
-# 1982):
+# and covariances $C, C'$ of the features it is the squared distance of the Gaussians with these moments
+# (Dowson and Landau 1982):
 #
 # $$F = | \mu - \mu' |^2 + \text{tr}\left( C + C' - 2\, (C C')^{1/2} \right)$$
 #
 # Its scale depends on the classifier, and it is above 0 even for two samples of real images. So we print it
 # in *units of real training images*: divided by the distance of equally many real training images, of the
-# same digits, from the same test images. A generator as good as real images gets 1. *Variety* is the mean
-# distance of the features of two samples of one digit, divided by the same for test images.
+# same digits, from the same test images. A generator as good as real images gets about 1. *Variety* is the
+# mean distance of the features of two samples of one digit, divided by the same for test images.
 
 
 # %%
@@ -641,12 +642,12 @@ table = pd.DataFrame(scores, index=["digit accuracy", "Fréchet", "variety"]).T
 print(table.round(2).to_string())
 
 # %% [markdown]
-# Chance is 10 %: the VAE and the flow with $w = 0$ get no condition. "Autoencoded" images are real training
-# images through the autoencoder: a generator of latents can hardly be better than its decoder.
+# Chance is 10 %: the VAE and the flow with $w = 0$ get no condition. "Autoencoded" images are training
+# images after encoder and decoder: a generator of latents can hardly get a smaller Fréchet distance.
 #
-# The three GANs differ by their seeds only, and the flow with $w = 1$ is about as good as they are. So one
-# run of each would not show which method is better. Guidance with $w = 2$ has a higher accuracy *and* a
-# smaller Fréchet distance, at the cost of variety. With $w = 4$ the lost variety dominates, and the
+# The three GANs differ by their seeds only, and the distance of the flow with $w = 1$ lies between theirs.
+# So one run of each would not show which method is better. Guidance with $w = 2$ has a higher accuracy *and*
+# a smaller Fréchet distance, at the cost of variety. With $w = 4$ the lost variety dominates, and the
 # distance grows again.
 
 # %%

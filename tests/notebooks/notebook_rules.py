@@ -53,11 +53,6 @@ class Lesson:
         return [cell for cell in self.notebook.cells if cell.cell_type == kind]
 
     @property
-    def is_revised(self) -> bool:
-        """Notebooks from 06 on get their exercises and figures of the new kind with a revision."""
-        return self.name < "06"
-
-    @property
     def opening(self) -> str:
         """Markdown before the first code cell."""
         cells = self.notebook.cells
@@ -199,8 +194,6 @@ def fits_a_session(lesson: Lesson) -> Iterator[str]:
 
 def figures_have_numbers_and_texts(lesson: Lesson) -> Iterator[str]:
     """Every figure has a number, a caption, and a text for those who cannot see it."""
-    if not lesson.is_revised:
-        return
     shown = [int(number) for cell in lesson.cells("code") for number in FIGURE.findall(cell.source)]
     if shown != list(range(1, len(shown) + 1)):
         yield f"figures {shown}"
@@ -230,7 +223,7 @@ def no_walrus(lesson: Lesson) -> Iterator[str]:
     """An assignment within an expression is hard to find for a beginner."""
     for cell in lesson.cells("code"):
         for node in ast.walk(ast.parse(cell.source)):
-            if isinstance(node, ast.NamedExpr) and lesson.is_revised:
+            if isinstance(node, ast.NamedExpr):
                 yield f"an assignment within an expression: {ast.unparse(node)}"
 
 
@@ -249,8 +242,6 @@ def exercises_are_checked(lesson: Lesson) -> Iterator[str]:
 
 
 def exercises_have_levels_and_minutes(lesson: Lesson) -> Iterator[str]:
-    if not lesson.is_revised:
-        return
     found = EXERCISE.findall(lesson.markdown)
     tagged = [c for c in lesson.cells("code") if "exercise" in c.metadata.get("tags", ())]
     if [int(number) for number, *_ in found] != list(range(1, len(tagged) + 1)):

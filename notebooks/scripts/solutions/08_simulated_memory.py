@@ -48,8 +48,8 @@ exercises.check("noisy queries", my_prediction_2)
 # %% [markdown]
 # ### Exercise 3
 #
-# There are fewer recordings than images, so most recordings belong to several items. The usual mistake is to confuse an item
-# with its content.
+# No remaining item contains the recording with probability $(1 - 1/160)^{360} \approx e^{-2.25} \approx 0.1$. So the memory still
+# contains about nine of ten recordings. The usual mistake is to confuse an item with its content.
 
 # %%
 my_prediction_3 = "c"
@@ -59,8 +59,8 @@ exercises.check("forgotten recordings", my_prediction_3)
 # %% [markdown]
 # ### Exercise 4
 #
-# Hebb's matrix is a sum of one term for each pair. The other two rules write a pair in a way that depends on other pairs. The next cell
-# checks this for three pairs.
+# Hebb's matrix is a sum of one term for each pair. With the other two rules, what is written for a pair depends on other pairs. The next
+# cell checks Hebb's rule and the pseudo-inverse for three pairs.
 
 # %%
 my_choice = "a"

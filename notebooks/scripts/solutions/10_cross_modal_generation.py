@@ -25,7 +25,7 @@ from simmim_lite import exercises
 # %% [markdown]
 # ### Exercise 1
 #
-# The phases are made up, so the two waveforms are nearly unrelated sample by sample. With equal energies
+# Griffin-Lim invents the phases, so the two waveforms are nearly unrelated sample by sample. At equal energy
 # the error has about twice the energy of the reference, which is -3 dB. A low SNR does not show that a
 # recording sounds bad.
 
@@ -104,8 +104,9 @@ exercises.check("frechet distance of means", my_distance_of_means)
 # %% [markdown]
 # ### Exercise 7
 #
-# Copies of training images have a perfect accuracy and a Fréchet distance of about 1 unit. A value below 1
-# is a reason for suspicion, and the copy distance is the control. PSNR needs a single correct output.
+# Copies of training images have nearly perfect accuracy and a Fréchet distance of about 1 unit. So these
+# two numbers do not separate a good generator from a copy, and the copy distance does. PSNR needs a single
+# correct output.
 
 # %%
 my_control = "b"

@@ -87,7 +87,7 @@ print(f"four matrices of 8,192 x 8,192: {gigabytes:.1f} GB; 8,192 / 512 = {8192 
 # %% [markdown]
 # ### Exercise 6
 #
-# A `float32` has four bytes, so a matrix has $4 B^2$. `math.isqrt` is the whole part of the square root, without
+# A `float32` has four bytes, so a matrix has $4 B^2$. `math.isqrt` is the whole part of the root, without
 # rounding up. The usual mistake is to forget the four bytes.
 
 

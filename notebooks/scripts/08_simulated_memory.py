@@ -334,15 +334,12 @@ for ax, kind in ((hard_axes, "best slot"), (soft_axes, "β")):
         label = "formula" if name in ("best slot", "β = 16") else None
         ax.plot(sizes, formulas[name], label=label, **figures.TRUTH)
     ax.legend(loc="lower left", frameon=True)
-hard_axes.set(
-    xlabel="slots, N", ylabel="probability, or weight", title="P(best slot correct), noisy queries"
-)
+hard_axes.set(xlabel="slots, N", ylabel="probability, or weight", title="P(best slot correct)")
 soft_axes.set(xlabel="slots, N", title="weight of the own slot, no noise")
 means = slots.groupby(["N", "read"])["value"].mean().unstack()
 assert (means - pd.DataFrame(formulas, sizes)).abs().max(axis=None) < 0.03
 figures.show(
-    "Figure 3. Noisy queries find their slot among thousands. Without noise, attention with a large β "
-    "reads almost only the own slot.",
+    "Figure 3. Left: noisy queries find their slot. Right: a large β reads almost only the own slot.",
     alt="Left: probability that the best slot is correct, from 1.0 at 8 slots to 0.88 at 8,192, on the "
     "dashed formula. Right: weight of the own slot on dashed formulas: β = 16 stays above 0.99, "
     "β = 8 falls to 0.18, β = 4 falls from 0.87 to 0.01.",

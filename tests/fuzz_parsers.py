@@ -38,9 +38,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from reproduction import cifar10
 from simmim_lite import datasets
-from simmim_lite.datasets import DataError, _download
+from simmim_lite.datasets import DataError, _download, _images
 from simmim_lite.memory import SimulatedMemory, SQLite
 from simmim_lite.storage import CheckpointError, pack, unpack
 
@@ -282,7 +281,7 @@ def formats(folder: Path) -> dict[str, Format]:
     labels = np.array([0x801, 3], ">i4").tobytes() + bytes([1, 5, 9])
     pictures = np.array([0x803, 3, 28, 28], ">i4").tobytes() + bytes(3 * 784)
     os.environ["SIMMIM_DATA"] = str(folder)
-    cifar10.COUNTS = {"train": 3, "test": 3}
+    _images._CIFAR10_COUNTS = {"train": 3, "test": 3}
 
     jpeg = io.BytesIO()
     Image.new("RGB", (32, 32), (200, 90, 10)).save(jpeg, "JPEG")
@@ -322,7 +321,7 @@ def formats(folder: Path) -> dict[str, Format]:
             [zipped(cifar), zipped(cifar, zipfile.ZIP_DEFLATED)],
             place(
                 "cifar10/cifar10-images.zip",
-                lambda path: cifar10.read_zip(path, "test") and None,
+                lambda path: _images._read_cifar10_zip(path, "test") and None,
             ),
             DataError,
             [change_member],

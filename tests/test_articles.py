@@ -141,7 +141,11 @@ FAULTS = {
     "a label with another section": (links_hold, r"\[06, section 2\]", "[06, section 3]"),
     "a label with another notebook": (links_hold, r"\[06, section 2\]", "[05, section 2]"),
     "a heading of a page": (links_hold, r"README\.md#two-commands", "README.md#three-commands"),
-    "a module that is gone": (answers_have_evidence, r"`reproduction/cifar10\.py`", "`x/y.py`"),
+    "a module that is gone": (
+        answers_have_evidence,
+        r"`simmim_lite/datasets/_images\.py`",
+        "`x/y.py`",
+    ),
     "no evidence": (answers_have_evidence, r"^(\| A1 \|.*works \| ).*\|$", r"\1it does |"),
     "not said what is missing": (answers_have_evidence, r"; missing: .*\|$", " |"),
     "missing, and works": (answers_have_evidence, r"^(\| B\d+ \|.*\| )partly \|", r"\1works |"),

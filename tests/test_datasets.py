@@ -1,9 +1,14 @@
 """The loaders and captions: shapes, balance, splits, and the content of the full sets."""
 
+import io
+import os
+import pickle
+import zipfile
 from collections import Counter
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.io import wavfile
 from scipy.signal import stft
 from sklearn.linear_model import LogisticRegression
@@ -11,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from simmim_lite import datasets
-from simmim_lite.datasets import _download
+from simmim_lite.datasets import DataError, _download
 
 ALL_CELLS = np.stack(np.meshgrid(range(10), *[range(3)] * 3, indexing="ij"), -1).reshape(-1, 4)
 
@@ -150,12 +155,49 @@ def test_fsdds_checksum_is_that_of_the_recordings(real_data):
     assert _download.fsdd_digest(real_data / "fsdd" / "recordings") == _download.FSDD_DIGEST
 
 
+@pytest.mark.slow
+def test_all_of_cifar10_from_the_zip_and_from_the_binary_layout(real_data, tmp_path, monkeypatch):
+    train, test = datasets.load_cifar10("train"), datasets.load_cifar10("test")
+    assert train.images.shape == (50000, 32, 32, 3)
+    assert np.bincount(train.labels).tolist() == [5000] * 10
+    assert np.bincount(test.labels).tolist() == [1000] * 10
+    with zipfile.ZipFile(real_data / "cifar10" / "cifar10-images.zip") as archive:
+        ship = np.asarray(Image.open(io.BytesIO(archive.read("test/ship/0007.jpg"))))
+    ships = test.images[test.labels == datasets.CIFAR10_CLASSES.index("ship")]
+    np.testing.assert_array_equal(ships[7], ship)
+
+    folder = tmp_path / "cifar-10-batches-bin"
+    folder.mkdir()
+    planes = test.images.transpose(0, 3, 1, 2).reshape(10000, -1)
+    np.column_stack([test.labels.astype(np.uint8), planes]).tofile(folder / "test_batch.bin")
+    monkeypatch.setenv("SIMMIM_DATA", str(tmp_path))
+    binary = datasets.load_cifar10("test")
+    np.testing.assert_array_equal(binary.images, test.images)
+    np.testing.assert_array_equal(binary.labels, test.labels)
+    assert binary.source == str(folder)
+
+
 def test_full_sets_are_asked_for_by_argument_or_variable(real_data, monkeypatch):
     assert len(datasets.load_digits("test", full=True)) == 10000
     assert len(datasets.load_speech("test", full=True)) == 300
     monkeypatch.setenv("SIMMIM_FULL", "1")
     assert len(datasets.load_digits("test")) == 10000
     assert len(datasets.load_digits("test", full=False)) == 1000
+
+
+def test_cifar10s_pickled_version_is_never_opened(tmp_path, monkeypatch):
+    class Trap:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "sprung"),)
+
+    batches = tmp_path / "cifar-10-batches-py"
+    batches.mkdir()
+    for name in ("data_batch_1", "test_batch", "batches.meta"):
+        (batches / name).write_bytes(pickle.dumps(Trap()))
+    monkeypatch.setenv("SIMMIM_DATA", str(tmp_path))
+    with pytest.raises(DataError, match=r"cifar-10-batches-py.*pickled code and is never opened"):
+        datasets.load_cifar10()
+    assert not (tmp_path / "sprung").exists()
 
 
 def test_available_says_where_each_set_is(tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ import lzma
 import pickle
 import struct
 import wave
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from PIL import Image
 from scipy.io import wavfile
 
 from simmim_lite import datasets
-from simmim_lite.datasets import DataError, _download, _files
+from simmim_lite.datasets import DataError, _download, _files, _images
 
 pytestmark = pytest.mark.usefixtures("empty_cache")
 
@@ -292,6 +293,14 @@ def idx(*header: int, content: bytes = bytes(1568)) -> bytes:
     return np.array(header, ">u4").tobytes() + content
 
 
+def short_zip(tmp_path: Path) -> Path:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("test/cat/0000.jpg", b"no jpeg")
+    put(tmp_path / "cifar10" / "cifar10-images.zip", buffer.getvalue())
+    return tmp_path
+
+
 BAD_INPUT = {
     "WAV cut in its samples": (lambda t: datasets.read_wav(halve(sound(t))), DataError, "word.wav.*1,000 samples.*cut short"),
     "WAV cut in its header": (lambda t: datasets.read_wav(put(t / "a.wav", sound(t).read_bytes()[:20])), DataError, "a.wav.*unreadable"),
@@ -320,10 +329,14 @@ BAD_INPUT = {
     "MNIST that lies": (lambda t: load_from(mnist(t, images=idx(0x803, 2**32 - 1, 28, 28)), datasets.load_mnist), DataError, "raw: .*4294967295.* 1,568 bytes there"),
     "MNIST of another type": (lambda t: load_from(mnist(t, images=idx(0xD03, 2, 28, 7)), datasets.load_mnist), DataError, "raw: .*a header of"),
     "FSDD incomplete": (lambda t: load_from(put(t / "fsdd/recordings/0_a_0.wav", b"").parents[2], datasets.load_fsdd), DataError, "recordings: expected 3,000 recordings, got 1"),
+    "CIFAR-10 incomplete": (lambda t: load_from(put(t / "cifar-10-batches-bin/test_batch.bin", b"x").parents[1], datasets.load_cifar10, "test"), DataError, "test_batch.bin: expected 30,730,000 bytes, .*: 1 bytes"),
+    "CIFAR-10 zip of no images": (lambda t: load_from(short_zip(t), datasets.load_cifar10, "test"), DataError, "cifar10-images.zip: expected a zip of 10,000"),
+    "CIFAR-10 zip of noise": (lambda t: load_from(put(t / "cifar10/cifar10-images.zip", b"x").parents[1], datasets.load_cifar10), DataError, "not a zip file"),
     "digits' split": (lambda t: datasets.load_digits("validation"), ValueError, "split: expected one of 'train', 'test', 'all', got 'validation'"),
     "speech's split": (lambda t: datasets.load_speech("dev"), ValueError, "split.*got 'dev'"),
     "captions' split": (lambda t: datasets.load_captions(None), ValueError, "split.*got None"),
     "MNIST's split": (lambda t: datasets.load_mnist("t10k"), ValueError, "split.*got 't10k'"),
+    "CIFAR-10's split": (lambda t: datasets.load_cifar10(""), ValueError, "split.*got ''"),
     "full": (lambda t: datasets.load_digits(full="yes"), TypeError, "full: expected True, False or None, got 'yes'"),
     "seconds zero": (lambda t: datasets.load_speech("test").padded(0), ValueError, "seconds: .*got 0"),
     "seconds NaN": (lambda t: datasets.load_speech("test").padded(np.nan), ValueError, "seconds: .*got nan"),
@@ -349,6 +362,46 @@ def test_a_tiny_mnist_is_read(tmp_path):
     loaded = load_from(mnist(tmp_path), datasets.load_mnist, "all")
     assert loaded.images.shape == (4, 28, 28)
     assert loaded.labels.tolist() == [3, 9, 3, 9]
+
+
+def zip_of(content: bytes, *names: str) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def jpeg(side: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (side, side), (9, 99, 200)).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+NAMES = ("test/dog/2.jpg", "test/cat/1.jpg", "../test/cat/3.jpg", "train/cat/1.jpg")
+ZIPS = {
+    "too few": (zip_of(jpeg(32), *NAMES[1:]), "1 images"),
+    "a bomb": (zip_of(bytes(1 << 20), *NAMES), "test/cat/1.jpg: 1,048,576 bytes"),
+    "large images": (zip_of(jpeg(64), *NAMES), r"an image of shape \(64, 64, 3\)"),
+    "an unknown class": (zip_of(jpeg(32), "test/gnu/1.jpg", "test/cat/1.jpg"), "ValueError"),
+    "an encrypted file": (zip_of(jpeg(32), *NAMES).replace(b"PK\1\2\x14\3\x14\0\0", b"PK\1\2\x14\3\x14\0\1"), "encrypted"),
+}  # fmt: skip
+
+
+def test_a_zip_of_cifar10(tmp_path, monkeypatch):
+    monkeypatch.setattr(_images, "_CIFAR10_COUNTS", {"train": 1, "test": 2})
+    put(tmp_path / "cifar10/cifar10-images.zip", zip_of(jpeg(32), *NAMES))
+    loaded = load_from(tmp_path, datasets.load_cifar10, "all")
+    assert loaded.images.shape == (3, 32, 32, 3)
+    assert [datasets.CIFAR10_CLASSES[i] for i in loaded.labels] == ["cat", "cat", "dog"]
+
+
+@pytest.mark.parametrize(("content", "message"), ZIPS.values(), ids=ZIPS.keys())
+def test_bad_zips_are_named(tmp_path, monkeypatch, content, message):
+    monkeypatch.setattr(_images, "_CIFAR10_COUNTS", {"train": 1, "test": 2})
+    put(tmp_path / "cifar10/cifar10-images.zip", content)
+    with pytest.raises(DataError, match=f"images.zip: expected a zip of 2 .*{message}"):
+        load_from(tmp_path, datasets.load_cifar10, "test")
 
 
 @pytest.mark.parametrize(("call", "error", "message"), BAD_INPUT.values(), ids=BAD_INPUT.keys())

@@ -104,6 +104,7 @@ def parts_of_encoders() -> None:
     tokenizer = encoders.Tokenizer(["one", "two", "three"])
     cases = {
         "ImageEncoder": (encoders.ImageEncoder, images),
+        "resnet18_encoder": (partial(encoders.resnet18_encoder, 1), images),
         "TextEncoder": (partial(encoders.TextEncoder, tokenizer), WORDS),
         "AudioEncoder": (encoders.AudioEncoder, sounds),
         "TabularEncoder": (partial(encoders.TabularEncoder, 3), np.ones((N, 3))),

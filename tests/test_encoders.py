@@ -19,6 +19,7 @@ from simmim_lite.encoders import (
     log_mel,
     mel_filters,
     power_spectrogram,
+    resnet18_encoder,
     seeded,
 )
 from simmim_lite.encoders._base import ByName
@@ -45,6 +46,7 @@ def examples():
     return {
         "image": (ImageEncoder(dim=7), rng.integers(0, 256, (3, 28, 28), np.uint8)),
         "color": (ImageEncoder(3, dim=7, width=4), rng.integers(0, 256, (3, 17, 40, 3), np.uint8)),
+        "resnet": (resnet18_encoder(dim=7), rng.integers(0, 256, (3, 32, 32, 3), np.uint8)),
         "audio": (AudioEncoder(dim=7, seconds=0.3), waveforms),
         "text": (TextEncoder(Tokenizer.from_texts(TEXTS), dim=7), TEXTS),
         "table": (TabularEncoder(4, dim=7), rng.standard_normal((3, 4))),
@@ -78,6 +80,7 @@ def test_weights_follow_from_the_seed_and_nothing_else(kind):
     makers = {
         "image": lambda seed: ImageEncoder(seed=seed),
         "color": lambda seed: ImageEncoder(3, seed=seed),
+        "resnet": lambda seed: resnet18_encoder(seed=seed),
         "audio": lambda seed: AudioEncoder(seed=seed),
         "text": lambda seed: TextEncoder(Tokenizer(["a"]), seed=seed),
         "table": lambda seed: TabularEncoder(3, seed=seed),
@@ -172,6 +175,17 @@ def test_turned_images_are_turned_about_the_center():
     areas = turned.sum(dim=(1, 2, 3)) / 49
     inside = distances < 1.3  # none of it beyond the edge
     torch.testing.assert_close(areas[inside], distances[inside] ** 2, atol=0.1, rtol=0.1)
+
+
+def test_resnet_for_small_and_large_images():
+    for channels, small in ((1, True), (3, False), (2, False)):
+        encoder = resnet18_encoder(channels, 5, small=small)
+        assert encoder(random(2, channels, 40, 40)).shape == (2, 5)
+    # torchvision's own count without its last layer and with ours, for the original form
+    count = sum(p.numel() for p in resnet18_encoder(3, 128, small=False).parameters())
+    assert count == 11_689_512 - 513_000 + 513 * 128
+    with pytest.raises(ValueError, match="pretrained: expected channels=3 and small=False"):
+        resnet18_encoder(pretrained=True)
 
 
 @given(

@@ -22,7 +22,7 @@ NAMES = [
 @pytest.fixture
 def formats(tmp_path, monkeypatch):
     monkeypatch.setenv("SIMMIM_DATA", str(tmp_path))
-    monkeypatch.setattr(fuzz_parsers.cifar10, "COUNTS", {})
+    monkeypatch.setattr(fuzz_parsers._images, "_CIFAR10_COUNTS", {})
     return fuzz_parsers.formats(tmp_path)
 
 

@@ -6,14 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reproduction.cifar10 import (
-    load_cifar10,
-    random_brightness_contrast,
-    random_flip,
-    random_part,
-)
 from reproduction.claims import Claim, Experiment, Interval, Setting
-from simmim_lite.datasets import Images
+from reproduction.image_changes import random_brightness_contrast, random_flip, random_part
+from simmim_lite.datasets import Images, load_cifar10
 from simmim_lite.encoders import ImageEncoder
 from simmim_lite.evaluation import LabeledSplit, transfer_table
 from simmim_lite.multimodal import MultimodalInfoMax

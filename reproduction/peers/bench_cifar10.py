@@ -21,16 +21,10 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
-from torchvision.models import resnet18
 
-from reproduction.cifar10 import (
-    load_cifar10,
-    random_brightness_contrast,
-    random_flip,
-    random_part,
-)
-from simmim_lite.datasets import Images
-from simmim_lite.encoders import ImageEncoder, seeded
+from reproduction.image_changes import random_brightness_contrast, random_flip, random_part
+from simmim_lite.datasets import Images, load_cifar10
+from simmim_lite.encoders import ImageEncoder, resnet18_encoder
 from simmim_lite.multimodal import MultimodalInfoMax
 
 # IEC 61966-2-1 (sRGB): linear red, green, blue -> CIE XYZ, over the XYZ of its white, D65.
@@ -42,25 +36,6 @@ TO_XYZ = torch.tensor(
     ]
 )
 ROWS = 4096  # images at a time, for the memory of float32
-
-
-class ResNet18(ImageEncoder):
-    """ResNet-18 (He et al. 2016, arXiv 1512.03385) of torchvision for images of about 32 x 32.
-
-    The first convolution is 3 x 3 without stride, and the pooling after it is removed (Chen et al.
-    2020, arXiv 2002.05709, appendix B.9). `augment` shifts by up to 4 pixels.
-    """
-
-    def __init__(self, channels: int, dim: int, *, seed: int = 0):
-        super().__init__(channels, dim, shift=4)
-        with seeded(seed):
-            self.network = resnet18()
-            self.network.conv1 = nn.Conv2d(channels, 64, 3, padding=1, bias=False)
-            self.network.maxpool = nn.Identity()
-            self.network.fc = nn.Linear(self.network.fc.in_features, dim)
-
-    def encode(self, prepared: Tensor) -> Tensor:
-        return self.network((prepared - 0.5) / 0.5)
 
 
 def lightness_and_color(images: np.ndarray) -> dict[str, Tensor]:
@@ -110,7 +85,7 @@ def build(views: str, images: np.ndarray, quick: bool):
     """Return model, items by modality, and augmentations by modality."""
 
     def encoder(channels: int) -> nn.Module:
-        return ImageEncoder(channels, width=16) if quick else ResNet18(channels, 512)
+        return ImageEncoder(channels, width=16) if quick else resnet18_encoder(channels, 512)
 
     if views == "crops":
         shared = encoder(3)

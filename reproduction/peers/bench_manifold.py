@@ -27,7 +27,6 @@ from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KNeighborsClassifier
 from torch import nn
 
-from reproduction.cifar10 import load_cifar10
 from simmim_lite import datasets
 from simmim_lite.encoders import seeded
 from simmim_lite.evaluation import cluster_accuracy
@@ -138,7 +137,7 @@ METHODS: dict[str, Method] = {
 
 def load(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     if name == "cifar10":  # 200 principal components of the pixels
-        parts = [load_cifar10(part) for part in ("train", "test")]
+        parts = [datasets.load_cifar10(part) for part in ("train", "test")]
         rows = [part.images.reshape(len(part), -1).astype(np.float32) for part in parts]
         pca = PCA(200, svd_solver="randomized", random_state=0).fit(rows[0][::5])
         rows = [pca.transform(part) for part in rows]

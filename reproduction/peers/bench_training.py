@@ -31,8 +31,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from reproduction.cifar10 import random_brightness_contrast, random_flip
 from reproduction.experiments.training import BEGUN, WEIGHTS, start_training
+from reproduction.image_changes import random_brightness_contrast, random_flip
 from simmim_lite.augment import as_float, random_crop
 from simmim_lite.storage import CheckpointError, pack, unpack
 from simmim_lite.training import Batches, ContrastiveLoss, fit

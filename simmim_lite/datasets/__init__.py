@@ -34,10 +34,12 @@ from simmim_lite.datasets._download import (
 )
 from simmim_lite.datasets._files import DataError as DataError
 from simmim_lite.datasets._images import (
+    CIFAR10_CLASSES as CIFAR10_CLASSES,
     Captions as Captions,
     Images as Images,
     describe as describe,
     load_captions as load_captions,
+    load_cifar10 as load_cifar10,
     load_digits as load_digits,
     load_mnist as load_mnist,
     load_other_digits as load_other_digits,

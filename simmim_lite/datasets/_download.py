@@ -22,7 +22,7 @@ from tqdm import tqdm
 from simmim_lite._arguments import check_choice
 from simmim_lite.datasets._files import DataError, cache_root, data_roots, embedded, find, reading
 
-# The binary version, with the MD5 on the page of the data set.
+# The binary version (see `load_cifar10`), with the MD5 on the page of the data set.
 CIFAR10_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 CIFAR10_HASH = "md5:c32a1d4ab5d03f1284b67883e8d87530"
 FSDD_URL = (
@@ -95,7 +95,7 @@ def _fetch_mnist() -> Path:
     return cache / "MNIST"
 
 
-def _fetch_cifar10() -> Path:
+def fetch_cifar10() -> Path:
     """Download CIFAR-10's binary version to ``<cache>/cifar-10-batches-bin``."""
     folder = "cifar-10-batches-bin"
     return _unpacked("cifar-10-binary.tar.gz", CIFAR10_URL, CIFAR10_HASH, folder, folder)
@@ -120,11 +120,11 @@ def fsdd_digest(folder: Path) -> str:
 
 
 _find_fsdd = partial(find, "fsdd/recordings", "free-spoken-digit-dataset/recordings")
-_find_cifar10 = partial(find, "cifar-10-batches-bin", "cifar10/cifar10-images.zip")
+find_cifar10 = partial(find, "cifar-10-batches-bin", "cifar10/cifar10-images.zip")
 _FULL: dict[str, tuple[Callable[[], Path | None], Callable[[], Path]]] = {
     "mnist": (_find_mnist, _fetch_mnist),
     "fsdd": (_find_fsdd, _fetch_fsdd),
-    "cifar10": (_find_cifar10, _fetch_cifar10),
+    "cifar10": (find_cifar10, fetch_cifar10),
 }
 
 

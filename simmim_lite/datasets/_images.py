@@ -1,22 +1,27 @@
-"""Digits (embedded, all of MNIST, or of scikit-learn), their captions, and image files.
+"""Digits (embedded, all of MNIST, or of scikit-learn), their captions, CIFAR-10, and image files.
 
 Captions have an exact entropy: the strokes of a digit are measured, each measurement is cut into
 terciles within the digit, and the sentence names the outer terciles only ("a thick, upright nine").
 The sentence and the cell (digit and three terciles) determine each other.
 """
 
+import io
 import math
+import re
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import ExifTags, Image
 from scipy import ndimage
 
 from simmim_lite._arguments import as_array
-from simmim_lite.datasets._download import download
+from simmim_lite.datasets._download import download, fetch_cifar10, find_cifar10
 from simmim_lite.datasets._files import (
+    DataError,
+    find,
     parts,
     read_embedded,
     reading,
@@ -155,13 +160,18 @@ def _measure(image: np.ndarray) -> tuple[float, float, float]:
     return thickness, -shear, np.sqrt(12 * max(mu_20 - shear * mu_11, 0.0))
 
 
+_CLASSES = "airplane automobile bird cat deer dog frog horse ship truck"
+CIFAR10_CLASSES = tuple(_CLASSES.split())
+_CIFAR10_NAME = re.compile(r"(train|test)/([a-z]+)/([0-9]+)\.jpg")
+_CIFAR10_COUNTS = {"train": 50_000, "test": 10_000}
+_LARGEST_JPEG = 1 << 16  # bytes of one image of CIFAR-10
 # Limits of an image file. A larger one, or one of few bytes that decodes to very many pixels, is
 # taken for a decompression bomb.
 _MOST_PIXELS, _SMALL, _PIXELS_PER_BYTE = 89_000_000, 1 << 22, 1000
 # What turns an image upright, by its EXIF orientation 2..8.
 _TURNS = "FLIP_LEFT_RIGHT ROTATE_180 FLIP_TOP_BOTTOM TRANSPOSE ROTATE_270 TRANSVERSE ROTATE_90"
 _TRANSPOSES = {i: Image.Transpose[name] for i, name in enumerate(_TURNS.split(), start=2)}
-_AGAIN = "Remove it and run `python -m simmim_lite data mnist`."
+_AGAIN = "Remove it and run `python -m simmim_lite data {}`."
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,7 +220,7 @@ def load_mnist(split: str = "train") -> Images:
     chosen = parts(split)
     raw = download("mnist") / "raw"
     images, labels = [], []
-    with reading(raw, "MNIST's idx files", _AGAIN):
+    with reading(raw, "MNIST's idx files", _AGAIN.format("mnist")):
         for prefix in ("train" if part == "train" else "t10k" for part in chosen):
             images.append(_read_idx(raw / f"{prefix}-images-idx3-ubyte", 3))
             labels.append(_read_idx(raw / f"{prefix}-labels-idx1-ubyte", 1).astype(np.int64))
@@ -218,6 +228,28 @@ def load_mnist(split: str = "train") -> Images:
                 got = f"images {images[-1].shape}, labels {labels[-1].shape} to {labels[-1].max()}"
                 raise ValueError(f"{prefix}: {got}")
     return Images(np.concatenate(images), np.concatenate(labels), split, str(raw.parent))
+
+
+def load_cifar10(split: str = "train") -> Images:
+    """CIFAR-10 (Krizhevsky, 2009): 50,000 + 10,000 RGB images of 32 x 32 in 10 classes.
+
+    Two layouts are read: the official binary layout (``cifar-10-batches-bin/``, which is
+    downloaded, 162 MB) and a zip of JPEG files (``cifar10/cifar10-images.zip``, sorted by class).
+    The official Python layout is a pickle, which can run any code: a DataError, never opened.
+
+    Returns:
+        Images of shape (N, 32, 32, 3); `CIFAR10_CLASSES` names the classes.
+    """
+    chosen = parts(split)
+    path, pickled = find_cifar10(), find("cifar-10-batches-py")
+    if path is None and pickled is not None:
+        got = "its Python version, which is pickled code and is never opened"
+        advice = "Run `python -m simmim_lite data cifar10` to download the binary version."
+        raise DataError(pickled, "CIFAR-10's binary version (cifar-10-batches-bin)", got, advice)
+    path = path or fetch_cifar10()
+    read = _read_cifar10_zip if path.suffix == ".zip" else _read_cifar10_binary
+    images, labels = zip(*(read(path, part) for part in chosen), strict=True)
+    return Images(np.concatenate(images), np.concatenate(labels), split, str(path))
 
 
 def load_other_digits() -> Images:
@@ -246,9 +278,14 @@ def read_image(path: str | Path) -> np.ndarray:
     pixels, and small files of very many pixels (decompression bombs).
     """
     path = Path(path)
-    expected = "an image (PNG, JPEG, ...)"
-    with reading(path, expected), path.open("rb") as file, Image.open(file) as image:
-        (width, height), size = image.size, path.stat().st_size
+    with reading(path, "an image (PNG, JPEG, ...)"), path.open("rb") as file:
+        return _decode(file, path.stat().st_size)
+
+
+def _decode(file: BinaryIO, size: int) -> np.ndarray:
+    """The image of a file of ``size`` bytes."""
+    with Image.open(file) as image:
+        width, height = image.size
         if width * height > min(_MOST_PIXELS, max(_SMALL, _PIXELS_PER_BYTE * size)):
             raise ValueError(f"too large, {width} x {height} pixels from {size:,} bytes")
         if image.format in ("EPS", "WMF"):  # read by another program
@@ -270,3 +307,41 @@ def _read_idx(path: Path, dimensions: int) -> np.ndarray:
     if size != there or size == 0:
         raise ValueError(f"{path.name}: {header[1:]} in the header, {there:,} bytes there")
     return np.fromfile(path, np.uint8, offset=4 * len(header)).reshape(header[1:])
+
+
+def _read_cifar10_binary(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
+    """Records of one label byte and the planes of red, green and blue, row by row."""
+    names = ["test_batch"] if part == "test" else [f"data_batch_{i}" for i in range(1, 6)]
+    batches = []
+    for path in (folder / f"{name}.bin" for name in names):
+        with reading(path, "30,730,000 bytes, with labels 0..9", _AGAIN.format("cifar10")):
+            if path.stat().st_size != 10_000 * (1 + 3 * 32 * 32):
+                raise ValueError(f"{path.stat().st_size:,} bytes")
+            batches.append(np.fromfile(path, dtype=np.uint8).reshape(10_000, -1))
+            if batches[-1][:, 0].max() > 9:
+                raise ValueError(f"the label {batches[-1][:, 0].max()}")
+    records = np.concatenate(batches)
+    images = records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+    return np.ascontiguousarray(images), records[:, 0].astype(np.int64)
+
+
+def _read_cifar10_zip(path: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
+    """``{part}/{class}/{number}.jpg``, decoded from the zip, sorted by class and number."""
+    count = _CIFAR10_COUNTS[part]
+    expected = f"a zip of {count:,} CIFAR-10 images ({part})"
+    with reading(path, expected, "Replace it."), zipfile.ZipFile(path) as archive:
+        matches = (_CIFAR10_NAME.fullmatch(name) for name in sorted(set(archive.namelist())))
+        found = [match for match in matches if match and match[1] == part]
+        if len(found) != count:
+            raise ValueError(f"{len(found):,} images")
+        images = np.empty((count, 32, 32, 3), np.uint8)
+        for row, name in enumerate(match[0] for match in found):
+            if archive.getinfo(name).file_size > _LARGEST_JPEG:
+                raise ValueError(f"{name}: {archive.getinfo(name).file_size:,} bytes")
+            encoded = archive.read(name)
+            image = _decode(io.BytesIO(encoded), len(encoded))
+            if image.shape != images.shape[1:]:
+                raise ValueError(f"{name}: an image of shape {image.shape}")
+            images[row] = image
+        labels = np.array([CIFAR10_CLASSES.index(match[2]) for match in found], np.int64)
+    return images, labels

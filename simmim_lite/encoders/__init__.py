@@ -2,7 +2,7 @@
 
 | class | input | network |
 |---|---|---|
-| `ImageEncoder` | images of any size and number of channels | convolutions |
+| `ImageEncoder`, `resnet18_encoder` | images of any size and number of channels | convolutions |
 | `AudioEncoder` | waveforms of any length and rate | log-mel spectrogram, convolutions, GRU |
 | `TextEncoder` | sentences | word vectors, GRU |
 | `TabularEncoder` | rows of numbers | two linear layers |
@@ -37,5 +37,6 @@ from simmim_lite.encoders._base import (
     Encoder as Encoder,
     ImageEncoder as ImageEncoder,
     TabularEncoder as TabularEncoder,
+    resnet18_encoder as resnet18_encoder,
 )
 from simmim_lite.encoders._text import TextEncoder as TextEncoder, Tokenizer as Tokenizer

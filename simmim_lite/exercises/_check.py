@@ -76,7 +76,7 @@ def check(name: str, answer: Any, *, hint: int = 0) -> None:
 
     Raises:
         ValueError: ``name`` is not an exercise.
-        TypeError: the exercise asks for a function, and ``answer`` is none.
+        TypeError: the exercise asks for a function, and ``answer`` is something else.
         WrongAnswerError: the function fails or the answer is wrong.
     """
     check_choice("name", name, EXERCISES)

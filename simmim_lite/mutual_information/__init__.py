@@ -33,8 +33,8 @@ from typing import Any
 
 from simmim_lite._arguments import check_choice
 from simmim_lite.mutual_information._auto import auto as auto, learned as learned
-from simmim_lite.mutual_information._estimate import (
-    Estimate as Estimate,
+from simmim_lite.mutual_information._estimate import Estimate as Estimate
+from simmim_lite.mutual_information._formulas import (
     chao_shen as chao_shen,
     gaussian as gaussian,
     jackknife as jackknife,

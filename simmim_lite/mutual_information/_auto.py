@@ -21,15 +21,13 @@ from simmim_lite._numerics import center_and_scale
 from simmim_lite._random import random_generator
 from simmim_lite.mutual_information._estimate import (
     Estimate,
-    chao_shen,
     distinct_columns,
     distinct_pairs,
     groups_of_rows,
-    jackknife,
     normal_scores,
     paired_samples,
-    shuffle_corrected,
 )
+from simmim_lite.mutual_information._formulas import chao_shen, jackknife, shuffle_corrected
 from simmim_lite.mutual_information._neighbors import ksg, looks_like_function, ross
 
 _MOST_SAMPLES = 100_000  # for the networks; the Gaussian part uses all

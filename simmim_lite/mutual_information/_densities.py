@@ -26,7 +26,8 @@ from torch.nn.functional import logsigmoid, silu
 
 from simmim_lite._random import random_generator
 from simmim_lite._torch_state import ordinary_torch
-from simmim_lite.mutual_information._estimate import Estimate, gaussian_estimate
+from simmim_lite.mutual_information._estimate import Estimate
+from simmim_lite.mutual_information._formulas import gaussian_estimate
 from simmim_lite.mutual_information._learned import FOLDS, Gain, cross_fit
 
 _MOST_TARGETS = 10

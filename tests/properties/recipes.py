@@ -426,13 +426,13 @@ door(
     rowwise=True,
 )
 door(
-    "encoders.ImageEncoder.prepare",
+    "encoders._Images.prepare",
     lambda images: picture().prepare(images),
     {"images": Argument((images(4, 8, 8).value * 64).astype(np.uint8), "pixels", "N")},
     rowwise=True,
 )
 door(
-    "encoders.ImageEncoder.augment",
+    "encoders._Images.augment",
     lambda prepared: picture().augment(prepared, generator()),
     {"prepared": PICTURES},
     rowwise=True,

@@ -34,7 +34,7 @@ UNREAD = {
     "augment.RandomWarp.__call__",  # the first number is not read, or may be anything
     "bounds.moving_log_mean",  # a positive
     "datasets.Pairing",
-    "encoders.ImageEncoder.augment",  # moved out of the image
+    "encoders._Images.augment",  # moved out of the image
     "augment.random_crop",
     "training.Batches",
     "memory.SimulatedMemory.write[values]",

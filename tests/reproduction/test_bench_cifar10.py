@@ -1,10 +1,10 @@
-"""The network of the CIFAR-10 benchmark, and its views: lightness and color."""
+"""Lightness and color, the two views of the CIFAR-10 benchmark."""
 
 import numpy as np
 import pytest
 import torch
 
-from reproduction.peers.bench_cifar10 import ResNet18, lightness_and_color
+from reproduction.peers.bench_cifar10 import lightness_and_color
 
 
 def test_lightness_and_color_are_those_of_the_standard():
@@ -26,15 +26,3 @@ def test_lightness_and_color_are_those_of_the_standard():
     for wrong in (colors, np.zeros((2, 3, 3), np.uint8), np.zeros((1, 4, 4, 3))):
         with pytest.raises(ValueError, match="images: expected uint8"):
             lightness_and_color(wrong)
-
-
-def test_resnet_is_an_encoder_with_weights_from_its_seed():
-    pixels = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
-    encoder = ResNet18(3, 7, seed=1).eval()
-    with torch.no_grad():
-        assert encoder(pixels).shape == (3, 7)
-        assert torch.equal(encoder(pixels), ResNet18(3, 7, seed=1).eval()(pixels))
-        assert not torch.equal(encoder(pixels), ResNet18(3, 7, seed=2).eval()(pixels))
-    # torchvision's own count, without its first and last layers and with ours
-    count = sum(weights.numel() for weights in encoder.parameters())
-    assert count == 11_689_512 - 513_000 + 513 * 7 - 64 * 3 * (7**2 - 3**2)

@@ -91,6 +91,42 @@ def unfounded(script: Path, results: list[Results]):
             yield number
 
 
+IN_NOTEBOOK = {
+    "auto": "auto",
+    "KSG": "npeet",
+    "CCA": "bmi:cca",
+    "SMILE": "torch-mist:smile",
+    "InfoNCE": "bmi:infonce",
+    "MINE": "bmi:mine",
+}
+
+
+def rows_of_table(markdown: str, first: str) -> list[list[str]]:
+    """Cells of the rows of the table whose header begins with ``first``, the header included."""
+    lines = markdown.splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith(f"| {first} |"))
+    rows = []
+    for line in lines[start:]:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip() for cell in line.strip("|").split("|")])
+    return [rows[0], *rows[2:]]
+
+
+def test_the_table_of_estimators_in_notebook_03_is_the_measured_one():
+    (script,) = (path for path in SCRIPTS if path.stem.startswith("03"))
+    measured = (CLONE / "reproduction" / "results" / "mutual_information.md").read_text("utf-8")
+    families, *found = rows_of_table(measured, "estimator")
+    errors = {row[0]: dict(zip(families, row, strict=True)) for row in found}
+    header, *rows = rows_of_table(script_markdown(script.read_text("utf-8")), "family")
+    assert header == ["family", *IN_NOTEBOOK]
+    assert len(rows) == 12
+    for name, *cells in rows:
+        family = "null" if name == "independent" else name
+        expected = [errors[estimator][family] for estimator in IN_NOTEBOOK.values()]
+        assert [cell.strip("–-") for cell in cells] == expected
+
+
 # --- the tester, tested --------------------------------------------------------------------
 
 CLAIM = Claim(

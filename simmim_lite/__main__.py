@@ -37,9 +37,11 @@ def _parser() -> argparse.ArgumentParser:
     add("doctor", "say what this machine has and what is broken", _doctor)
     text = "download full data sets (mnist, fsdd, cifar10; default: all) into the cache"
     add("data", text, _data).add_argument("names", nargs="*", metavar="NAME")
-    text = "train a system on digits and speech; under torchrun in several processes"
+    text = "train a system: multimodal (on digits and speech) or masked; also under torchrun"
     train = add("train", text, _train)
-    train.add_argument("system", choices=("multimodal",))
+    train.add_argument("system", choices=("multimodal", "masked"))
+    text = "images of masked: digits (default), or cifar10 with a transformer of 5 million weights"
+    train.add_argument("--data", choices=("digits", "cifar10"), default="digits", help=text)
     train.add_argument("--steps", type=int, default=500)
     train.add_argument("--batch-size", type=int, default=256, help="pairs of all processes")
     train.add_argument("--chunk", type=int, metavar="ROWS", help="rows at a time, to save memory")
@@ -75,6 +77,16 @@ def _data(options: argparse.Namespace) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     """Train, and continue where an earlier run with the same options stopped."""
+    return (_train_masked if options.system == "masked" else _train_multimodal)(options)
+
+
+def _fit_options(options: argparse.Namespace) -> dict[str, Any]:
+    sizes = {name: getattr(options, name) for name in ("steps", "batch_size", "chunk")}
+    folders = {"checkpoints": options.output / "checkpoints", "log_dir": options.output / "curves"}
+    return sizes | folders | {"resume": True}
+
+
+def _train_multimodal(options: argparse.Namespace) -> int:
     from simmim_lite import datasets, encoders, multimodal, training
 
     digits, speech = datasets.load_digits("train"), datasets.load_speech("train")
@@ -85,14 +97,43 @@ def _train(options: argparse.Namespace) -> int:
     both = {"image": encoders.ImageEncoder(), "speech": encoders.AudioEncoder(speech.rate)}
     model, output = multimodal.MultimodalInfoMax(both), options.output
     with training.process_group() as (process, _):
-        sizes = {name: getattr(options, name) for name in ("steps", "batch_size", "chunk")}
-        folders = {"checkpoints": output / "checkpoints", "log_dir": output / "curves"}
-        history = model.fit(pairs, **sizes, **folders, resume=True)
+        history = model.fit(pairs, **_fit_options(options))
         if process == 0:
             model.save(output / "multimodal.safetensors")
             truth = pairs.mutual_information["image", "speech"]
             line = f"{history.steps} steps, {history.seconds:.0f} s: I(image; speech) >= "
             line += f"{history['image-speech'][-1]:.3f} nats in training, truth {truth:.3f}"
+            print(f"{line}; weights and curves in {output}")
+    return 0
+
+
+def _train_masked(options: argparse.Namespace) -> int:
+    """Masked image modeling; on a GPU in half precision."""
+    import torch
+
+    from simmim_lite import datasets, masked, storage, training
+
+    load = datasets.load_cifar10 if options.data == "cifar10" else datasets.load_digits
+    pixels = [torch.from_numpy(load(split).images).float() / 255 for split in ("train", "test")]
+    train, test = (p[:, None] if p.ndim == 3 else p.permute(0, 3, 1, 2) for p in pixels)
+    dim, depth, heads = (192, 12, 3) if options.data == "cifar10" else (64, 3, 4)
+    _, channels, height, width = train.shape
+    model = masked.MaskedModel((channels, height, width), 4, dim=dim, depth=depth, heads=heads)
+    output = options.output
+    with training.process_group() as (process, _):
+        history = model.fit(train, loss="l2", warmup=options.steps // 20, **_fit_options(options))
+        if process == 0:
+            weights = storage.pack(dict(model.state_dict()))
+            storage.write_atomically(output / "masked.safetensors", weights)
+            masks = masked.random_masks(
+                len(test), model.grid, 0.6, generator=torch.Generator().manual_seed(0)
+            )
+            difference = masked.patchify(model.predict(test, masks) - test, 4)[masks]
+            mean = masked.patchify(train.mean(dim=0) - test, 4)[masks].square().mean()
+            line = (
+                f"{history.steps} steps, {history.seconds:.0f} s: squared error of hidden pixels "
+            )
+            line += f"{difference.square().mean():.4f} on test images, mean image {mean:.4f}"
             print(f"{line}; weights and curves in {output}")
     return 0
 

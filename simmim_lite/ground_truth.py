@@ -26,6 +26,7 @@ from scipy.linalg import solve_triangular
 from scipy.special import cbrt, logsumexp, ndtr
 
 from simmim_lite._arguments import (
+    as_array,
     as_finite,
     as_probabilities,
     as_samples,
@@ -272,3 +273,110 @@ class AdditiveNoise(GroundTruth):
     def _draw(self, n, generator):
         x = generator.uniform(0, 1, (n, 1))
         return x, x + generator.uniform(-self.width, self.width, (n, 1))
+
+
+class GaussianField:
+    """Stationary Gaussian random field on a grid, with every conditional distribution known.
+
+    The covariance of two pixels is exp(-distance / length): "exponential"; or
+    exp(-distance^2 / (2 length^2)) plus a ``nugget`` on the diagonal: "squared". Masks are (height,
+    width) of bool, true where a pixel is hidden; the others are visible.
+    """
+
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        *,
+        length: float = 3.0,
+        kernel: str = "exponential",
+        nugget: float = 0.0,
+    ):
+        self.height = check_integer("height", height, minimum=1)
+        self.width = check_integer("width", width, minimum=1)
+        if check_number("length", length, minimum=0.0) == 0:
+            raise ValueError("length: expected a number above 0, got 0")
+        check_choice("kernel", kernel, ("exponential", "squared"))
+        check_number("nugget", nugget, minimum=0.0)
+        places = np.indices((height, width)).reshape(2, -1).T.astype(float)
+        distance = np.linalg.norm(places[:, None] - places, axis=2) / length
+        power = distance if kernel == "exponential" else distance**2 / 2
+        self.covariance = np.exp(-power) + nugget * np.eye(len(places))
+        try:
+            self._root = np.linalg.cholesky(self.covariance)
+        except np.linalg.LinAlgError as error:
+            expected = "a larger one, as these pixels determine one another almost exactly"
+            raise ValueError(f"nugget: expected {expected}, got {nugget}") from error
+
+    def sample(self, n: int, seed: int = 0) -> np.ndarray:
+        """Return ``n`` independent fields (n, height, width)."""
+        check_integer("n", n, minimum=1)
+        noise = random_generator(seed, "Gaussian field").standard_normal((n, len(self._root)))
+        return (noise @ self._root.T).reshape(n, self.height, self.width)
+
+    def conditional(self, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return A (hidden, visible) and C (hidden, hidden): hidden | visible ~ N(A visible, C)."""
+        hidden = self._hidden(mask)
+        across = self.covariance[np.ix_(hidden, ~hidden)]
+        weights = np.linalg.solve(self.covariance[np.ix_(~hidden, ~hidden)], across.T).T
+        return weights, self.covariance[np.ix_(hidden, hidden)] - weights @ across.T
+
+    def conditional_mean(self, fields: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """Return the fields (n, height, width) with hidden pixels replaced by their means."""
+        hidden = self._hidden(mask)
+        filled = self._rows(fields).copy()
+        filled[:, hidden] = filled[:, ~hidden] @ self.conditional(mask)[0].T
+        return filled.reshape(-1, self.height, self.width)
+
+    def bayes_errors(self, mask: np.ndarray) -> tuple[float, float]:
+        """Return the smallest possible mean squared and mean absolute error of a hidden pixel."""
+        variances = np.diag(self.conditional(mask)[1])
+        return float(variances.mean()), float(np.sqrt(2 / np.pi * variances).mean())
+
+    def mutual_information(self, mask: np.ndarray) -> float:
+        """I(hidden pixels; visible pixels) in nats."""
+        hidden = self._hidden(mask)
+        before = self.covariance[np.ix_(hidden, hidden)]
+        return _half_log_det(before) - _half_log_det(self.conditional(mask)[1])
+
+    def pixelwise_information(self, mask: np.ndarray) -> float:
+        """Sum over hidden pixels of I(pixel; visible pixels), in nats."""
+        before = np.diag(self.covariance)[self._hidden(mask)]
+        return float(np.log(before / np.diag(self.conditional(mask)[1])).sum() / 2)
+
+    def total_correlation(self, mask: np.ndarray, *, given_visible: bool = False) -> float:
+        """Total correlation of the hidden pixels, in nats; also given the visible ones."""
+        hidden = self._hidden(mask)
+        plain = self.covariance[np.ix_(hidden, hidden)]
+        matrix = self.conditional(mask)[1] if given_visible else plain
+        return float(np.log(np.diag(matrix)).sum() / 2 - _half_log_det(matrix))
+
+    def log_density(self, fields: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """Return (n,): log p(hidden | visible) of fields (n, height, width), in nats."""
+        hidden = self._hidden(mask)
+        weights, covariance = self.conditional(mask)
+        rows = self._rows(fields)
+        rest = rows[:, hidden] - rows[:, ~hidden] @ weights.T
+        scaled = solve_triangular(np.linalg.cholesky(covariance), rest.T, lower=True)
+        constant = hidden.sum() / 2 * math.log(2 * math.pi) + _half_log_det(covariance)
+        return -0.5 * (scaled**2).sum(axis=0) - constant
+
+    def _rows(self, fields: np.ndarray) -> np.ndarray:
+        """Fields (n, height width) as a row each."""
+        fields = as_finite("fields", fields)
+        if fields.shape[1:] != (self.height, self.width):
+            expected = f"shape (n, {self.height}, {self.width})"
+            raise ValueError(f"fields: expected {expected}, got {fields.shape}")
+        return fields.reshape(-1, self.height * self.width)
+
+    def _hidden(self, mask: np.ndarray) -> np.ndarray:
+        mask = as_array("mask", mask)
+        expected = self.height, self.width
+        if mask.dtype != bool or mask.shape != expected or mask.all() or not mask.any():
+            need = f"bool of shape {expected}, with hidden and visible pixels"
+            raise ValueError(f"mask: expected {need}, got {mask.dtype} {mask.shape}")
+        return mask.ravel()
+
+
+def _half_log_det(covariance: np.ndarray) -> float:
+    return float(np.linalg.slogdet(covariance)[1] / 2)

@@ -36,7 +36,7 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class FileServer(ThreadingHTTPServer):
-    """Serves ``files`` from memory and keeps in ``ranges`` what Range each request asked for.
+    """Serves ``files`` from memory and counts the ``requests``.
 
     Also served: "loop", a redirection to itself, and "silent", which never answers.
     """
@@ -44,9 +44,8 @@ class FileServer(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.files: dict[str, bytes] = {}
-        self.ranges: list[str | None] = []
+        self.requests = 0
         self.drop_after: list[int] = []  # for the coming requests: bytes until the line is cut
-        self.knows_ranges = True
         self.stopped = threading.Event()
 
     def url(self, name: str) -> str:
@@ -58,8 +57,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         content = self.server.files.get(unquote(self.path.strip("/")))
-        asked = self.headers.get("Range")
-        self.server.ranges.append(asked)
+        self.server.requests += 1
         if self.path == "/loop":
             self.send_response(302)
             self.send_header("Location", "/loop")
@@ -71,18 +69,12 @@ class _Handler(BaseHTTPRequestHandler):
         if content is None:
             self.send_error(404)
             return
-        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
-        if not self.server.knows_ranges:
-            start = 0
-        if start >= len(content) > 0:
-            self.send_error(416)
-            return
-        self.send_response(206 if start else 200)
+        self.send_response(200)
         odd = self.path == "/odd%20length"
-        self.send_header("Content-Length", "many" if odd else str(len(content) - start))
+        self.send_header("Content-Length", "many" if odd else str(len(content)))
         self.end_headers()
-        stop = start + self.server.drop_after.pop(0) if self.server.drop_after else None
-        self.wfile.write(content[start:stop])
+        stop = self.server.drop_after.pop(0) if self.server.drop_after else None
+        self.wfile.write(content[:stop])
 
     def log_message(self, *_: object) -> None:
         """Silence."""

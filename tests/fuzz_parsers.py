@@ -1,7 +1,7 @@
 """Fuzz the parsers of files: changed bytes give a result in its range, or the documented error.
 
     python tests/fuzz_parsers.py                             # 25,000 inputs of each format
-    python tests/fuzz_parsers.py --inputs 500 --formats WAV image
+    python tests/fuzz_parsers.py --inputs 500 --formats WAV zip
 
 Inputs are small files whose bytes are flipped, cut, repeated, spliced, or overwritten by sizes that
 lie; half of them then get right checksums again, so that the change is seen by the parser behind.
@@ -19,7 +19,6 @@ import random
 import resource
 import shutil
 import sqlite3
-import struct
 import sys
 import tempfile
 import time
@@ -27,7 +26,6 @@ import traceback
 import warnings
 import wave
 import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
@@ -39,7 +37,7 @@ import torch
 from PIL import Image
 
 from simmim_lite import datasets
-from simmim_lite.datasets import DataError, _download, _images
+from simmim_lite.datasets import DataError, _download, _images, _speech
 from simmim_lite.memory import SimulatedMemory, SQLite
 from simmim_lite.storage import CheckpointError, pack, unpack
 
@@ -94,73 +92,13 @@ def mutate(content: bytes, chance: random.Random, other: bytes = b"") -> bytes:
 
 
 def wav_seeds() -> list[bytes]:
-    def riff(tag: int, bits: int, data: bytes, more: bytes = b"", before: bytes = b"") -> bytes:
-        layout = struct.pack("<HHIIHH", tag, 2, 8000, 2000 * bits, bits // 4, bits) + more
-        chunks = b"fmt " + struct.pack("<I", len(layout)) + layout + before
-        chunks += b"data" + struct.pack("<I", len(data)) + data
-        return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks
-
-    long_format = struct.pack("<HHIH", 22, 24, 3, 1) + _speech_format_id()
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
         file.setparams((1, 2, 8000, 0, "NONE", ""))
         file.writeframes(np.arange(-40, 40, dtype="<i2").tobytes())
-    floats = np.linspace(-1, 1, 80, dtype="<f4").tobytes()
-    long_size = b"ds64" + struct.pack("<IQQQI", 28, 0, 320, 0, 0)
-    rf64 = riff(3, 32, floats).replace(b"WAVE", b"WAVE" + long_size).replace(b"RIFF", b"RF64")
-    rf64 = rf64.replace(b"data" + struct.pack("<I", 320), b"data" + b"\xff" * 4)
-    return [
-        buffer.getvalue(),
-        riff(1, 8, bytes(range(60))),
-        riff(0xFFFE, 24, bytes(range(240)), long_format),
-        riff(1, 16, bytes(80), before=b"LIST\x07\0\0\0INFOabc\0"),
-        riff(3, 32, floats),
-        rf64,
-    ]
-
-
-def _speech_format_id() -> bytes:
-    return bytes.fromhex("000000001000800000aa00389b71")
-
-
-def image_seeds() -> list[bytes]:
-    color = Image.fromarray(
-        np.random.default_rng(0).integers(256, size=(9, 13, 3), dtype=np.uint8).repeat(2, axis=1)
-    )
-    exif = Image.Exif()
-    exif[274] = 6
-    glass = color.quantize(8)
-    saved = [
-        *(("PNG", color.convert(mode), {}) for mode in ("1", "L", "LA", "RGB", "RGBA")),
-        ("PNG", color.convert("L").convert("I;16"), {}),
-        ("PNG", glass, {"transparency": 0}),
-        ("PNG", color, {"exif": exif, "save_all": True, "append_images": [color.rotate(90)]}),
-        *(("JPEG", color.convert(mode), {"exif": exif}) for mode in ("L", "RGB", "CMYK")),
-        ("JPEG", color, {"progressive": True}),
-        ("GIF", glass, {"save_all": True, "append_images": [glass.rotate(90)], "transparency": 1}),
-        *(("BMP", color.convert(mode), {}) for mode in ("1", "P", "RGB", "RGBA")),
-        *(("TIFF", color, {"compression": c}) for c in ("raw", "tiff_lzw", "tiff_deflate", "jpeg")),
-        ("TIFF", color.convert("1"), {"compression": "group4", "exif": exif}),
-        *(("WEBP", color.convert("RGBA"), {"lossless": lossless}) for lossless in (True, False)),
-        ("WEBP", color, {"save_all": True, "append_images": [color.rotate(90)]}),
-    ]
-    contents = []
-    for kind, image, options in saved:
-        buffer = io.BytesIO()
-        image.save(buffer, kind, **options)
-        contents.append(buffer.getvalue())
-    return contents
-
-
-def with_checksums_of_png(content: bytes, chance: random.Random) -> bytes:
-    data, at = bytearray(mutate(content, chance)), 8
-    while content.startswith(b"\x89PNG") and at + 12 <= len(data):
-        end = at + 8 + int.from_bytes(data[at : at + 4], "big")
-        if end + 4 > len(data):
-            break
-        data[end : end + 4] = zlib.crc32(data[at + 4 : end]).to_bytes(4, "big")
-        at = end + 4
-    return bytes(data)
+    content = buffer.getvalue()
+    listed = content[:36] + b"LIST\x08\0\0\0INFOabc\0" + content[36:]
+    return [content, listed[:4] + (len(listed) - 8).to_bytes(4, "little") + listed[8:]]
 
 
 def zipped(members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
@@ -254,16 +192,10 @@ def formats(folder: Path) -> dict[str, Format]:
         return read_bytes
 
     def read_wav(path: Path) -> None:
-        waveform, rate = datasets.read_wav(path)
+        waveform = _speech._read_recording(path)
         assert waveform.dtype == np.float32
         assert waveform.ndim == 1
         assert np.abs(waveform).max() <= 1
-        assert rate > 0
-
-    def read_image(path: Path) -> None:
-        image = datasets.read_image(path)
-        assert image.dtype == np.uint8
-        assert image.ndim == 2 or image.shape[2:] == (3,)
 
     def read_mnist(_: Path) -> None:
         loaded = datasets.load_mnist("test")
@@ -312,9 +244,6 @@ def formats(folder: Path) -> dict[str, Format]:
     images, classes = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
     return {
         "WAV": Format(wav_seeds(), place("a.wav", read_wav), DataError),
-        "image": Format(
-            image_seeds(), place("a.image", read_image), DataError, [with_checksums_of_png]
-        ),
         "idx images": Format([pictures], read_idx(images, classes, labels), DataError),
         "idx labels": Format([labels], read_idx(classes, images, pictures), DataError),
         "zip": Format(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from simmim_lite import __main__ as command_line, datasets, doctor
+from simmim_lite import __main__ as command_line, datasets, doctor, storage
 
 
 @pytest.mark.parametrize(("lines", "code"), [(["python: 3"], 0), (["broken: it"], 1)])
@@ -112,18 +112,36 @@ def test_without_notebooks_nothing_passes(monkeypatch, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_train_in_one_process_or_two_and_go_on(tmp_path, capsys):
+@pytest.mark.parametrize("system", ["multimodal", "masked"])
+def test_train_in_one_process_or_two_and_go_on(system, tmp_path, capsys):
     options = ["--batch-size", "64", "--output", str(tmp_path)]
     two = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command = [*two, "-m", "simmim_lite", "train", "multimodal", "--steps", "3", *options]
+    command = [*two, "-m", "simmim_lite", "train", system, "--steps", "3", *options]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.count("3 steps") == 1  # said by one of them
-    assert (tmp_path / "multimodal.safetensors").is_file()
+    assert (tmp_path / f"{system}.safetensors").is_file()
     assert list((tmp_path / "curves").glob("events.*"))
-    assert command_line.main(["train", "multimodal", "--steps", "3", *options]) == 0
+    assert command_line.main(["train", system, "--steps", "3", *options]) == 0
     assert "3 steps, " in capsys.readouterr().out  # the checkpoint was taken up
-    assert command_line.main(["train", "multimodal", "--steps", "4", *options]) == 1
+    assert command_line.main(["train", system, "--steps", "4", *options]) == 1
     assert "steps" in capsys.readouterr().err  # another run: refused, not mixed
+
+
+@pytest.mark.slow
+def test_train_a_large_masked_model_on_photographs(real_data, tmp_path, capsys, monkeypatch):
+    load = datasets.load_cifar10
+
+    def few(split):
+        found = load(split)
+        return datasets.Images(found.images[:64], found.labels[:64], split, found.source)
+
+    monkeypatch.setattr(datasets, "load_cifar10", few)
+    options = ["--steps", "2", "--batch-size", "16", "--output", str(tmp_path)]
+    assert command_line.main(["train", "masked", "--data", "cifar10", *options]) == 0
+    assert "2 steps, " in capsys.readouterr().out
+    weights = storage.unpack((tmp_path / "masked.safetensors").read_bytes())
+    learned = sum(value.numel() for value in weights.values())
+    assert 3e6 < learned < 6e6
 
 
 # --- signals -------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Downloads from a server on this machine: good, bad, cut off, resumed, and hostile archives."""
+"""Downloads from a server on this machine: good, bad, cut off, and hostile archives."""
 
 import gzip
 import hashlib
@@ -62,59 +62,19 @@ def test_a_good_download_arrives_whole(server, tmp_path):
 )
 def test_a_bad_download_is_named_and_removed(server, tmp_path, sent):
     server.files["a.bin"] = sent
-    with pytest.raises(DataError, match="removed; run it again") as caught:
+    with pytest.raises(DataError, match="Run it again") as caught:
         _download.fetch([server.url("a.bin")], tmp_path / "a.bin", sha256(CONTENT))
     expected, actual = (hashlib.sha256(content).hexdigest() for content in (CONTENT, sent))
     assert all(part in str(caught.value) for part in ("a.bin", expected, actual))
     assert leftovers(tmp_path) == []
 
 
-def test_an_interrupted_download_goes_on_where_it_was_cut(server, tmp_path):
+def test_a_download_that_is_cut_leaves_nothing(server, tmp_path):
     server.files["a.bin"] = CONTENT
-    server.drop_after = [400_000, 300_000]
-    _download.fetch([server.url("a.bin")], tmp_path / "a.bin", sha256(CONTENT))
-    assert (tmp_path / "a.bin").read_bytes() == CONTENT
-    first, second, third = server.ranges
-    starts = [int(asked.removeprefix("bytes=").rstrip("-")) for asked in (second, third)]
-    assert first is None
-    # At most the chunk that was under way when the line was cut is asked for again.
-    assert 400_000 - _download._CHUNK <= starts[0] <= 400_000
-    assert starts[0] + 300_000 - _download._CHUNK <= starts[1] <= starts[0] + 300_000
-
-
-def test_a_killed_download_goes_on_at_the_next_call(server, tmp_path):
-    server.files["a.bin"] = CONTENT
-    put(tmp_path / "a.bin.part", CONTENT[:600_000])
-    _download.fetch([server.url("a.bin")], tmp_path / "a.bin", sha256(CONTENT))
-    assert (tmp_path / "a.bin").read_bytes() == CONTENT
-    assert server.ranges == ["bytes=600000-"]
-    assert leftovers(tmp_path) == ["a.bin"]
-
-
-def test_what_arrived_is_kept_when_the_server_goes_away(server, tmp_path):
-    server.files["a.bin"] = CONTENT
-    server.drop_after = [400_000, 0]
-    with pytest.raises(DataError, match="bytes that have arrived are kept"):
+    server.drop_after = [400_000]
+    with pytest.raises(DataError, match=r"a.bin: expected a download.*Run it again"):
         _download.fetch([server.url("a.bin")], tmp_path / "a.bin", sha256(CONTENT))
-    kept = (tmp_path / "a.bin.part").read_bytes()
-    assert CONTENT.startswith(kept)
-    assert len(kept) >= 400_000 - _download._CHUNK
-    assert leftovers(tmp_path) == ["a.bin.part"]
-
-
-def test_a_server_without_ranges_starts_again(server, tmp_path):
-    server.files["a.bin"], server.knows_ranges = CONTENT, False
-    put(tmp_path / "a.bin.part", CONTENT[:600_000])
-    _download.fetch([server.url("a.bin")], tmp_path / "a.bin", sha256(CONTENT))
-    assert (tmp_path / "a.bin").read_bytes() == CONTENT
-
-
-def test_a_part_longer_than_the_file_is_thrown_away(server, tmp_path):
-    server.files["a.bin"] = CONTENT
-    put(tmp_path / "a.bin.part", CONTENT + b"?")
-    _download.fetch([server.url("a.bin")], tmp_path / "a.bin", sha256(CONTENT))
-    assert (tmp_path / "a.bin").read_bytes() == CONTENT
-    assert server.ranges == ["bytes=1000001-", None]
+    assert leftovers(tmp_path) == []
 
 
 def test_the_next_mirror_is_tried(server, tmp_path):
@@ -131,7 +91,7 @@ PAGE = b"<h3>Error. Page cannot be displayed.</h3>"
 def test_the_next_mirror_is_tried_after_any_fault(server, tmp_path, monkeypatch, name):
     server.files |= {"page": PAGE, "cut": b"?" * 500_000, "good": CONTENT, "odd length": PAGE}
     monkeypatch.setattr(_download, "_TIMEOUT", 0.2)
-    server.drop_after = [300_000, 0] if name == "cut" else []
+    server.drop_after = [300_000] if name == "cut" else []
     _download.fetch([server.url(name), server.url("good")], tmp_path / "a.bin", sha256(CONTENT))
     assert (tmp_path / "a.bin").read_bytes() == CONTENT
     assert leftovers(tmp_path) == ["a.bin"]
@@ -139,11 +99,11 @@ def test_the_next_mirror_is_tried_after_any_fault(server, tmp_path, monkeypatch,
 
 def test_a_failed_download_names_every_mirror(server, tmp_path):
     server.files["page"], server.files["cut"] = PAGE, b"?" * 500_000
-    server.drop_after = [100, 300_000, 0]
+    server.drop_after = [100, 300_000]
     urls = [server.url(name) for name in ("page", "cut", "loop", "none")]
     with pytest.raises(DataError) as caught:
         _download.fetch(urls, tmp_path / "a.bin", sha256(CONTENT))
-    reasons = (f"41 bytes of {sha256(PAGE)}", "Error", "TooManyRedirects", "404 Client Error")
+    reasons = (sha256(PAGE).partition(":")[2], "Error", "TooManyRedirects", "404 Client Error")
     for url, reason in zip(urls, reasons, strict=True):
         assert reason in caught.value.got.partition(url)[2].partition("; http")[0]
     assert f"a.bin: expected a download of {sha256(CONTENT)}, got" in str(caught.value)
@@ -211,13 +171,13 @@ def test_cifar10_is_downloaded_checked_and_unpacked(server, empty_cache, monkeyp
     server.files["cifar.tar.gz"] = packed(member)
     monkeypatch.setattr(_download, "CIFAR10_URL", server.url("cifar.tar.gz"))
     monkeypatch.setattr(_download, "CIFAR10_HASH", sha256(server.files["cifar.tar.gz"]))
-    put(empty_cache / ".unpacking-killed" / "half.bin", b"x")  # what a killed process left behind
+    put(empty_cache / ".unfinished-killed" / "half.bin", b"x")  # what a killed process left behind
     loaded = datasets.load_cifar10("test")
     np.testing.assert_array_equal(loaded.labels, records[:, 0])
     planes = records[:, 1:].reshape(-1, 3, 32, 32)
     np.testing.assert_array_equal(loaded.images[..., 2], planes[:, 2])
     assert datasets.download("cifar10") == empty_cache / "cifar-10-batches-bin"
-    assert len(server.ranges) == 1  # the second time it was there
+    assert server.requests == 1  # the second time it was there
     assert leftovers(empty_cache) == ["cifar-10-batches-bin"]
 
 
@@ -284,7 +244,7 @@ def test_two_processes_at_once_download_once(server, empty_cache):
         for _ in range(2)
     ]
     assert [process.communicate(timeout=60)[0].strip() for process in processes] == ["1000000"] * 2
-    assert len(server.ranges) == 1
+    assert server.requests == 1
 
 
 def test_a_cache_that_cannot_be_written_is_named(tmp_path, monkeypatch):

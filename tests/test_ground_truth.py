@@ -28,6 +28,7 @@ from simmim_lite.ground_truth import (
     MONOTONE_MAPS,
     AdditiveNoise,
     CorrelatedGaussian,
+    GaussianField,
     GaussianMixture,
     Independent,
     MonotoneTransform,
@@ -464,3 +465,84 @@ def test_one_hot_classes_are_the_classes():
     assert np.array_equal(x.argmax(axis=1), classes[:, 0])
     assert np.array_equal(y, same)
     assert truth.mutual_information == base.mutual_information
+
+
+# --- Gaussian random fields ----------------------------------------------------------------
+
+
+def hidden_pixels(field, seed=0):
+    return np.random.default_rng(seed).random((field.height, field.width)) < 0.5
+
+
+@pytest.mark.parametrize("kernel", ["exponential", "squared"])
+def test_samples_of_a_field_have_its_covariance(kernel):
+    field = GaussianField(3, 4, length=1.5, kernel=kernel, nugget=0.1)
+    samples = field.sample(40_000, seed=1)
+    assert samples.shape == (40_000, 3, 4)
+    found = np.cov(samples.reshape(40_000, 12).T)
+    assert np.abs(found - field.covariance).max() < 0.03
+    far = math.hypot(2, 3) / 1.5
+    expected = math.exp(-far) if kernel == "exponential" else math.exp(-(far**2) / 2)
+    assert field.covariance[0, -1] == pytest.approx(expected)
+    assert field.covariance[0, 0] == pytest.approx(1.1)
+
+
+def test_conditional_mean_is_the_best_linear_prediction():
+    """Least squares on samples find the same weights, and the same error, in both norms."""
+    field = GaussianField(3, 3, length=2.0)
+    mask, samples = hidden_pixels(field), field.sample(200_000, seed=3)
+    rows = samples.reshape(len(samples), 9)
+    visible, hidden = rows[:, ~mask.ravel()], rows[:, mask.ravel()]
+    weights, covariance = field.conditional(mask)
+    found = np.linalg.lstsq(visible, hidden, rcond=None)[0].T
+    assert np.abs(found - weights).max() < 0.02
+    filled = field.conditional_mean(samples, mask)
+    assert np.array_equal(filled[:, ~mask], samples[:, ~mask])
+    rest = (samples - filled)[:, mask]
+    assert np.abs(rest.T @ rest / len(rest) - covariance).max() < 0.01
+    squared, absolute = field.bayes_errors(mask)
+    assert np.mean(rest**2) == pytest.approx(squared, rel=0.01)
+    assert np.mean(np.abs(rest)) == pytest.approx(absolute, rel=0.01)
+
+
+def test_information_in_a_field():
+    field = GaussianField(3, 4)
+    mask, samples = hidden_pixels(field, 1), field.sample(20_000, seed=2)
+    hidden, joint = mask.ravel(), field.covariance
+    both, one, other = (
+        multivariate_normal(cov=joint[np.ix_(rows, rows)])
+        for rows in (np.ones(12, bool), hidden, ~hidden)
+    )
+    nats = both.entropy() - one.entropy() - other.entropy()
+    assert field.mutual_information(mask) == pytest.approx(-nats, abs=1e-9)
+    rows = samples.reshape(len(samples), 12)
+    exact = both.logpdf(rows) - other.logpdf(rows[:, ~hidden])
+    np.testing.assert_allclose(field.log_density(samples, mask), exact, atol=1e-6)
+    alone = sum(
+        0.5 * math.log(joint[i, i] / field.conditional(mask)[1][k, k])
+        for k, i in enumerate(np.flatnonzero(hidden))
+    )
+    assert field.pixelwise_information(mask) == pytest.approx(alone)
+    # sum of I(pixel; visible) = I(hidden; visible) + TC(hidden) - TC(hidden | visible)
+    correlation = field.total_correlation(mask)
+    given = field.total_correlation(mask, given_visible=True)
+    assert alone == pytest.approx(field.mutual_information(mask) + correlation - given)
+    assert correlation > given > 0
+
+
+def test_a_field_needs_hidden_and_visible_pixels():
+    field = GaussianField(2, 3)
+    for mask in (
+        np.ones((2, 3), bool),
+        np.zeros((2, 3), bool),
+        np.eye(2, 3),
+        np.eye(3, dtype=bool),
+    ):
+        with pytest.raises(ValueError, match="mask: expected bool of shape"):
+            field.conditional(mask)
+    with pytest.raises(ValueError, match="fields: expected shape"):
+        field.conditional_mean(np.zeros((5, 3, 2)), hidden_pixels(field))
+    with pytest.raises(ValueError, match="length: expected a number above 0"):
+        GaussianField(2, 2, length=0.0)
+    with pytest.raises(ValueError, match="nugget: expected a larger one"):
+        GaussianField(12, 12, length=5.0, kernel="squared")

@@ -712,11 +712,6 @@ def test_masked_tables_are_refused():
         quick().fit(np.ma.masked_array(x, x > 5))
 
 
-def test_labels_of_a_stage_have_two_names():
-    stage = quick(max_iter=4).fit(blobs(60)[0]).stages_[0]
-    assert stage.codes is stage.labels
-
-
 def test_one_feature_and_duplicates():
     x = np.repeat([0.0, 0.1, 5.0, 5.1, 9.0, 9.1], 20)[:, None]
     labels = quick().fit_predict(x)

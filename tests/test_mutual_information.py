@@ -45,7 +45,6 @@ def test_an_estimate_prints_with_its_error_and_method():
     assert str(mi.Estimate(0.5123, 0.0134, "ksg")) == "0.512 ± 0.013 nats (ksg)"
     bound = mi.Estimate(0.5, math.inf, "learned", is_lower_bound=True)
     assert str(bound) == "at least 0.500 ± inf nats (learned)"
-    assert mi.Estimate(0.5, 0.1, "ksg").history == ()
 
 
 @pytest.mark.parametrize("method", mi.ESTIMATORS)

@@ -55,7 +55,6 @@ def test_learned_finds_the_truth(truth, tolerance):
     found = mi.learned(x, y, discrete="x" if x.dtype.kind == "i" else "neither")
     assert found.nats == pytest.approx(truth.mutual_information, abs=tolerance)
     assert abs(found.nats - truth.mutual_information) < 3 * found.standard_error + 0.01
-    assert found.history[0] <= found.history[-1] + 1e-9
 
 
 def test_learned_is_symmetric_in_the_variable_with_symbols():
@@ -91,7 +90,6 @@ def test_learned_drops_redundant_columns():
 def test_learned_respects_its_time_limit_and_its_seed():
     x, y = CorrelatedGaussian(4, nats=1).sample(400)
     found = mi.learned(x, y, seconds=0)
-    assert len(found.history) == 1
     assert "cut short by the time limit" in found.reason
     x, y = NoisyCurve("sine", 0.2).sample(100)
     assert mi.learned(x, y, seed=1) == mi.learned(x, y, seed=1)

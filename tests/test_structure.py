@@ -10,7 +10,7 @@ import pytest
 CLONE = Path(__file__).resolve().parents[1]
 PACKAGE = CLONE / "simmim_lite"
 TOOLS = (CLONE / "reproduction", CLONE / "notebooks" / "tools")
-MOST_LINES, MOST_FILES, LONGEST = 16_000, 115, 400  # of the package, all later rooms included
+MOST_LINES, MOST_FILES, LONGEST = 16_700, 115, 400  # of the package, all later rooms included
 
 # A module imports only from rows above its own (and from its own folder).
 ORDER = [
@@ -25,7 +25,7 @@ ORDER = [
     ["encoders"],
     ["fusion"],
     ["training"],
-    ["multimodal", "manifold", "memory"],
+    ["multimodal", "manifold", "masked", "memory"],
     ["generation"],
     ["evaluation"],
     ["figures", "exercises", "doctor"],
@@ -36,9 +36,14 @@ RANK = {module: rank for rank, row in enumerate(ORDER) for module in row}
 # Public names that no notebook, command or experiment reaches, and why they stay.
 KEPT = {
     "load_weights": "a reader's own checkpoints",
-    "read_image": "a reader's own pictures",
-    "coherence_table": "a reader's own generator, in all directions",
-    "efficiency_table": "a reader's own models: seconds and bytes",
+    **dict.fromkeys(
+        [
+            *("Emoji", "Glosses", "Table", "Tweets", "VisualQuestions", "find_leaks", "load_emoji"),
+            *("load_glosses", "load_table", "load_tweets", "load_visual_questions"),
+            *("load_prices", "load_speeches", "load_visits", "load_xrays"),
+        ],
+        "applications: notebooks 15 to 19, which are being written",
+    ),
 }
 
 

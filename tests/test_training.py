@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from training_worker import Encoders, fingerprint, pairs, run
 
 from simmim_lite.training import Batches, ContrastiveLoss, _fit as fit_module, fit
+from simmim_lite.training._optimizers import Muon
 from simmim_lite.training._trainer import Gradients, System
 
 
@@ -203,6 +204,41 @@ def test_optimizers_by_name(name, make):
         fit(model, distance, Batches(samples(), 8), optimizer=optimizer, **options)
         results.append(fingerprint(model))
     assert results[0] == results[1] != fingerprint(network())
+
+
+def test_muon_orthogonalizes_the_momentum_of_matrices():
+    """Against the singular value decomposition; and other parameters take a step of Adam."""
+    torch.manual_seed(0)
+    weight, bias = nn.Parameter(torch.randn(6, 4)), nn.Parameter(torch.randn(5))
+    before, gradient = weight.detach().clone(), torch.randn(6, 4)
+    weight.grad, bias.grad, start = gradient.clone(), torch.randn(5), bias.detach().clone()
+    optimizer = Muon([weight, bias], lr=0.1)
+    optimizer.step()
+    values = torch.linalg.svdvals((before - weight.detach()) / 0.1)
+    assert ((values > 0.6) & (values < 1.3 * (6 / 4) ** 0.5)).all()
+    ideal = torch.linalg.svd(gradient, full_matrices=False)
+    direction = ideal.U @ ideal.Vh
+    cosine = F.cosine_similarity((before - weight.detach()).flatten(), direction.flatten(), dim=0)
+    assert cosine > 0.95
+    other = nn.Parameter(start.clone())
+    other.grad = bias.grad.clone()
+    torch.optim.Adam([other], lr=0.03, betas=(0.9, 0.95)).step()
+    assert torch.allclose(bias, other, atol=1e-6)
+
+
+@pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="this torch has no Muon")
+def test_muon_takes_the_steps_of_torch():
+    torch.manual_seed(0)
+    start, gradients = torch.randn(8, 5), torch.randn(4, 8, 5)
+    ours, theirs = nn.Parameter(start.clone()), nn.Parameter(start.clone())
+    optimizers = Muon([ours], lr=0.02), torch.optim.Muon([theirs], lr=0.02, weight_decay=0.0)
+    for gradient in gradients:
+        ours.grad, theirs.grad = gradient.clone(), gradient.clone()
+        for optimizer in optimizers:
+            optimizer.step()
+    moved, expected = ours.detach() - start, theirs.detach() - start
+    assert moved.norm() / expected.norm() == pytest.approx(1, abs=0.05)
+    assert F.cosine_similarity(moved.flatten(), expected.flatten(), dim=0) > 0.99
 
 
 def test_only_matrices_decay():

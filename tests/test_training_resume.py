@@ -120,6 +120,7 @@ VARIANTS = {
     "float16 with scaled gradients": {"autocast": "float16"},
     "one cycle and SGD": {"schedule": "one_cycle", "optimizer": "sgd"},
     "RMSprop at a constant rate": {"schedule": "constant", "optimizer": "rmsprop"},
+    "Muon": {"optimizer": "muon"},
     "Adam": {"optimizer": "adam"},
 }
 

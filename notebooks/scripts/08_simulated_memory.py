@@ -753,7 +753,7 @@ costs = {
 }
 print(pd.Series(costs).round(2).to_string())
 with_memory, without, _ = costs.values()
-exercises.verify("stored keys save much time", without > 20 * with_memory)
+print(f"embedding all images takes {without / with_memory:.0f} times as long as the memory")
 
 # %% [markdown]
 # A memory saves time against embedding everything again. It does not save time against a classifier; it gives
@@ -826,7 +826,7 @@ assert (search[search["index"] == "exact"]["recall@10"] == 1).all()
 
 # %%
 exact = search[search["index"] == "exact"]
-slope, constant = np.polyfit(exact["N"], exact["ms"], 1)
+slope, constant = np.polyfit(exact["N"], exact["ms"], 1, w=1 / exact["ms"])
 ax = figures.estimates(search, x="N", y="ms", by="index", truth=None, log=True)
 ax.plot(exact["N"], constant + slope * exact["N"], label="constant + slope · N", **figures.TRUTH)
 ticks = [0.25, 0.5, 1, 2, 4, 8]

@@ -50,10 +50,13 @@ from torch.nn.functional import binary_cross_entropy_with_logits, one_hot, softp
 
 from simmim_lite import datasets, evaluation, exercises, figures, generation
 from simmim_lite.encoders import ImageEncoder
+from simmim_lite.training import load_trained
 
 figures.set_style()
+torch.set_num_threads(1)  # the networks are small
 FULL = os.environ.get("SIMMIM_FULL") == "1"  # all of MNIST, and six times the steps
 MORE = 6 if FULL else 1
+FAST = False  # True: load stored weights; the long trainings stop after one step
 
 # %% [markdown]
 # ## 1. What does a variational autoencoder maximize?
@@ -155,7 +158,7 @@ def elbo_parts(encoder, decoder, x):
 
 
 # %%
-def train_vae(x, steps=MORE * 800, latent_dim=16):
+def train_vae(x, steps, latent_dim=16):
     torch.manual_seed(0)
     encoder = Encoder(latent_dim)
     decoder = nn.Sequential(nn.Linear(latent_dim, 256), nn.SiLU(), nn.Linear(256, 784))
@@ -164,9 +167,8 @@ def train_vae(x, steps=MORE * 800, latent_dim=16):
     for _ in range(steps):
         batch = x[torch.randint(len(x), (128,))]
         log_likelihood, divergence = elbo_parts(encoder, decoder, batch)
-        loss = (divergence - log_likelihood).mean()
         optimizer.zero_grad()
-        loss.backward()
+        (divergence - log_likelihood).mean().backward()
         optimizer.step()
         schedule.step()
     return encoder, decoder
@@ -174,7 +176,10 @@ def train_vae(x, steps=MORE * 800, latent_dim=16):
 
 train, test = (datasets.load_digits(split, full=FULL) for split in ("train", "test"))
 x_train, x_test = ((torch.from_numpy(d.images).flatten(1) > 127).float() for d in (train, test))
-vaes = {size: train_vae(x_train[:size]) for size in (250, 1000, len(x_train))}
+sizes = 250, 1000, len(x_train)
+vaes = {n: train_vae(x_train[:n], 1 if FAST else MORE * 800) for n in sizes}
+if FAST:
+    load_trained("09_vaes", vaes)
 
 # %% [markdown]
 # The package has the same loss in `ConditionalVAE`. With our networks, the same batch and the same random
@@ -376,7 +381,7 @@ def gan_losses(generator, discriminator, x, c):
 
 
 # %%
-def train_gan(seed, rate=5e-4, steps=MORE * 900):
+def train_gan(seed, steps, rate=5e-4):
     torch.manual_seed(seed)
     generator, discriminator = mlp(32 + 10, 16), mlp(16 + 10, 1)
     g_optimizer = torch.optim.Adam(generator.parameters(), rate, betas=(0.0, 0.99))
@@ -394,8 +399,8 @@ def train_gan(seed, rate=5e-4, steps=MORE * 900):
     return generator, np.array(history)
 
 
-gans = [train_gan(seed) for seed in range(3)]
-frozen = train_gan(0, rate=0.0, steps=400)[1]
+gans = [train_gan(seed, MORE * 900) for seed in range(3)]
+frozen = train_gan(0, 400, rate=0.0)[1]
 
 # %%
 end = gans[0][1][-50:].mean(axis=0)

@@ -10,7 +10,7 @@
 # - how to compute a contrastive loss **without the square of the batch** in memory;
 # - how **gradient caching** embeds a batch in chunks, and still has the gradient of the whole batch;
 # - what the **size of the batch** changes: the InfoNCE value, or what the encoders learn;
-# - how **several processes** compute the gradient of one process, and two ways to get it wrong;
+# - how **several processes** compute the gradient of one process, and three wrong ways;
 # - how a **killed run** continues, and ends with the same bits.
 #
 # **Prerequisites**: notebooks [06](06_multimodal_infomax.ipynb) and [11](11_gpu_training.ipynb); the chain rule, and the softmax.
@@ -18,8 +18,8 @@
 # **In the package**: `contrastive`, `training`.
 #
 # <!-- measured -->
-# About 74 minutes to work through.
-# Measured: 39 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
+# About 75 minutes to work through.
+# Measured: 53 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->
 
 # %%
@@ -62,19 +62,19 @@ DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 # %% [markdown]
 # ## 1. What does a batch of pairs cost?
 #
-# **Question.** InfoNCE needs negatives, and it takes them from the batch. How much memory does a batch of $B$
-# pairs need?
+# **Question.** InfoNCE takes its negatives from the batch. How much memory does a batch of $B$ pairs need?
+# (All numbers below are from a CPU. No cell of this page has ever run on a GPU.)
 #
 # **Formula.** Let $q_i$ and $k_i$ be the embeddings of pair $i$, with length 1 and $d$ components, and let
-# $\tau$ be the temperature. The score is $s_{ij} = q_i \cdot k_j / \tau$. The loss looks for the key of each
-# query, and for the query of each key:
+# $\tau$ be the temperature. The score is $s_{ij} = q_i \cdot k_j / \tau$. In the first sum, the $B$ keys are
+# the candidates of query $i$. In the second sum, the $B$ queries are the candidates of key $i$:
 #
-# $$\text{loss} = \frac{1}{2B} \sum_{i=1}^{B} \left[ \ln \sum_j e^{s_{ij}} - s_{ii} \right]
-# + \frac{1}{2B} \sum_{i=1}^{B} \left[ \ln \sum_j e^{s_{ji}} - s_{ii} \right]$$
+# $$\text{loss} = \frac{1}{2B} \sum_{i=1}^{B} \left[ \ln \sum_{j=1}^{B} e^{s_{ij}} - s_{ii} \right]
+# + \frac{1}{2B} \sum_{i=1}^{B} \left[ \ln \sum_{j=1}^{B} e^{s_{ji}} - s_{ii} \right]$$
 #
 # The plain program makes the matrix of all $B^2$ scores, and more matrices of this size: the logarithms of
-# the softmax by rows and by columns, and their gradients. We count them. A matrix of `float32` has $4 B^2$
-# bytes, so their number at the worst moment is the peak of the memory divided by $4 B^2$.
+# the softmax by rows and by columns, and gradients. How many exist at the same time? A matrix of `float32` has
+# $4 B^2$ bytes, so the peak of the memory divided by $4 B^2$ is their number at the worst moment.
 
 
 # %%
@@ -97,20 +97,22 @@ for B in (512, 1024, 2048):
 exercises.verify("a few matrices of B x B", 3 < peak / (4 * B**2) < 8)
 
 # %% [markdown]
-# Doubling $B$ needs four times the memory. Does the square have to be there?
+# At the worst moment there are four matrices. Twice the batch needs four times the memory.
 #
 # ## 2. Can we compute the loss without the square?
 #
-# **Idea.** A row of scores is needed for one number, $\ln \sum_j e^{s_{ij}}$. So we work on a *tile*, a part
-# of the matrix, use it, and drop it. Two difficulties remain.
+# **Idea.** The loss needs only one number of each row of scores, $\ln \sum_j e^{s_{ij}}$. So we compute a
+# *tile*, a part of the matrix, use it, and drop it. Two difficulties remain.
 #
-# **First difficulty: merging.** $e^{s}$ overflows for large scores. So a part of a row is stored as two
-# numbers: its largest score $m$, and the sum $S = \sum_j e^{s_j - m}$, whose terms are at most 1. Two parts
-# $(m_1, S_1)$ and $(m_2, S_2)$ become one. The new maximum is $m = \max(m_1, m_2)$. For each part,
+# **First difficulty: merging** (Milakov & Gimelshein 2018). $e^{s}$ overflows for large scores. So we store a
+# part of a row as two numbers: its largest score $m$, and the sum $S = \sum_j e^{s_j - m}$, whose terms are at
+# most 1. We merge two parts, $(m_1, S_1)$ and $(m_2, S_2)$. The new maximum is $m = \max(m_1, m_2)$. The terms
+# $j$ of the first part have to use it, too:
 #
 # $$\sum_j e^{s_j - m} = e^{m_1 - m} \sum_j e^{s_j - m_1} = e^{m_1 - m}\, S_1$$
 #
-# and the two sums are added. At the end, $\ln \sum_j e^{s_j} = m + \ln S$.
+# The same holds for the second part, and the two results are added. After the last part,
+# $\ln \sum_j e^{s_j} = m + \ln S$.
 #
 # ### Exercise 1 · ★★ · 3 minutes · function
 #
@@ -147,10 +149,10 @@ print(
 exercises.verify("the tiles give the same logarithms", torch.allclose(by_tiles, dense, rtol=1e-5))
 
 # %% [markdown]
-# **Second difficulty: the gradient.** Autograd would keep the scores of all tiles for `backward`. A
-# checkpoint ([notebook 11](11_gpu_training.ipynb)) keeps only the inputs of a tile, and computes its scores
-# again. So at any time there are `tile` rows of scores: memory grows with $B \cdot \text{tile}$ in place of
-# $B^2$. We check the loss and the gradients, of queries, keys and temperature, against the plain program.
+# **Second difficulty: the gradient.** Autograd would keep the scores of all tiles for `backward`. A checkpoint
+# ([notebook 11](11_gpu_training.ipynb)) keeps only the inputs of a tile, and computes its scores again in
+# `backward`. So at any time only `tile` rows of scores exist: they need $B \cdot \text{tile}$ numbers in place
+# of $B^2$. We check the loss and the gradients, of queries, keys and temperature, against the plain program.
 
 
 # %%
@@ -179,9 +181,9 @@ for function in (tiled_loss, info_nce_loss):
 # `info_nce_loss` of the package uses the same idea. It forms the gradient in the forward pass, while the
 # scores of a tile exist.
 #
-# **What does it cost?** All three programs calculate $B^2$ scores, so the time of each should grow by a
-# factor of 4 when $B$ doubles, if fixed costs are small. Memory should grow by 4 for the plain program, and by
-# 2 at most for tiles of fixed height.
+# **What does it cost?** All three programs calculate all $B^2$ scores, once or several times. So the time of
+# each should grow by a factor of 4 when $B$ doubles, if fixed costs are small. The factor of the memory should
+# be 4 for the plain program, and about 2 at most for tiles of fixed height.
 
 # %%
 small_tiles = {"dense": dense_loss, "tiled": tiled_loss}
@@ -200,7 +202,7 @@ factors = table.iloc[-1] / table.iloc[-2]
 print("\nfactor from 1,024 to 2,048:\n" + factors.unstack().round(2).to_string())
 exercises.verify("the memory of the plain loss grows by 4", abs(factors["MB", "dense"] - 4) < 0.1)
 others = factors["MB"][["tiled", "info_nce_loss"]]
-exercises.verify("that of the others grows by 2 at most", others.max() < 2.1)
+exercises.verify("that of the others grows by about 2 at most", others.max() < 2.1)
 
 # %%
 panels, sizes = plt.subplots(1, 2, figsize=(9, 3.6))[1], table.index.to_numpy()
@@ -208,27 +210,28 @@ for panel, unit in zip(panels, ("ms", "MB"), strict=True):
     for name in small_tiles:
         panel.plot(sizes, table[unit, name], "o-", label=name)
     start = table[unit, "dense"].iloc[-1] / 40
-    panel.plot(sizes, start * (sizes / 256) ** 2, label="slope 2", **figures.TRUTH)
-    panel.plot(sizes, start * sizes / 256, "k:", label="slope 1")
+    panel.plot(sizes, start * (sizes / 256) ** 2, label="growth like $B^2$", **figures.TRUTH)
+    panel.plot(sizes, start * sizes / 256, "k:", label="growth like $B$")
     panel.set(xscale="log", yscale="log", xlabel="pairs in the batch, B", ylabel=f"{unit} a step")
     panel.set_xticks(sizes, sizes)
     panel.minorticks_off()
 panels[1].legend(fontsize=9)
 figures.show(
-    "Figure 1. With tiles, the memory grows like B, and not like its square. The time keeps its growth.",
+    "Figure 1. With tiles, memory grows at most like B. Time still grows like the square of B.",
     alt="Two panels with logarithmic axes against the batch, 256 to 2,048. Left, milliseconds: all losses "
-    "rise steeply, like slope 2. Right, megabytes: the dense loss rises like slope 2, the others less.",
+    "rise about like the square of B. Right, megabytes: the dense loss rises like the square of B, the "
+    "others at most like B.",
 )
 
 # %% [markdown]
 # The measured factors of the time are not exactly 4. Fixed costs of a step make a factor smaller. Matrices
 # that no longer fit into the caches make a factor larger. The memory of `info_nce_loss` grows by less than 2,
-# because its tiles also have a fixed width, so that only embeddings and gradients grow.
+# because its tiles also have a fixed width. Only embeddings and their gradients grow.
 #
 # ## 3. What if the activations do not fit?
 #
-# **Question.** Tiles reduce the memory of the *loss*. But the encoders keep activations for each item, and
-# these grow with $B$, too. Accumulation (notebook 11) passes the batch in parts. Does it help here? No: a
+# **Question.** Tiles reduce the memory of the *loss*. But the encoders keep activations of each item, and their
+# memory also grows with $B$. Accumulation (notebook 11) passes the batch in parts. Does it help here? No: a
 # part of 32 pairs has 31 negatives for each query, so the mean of the losses of the parts is another loss.
 #
 # **Idea** (*gradient caching*, Gao et al. 2021). The loss depends on the weights $\theta$ only through the
@@ -270,8 +273,7 @@ def cached_gradient(encoder_1, encoder_2, first, second, chunk):
 
 # %% [markdown]
 # Our pairs are the left and the right half of the same digit. We compare the gradients and the peak of the
-# memory with a pass of the whole batch. After the exercise, `fit(chunk=50)` of the package does the same
-# during training.
+# memory with a pass of the whole batch.
 
 # %%
 digits = datasets.load_digits("train")
@@ -303,9 +305,9 @@ exercises.verify("chunks need less memory", peaks[1] < 0.6 * peaks[0])
 # %% [markdown]
 # ### Exercise 2 · ★★ · 2 minutes · predict
 #
-# Chunks give the exact gradient if the embedding of an item is the same alone and in the batch, and the same
-# in steps 1 and 3. Which layers break this, if the program above does nothing about it? (a) BatchNorm only.
-# (b) Dropout only. (c) Both.
+# Chunks give the exact gradient under two conditions: an item has the same embedding in a chunk and in the
+# whole batch, and the same embedding in steps 1 and 3. Which layers break this in the program above?
+# (a) BatchNorm only. (b) Dropout only. (c) Both.
 
 # %% tags=["exercise"]
 my_prediction_2 = None  # "a", "b" or "c"
@@ -335,12 +337,13 @@ for name, extra in (("without BatchNorm", []), ("with BatchNorm", [nn.BatchNorm1
     whole, chunked = [weights_after_training(chunk, *extra) for chunk in (None, 50)]
     differences.append((whole - chunked).abs().max().item())
     print(f"{name:<17}: weights with and without chunks differ by {differences[-1]:.0e} at most")
-exercises.verify("only BatchNorm depends on chunks", 10 * differences[0] < differences[1])
+exercises.verify("chunks change a model with BatchNorm", 10 * differences[0] < differences[1])
 
 # %% [markdown]
-# BatchNorm takes the statistics of a chunk in place of those of the batch, so that the model is another
-# function. Dropout needs the *same* random mask in steps 1 and 3. The package seeds both passes equally, and
-# so the gradient is exact for these masks.
+# `fit(chunk=50)` of the package uses gradient caching in each step. With chunks, BatchNorm takes the statistics
+# of a chunk in place of those of the batch, so the model is another function. Dropout needs the *same* random
+# mask in steps 1 and 3. The package sets the same seed before both passes, so the gradient is exact for these
+# masks.
 #
 # ## 4. What does the size of the batch change?
 #
@@ -352,17 +355,18 @@ exercises.verify("only BatchNorm depends on chunks", 10 * differences[0] < diffe
 #
 # **Formula.** In training, the $K$ candidates of a query are the batch, $K = B$. Let $c$ of the $K - 1$
 # negatives have the same caption as the positive. Even an ideal critic cannot distinguish these $1 + c$
-# candidates. So it gives each of them the probability $1 / (1 + c)$, and the InfoNCE value is at most
+# candidates. At best, each of them gets the probability $1 / (1 + c)$. So the mean InfoNCE value is at most
 #
 # $$\ln K + \mathbb{E} \ln \frac{1}{1 + c} = \mathbb{E} \ln \frac{K}{1 + c} \le \ln K$$
 #
-# This is the *ceiling* of the batch. If the captions are drawn independently, $c$ has a binomial distribution,
-# and the package computes the mean.
-# After training, we evaluate each model in the same way: among all new pairs.
+# This is the *ceiling* of the batch. If the captions are drawn independently, the $c$ of a given caption has a
+# binomial distribution, and the package computes the mean. After training, we evaluate each model in the same
+# way: among all new pairs.
 
 # %%
 all_images, captions = datasets.load_digits("all").images, datasets.load_captions("all")
 columns = zip((10, 3, 3, 3), captions.cells.T, strict=True)
+# The digit and three properties with three values each: 19 columns of zeros and ones.
 words = np.hstack([np.eye(count, dtype=np.float32)[cell] for count, cell in columns])
 cut = len(words) * 4 // 5
 training = {"image": all_images[:cut], "caption": words[:cut]}
@@ -403,21 +407,21 @@ assert (by_size["in training"] < by_size["ceiling"]).all()
 exercises.verify("new pairs exceed it", by_size.loc[32, "new pairs"] > by_size.loc[32, "ceiling"])
 
 # %% [markdown]
-# In training, the value of a batch of 32 cannot exceed its ceiling. Among all new pairs the *same* model has
-# a value above this ceiling. So the ceiling belongs to the question that we ask, and not to what the model has
-# learned. The small batches took more steps in the same epochs. This is one seed and one learning rate, so
-# the table does not say which size learns best. A large batch needs fewer steps for an epoch, has less noise
+# In training, the mean value of batches of 32 cannot exceed their ceiling. Among all new pairs the *same* model
+# has a value above this ceiling. So the ceiling depends on the number of candidates, and not on what the model
+# has learned. The small batches took more steps in the same epochs. This is one seed and one learning rate, so
+# the table does not show which size learns best. A large batch needs fewer steps for an epoch, has less noise
 # in each step, and a higher ceiling.
 #
 # ## 5. Do two processes reach the gradient of one?
 #
-# **Question.** Two GPUs hold half of the batch each. Each process needs the embeddings of the other one as
-# negatives. How does the gradient become that of one process with the whole batch?
+# **Question.** Each of two GPUs holds half of the batch, and has its own process. Each process needs the
+# embeddings of the other one as negatives. Can both compute the gradient of one process with the whole batch?
 #
-# **Idea.** Each of $P$ processes embeds its $n$ pairs. A *gather* gives every process the embeddings of all.
-# Process $r$ computes the loss $\ell_r$ of its own rows among all keys. *DistributedDataParallel* (DDP) takes
-# the mean of the gradients. All processes have $n$ rows, so the loss of the whole batch is the mean of the
-# $\ell_r$:
+# **Idea.** Each of $P$ processes embeds its $n$ pairs. A *gather* copies the embeddings of all pairs to every
+# process. Process $r$ computes the loss $\ell_r$ of its own rows: its queries among all keys, and its keys
+# among all queries. *DistributedDataParallel* (DDP, Li et al. 2020) takes the mean of the gradients. All
+# processes have $n$ rows, so the loss of the whole batch is the mean of the $\ell_r$:
 #
 # $$\frac{1}{P} \sum_r \nabla \ell_r = \nabla\, \frac{1}{P} \sum_r \ell_r = \nabla\, \text{loss}$$
 #
@@ -438,13 +442,13 @@ figures.show(
 #
 # A common repair: each process computes the loss of *all* rows. Its own rows carry a gradient, and the rows
 # of the others are constants. Let $g_r$ be the gradient through the rows of process $r$. Order the lines, so
-# that they derive what DDP returns.
+# that they derive what DDP returns. Begin with the gradient that we want.
 #
 # (a) process $r$ computes only $g_r$, because the other rows are constants
 #
-# (b) DDP returns $\frac{1}{P} \nabla\, \text{loss}$
+# (b) so DDP returns $\frac{1}{P} \nabla\, \text{loss}$, and not what we want
 #
-# (c) by the chain rule, $\nabla\, \text{loss} = \sum_r g_r$
+# (c) we want $\nabla\, \text{loss}$; by the chain rule, it is $\sum_r g_r$
 #
 # (d) DDP returns $\frac{1}{P} \sum_r g_r$
 
@@ -520,23 +524,24 @@ exercises.verify(
 )
 
 # %% [markdown]
-# Each process computes only the gradient through its own rows. The correct total is the *sum* over processes,
-# but DDP averages. The temperature is not part of any row, so each process has its complete gradient. So no
-# learning rate repairs both. Adam's steps hardly depend on a constant factor, so the mistake can stay hidden.
-# Plain gradient descent and clipping do depend on it. In the last two rows of the table the direction is
-# wrong, too.
+# In the second row, each process computes only the gradient through its own rows. The correct total is the
+# *sum* over processes, but DDP averages. The temperature is not part of any row, so each process has its
+# complete gradient. So no learning rate repairs both. Adam's steps hardly depend on a constant factor,
+# so the mistake can stay hidden. Plain gradient descent and clipping do depend on it. In the last two rows of
+# the table the direction is wrong, too.
 #
 # `fit` and `ContrastiveLoss` use `gather_rows`, whose backward pass adds the gradients from all processes. To
-# use two GPUs, write `torchrun --nproc-per-node 2 program.py` in place of `python program.py`.
+# use two GPUs, write `torchrun --nproc-per-node 2 program.py` in place of `python program.py`. (Not run here:
+# our processes share a CPU.)
 #
 # ## 6. Does a run survive being killed?
 #
 # **Question.** A free GPU session may end at any time. Can the next session continue, and reach the *same*
 # weights?
 #
-# **Idea.** A checkpoint of a run has to contain everything that the next step depends on: the weights, the
-# state of the optimizer (Adam's averages), the schedule, and the place in the stream of random numbers. We
-# save after 20 of 40 steps, and forget one part at a time.
+# **Idea.** Here a *checkpoint* is a file, and has nothing to do with section 2. It has to contain everything
+# that the next step depends on: the weights, the state of the optimizer (Adam's averages), the schedule, and
+# the state of the random numbers. We save after 20 of 40 steps, and forget one part at a time.
 
 
 # %%
@@ -577,10 +582,10 @@ for forgotten in ("nothing", "optimizer", "random"):
     )
 
 # %% [markdown]
-# The file must be complete, or not exist. So the package writes it under another name, waits until it is on
-# the disk, and renames it; a checksum inside shows damage. The test uses two runs of `python -m simmim_lite
-# train` with the same seed. The first run ends normally. The second run is killed (SIGKILL: the program
-# cannot react) after its first checkpoint. Then we give the same command again.
+# The file must be complete, or not exist. So the package writes it under another name, waits until it is on the
+# disk, and renames it; a checksum inside shows damage. The test uses two runs of `python -m simmim_lite train`
+# with the same seed. The first run ends normally. We kill the second run after its first checkpoint, with
+# SIGKILL, to which a program cannot react (status -9). Then we give the same command again.
 
 # %%
 temporary = tempfile.TemporaryDirectory()
@@ -591,16 +596,16 @@ command = [sys.executable, "-m", "simmim_lite", "train", "multimodal", "--steps"
 commands = {name: [*command, "--output", str(folder / name)] for name in ("calm", "killed")}
 processes = {name: subprocess.Popen(commands[name], **quiet) for name in commands}
 saved = []
-while not saved:
+while not saved and processes["killed"].poll() is None:  # until the first checkpoint
     time.sleep(0.05)
     saved = sorted((folder / "killed").glob("checkpoints/*.safetensors"))
 processes["killed"].kill()
-print(f"killed, status {processes['killed'].wait()}")
+print(f"status of the killed run: {processes['killed'].wait()}")
 
 # %%
 files = {name: folder / name / "multimodal.safetensors" for name in commands}
 assert processes["calm"].wait() == 0
-assert not files["killed"].exists()
+print("the killed run has saved its final weights:", files["killed"].exists())
 subprocess.run(commands["killed"], check=True, **quiet)  # the same command once more
 calm, resumed = [load_file(file) for file in files.values()]
 equal = [torch.equal(calm[name], resumed[name]) for name in calm]
@@ -615,13 +620,15 @@ if importlib.util.find_spec("tensorboard"):  # comes with Colab, and with the ex
     curve = [(event.step, event.value) for event in log.Scalars("step/image-speech")]
     plt.figure(figsize=(7, 3))
     plt.plot(*zip(*curve, strict=True))
+    plt.axhline(0, color="k", linestyle=":", label="chance level")
     plt.axvline(at, color="C1", label=f"killed after the checkpoint of step {at}")
     plt.gca().set(xlabel="step", ylabel="InfoNCE value, nats")
     plt.legend()
     figures.show(
         "Figure 4. The curve of the killed run has no jump at its checkpoint.",
         alt="InfoNCE value of images and speech against the steps 1 to 40. It rises with noise, also "
-        "across a vertical line that marks the checkpoint after which the run was killed.",
+        "across a vertical line that marks the checkpoint after which the run was killed. A dotted line at "
+        "0 is the chance level.",
     )
 
 # %% [markdown]
@@ -632,11 +639,11 @@ if importlib.util.find_spec("tensorboard"):  # comes with Colab, and with the ex
 #
 # In one article, the size of the batch hides a mistake. Its generator returns 256 numbers for each item, and
 # its loss compares them with images of shape $3 \times 256 \times 256$. At almost every batch size, PyTorch
-# stops with an error. But *broadcasting* repeats an axis of length 1, or a missing axis, until the shapes
-# fit. With a batch of 256, shape $(256, 256)$ fits to $(256, 3, 256, 256)$: there is only a warning. We show
-# the same with 8 in place of
-# 256. The mean squared error over all $M$ numbers of the larger shape is
-# $\frac{1}{M} \sum (\text{output} - \text{image})^2$, as `nn.MSELoss` computes it.
+# stops with an error. But *broadcasting* repeats an axis of length 1, or a missing axis, until the shapes fit.
+# With a batch of 256, shape $(256, 256)$ fits to $(256, 3, 256, 256)$: the batch is taken for the rows of an
+# image, and there is only a warning. We show the same with 8 in place of 256. The mean squared error over all
+# $M$ numbers of the larger shape is $\frac{1}{M} \sum (\text{output} - \text{image})^2$, as `nn.MSELoss`
+# computes it.
 
 # %%
 generator = torch.Generator().manual_seed(0)
@@ -656,18 +663,18 @@ exercises.verify(
 exercises.verify("the order of the images does not matter", (mse - reordered).abs() < 1e-6)
 
 # %% [markdown]
-# A loss that does not depend on which image belongs to which output cannot teach a generator. One line prevents
-# this: `assert outputs.shape == pictures.shape`.
+# The loss does not depend on which image belongs to which output. So a generator cannot learn from it which
+# image to make. One line prevents this: `assert outputs.shape == pictures.shape`.
 #
 # ## Recap
 #
-# - The plain contrastive loss needs four matrices of $B \times B$. Tiles need memory that grows with $B$, and
-#   are exact.
+# - The plain contrastive loss needs four matrices of $B \times B$ (counted on a CPU). Tiles need memory that
+#   grows with $B$, and are exact.
 # - Gradient caching embeds in chunks, and has the gradient of the whole batch, except with BatchNorm.
 # - The size of a batch limits the InfoNCE value of this batch, not the information in the embeddings.
 # - A gather must keep the gradient. Otherwise DDP returns a gradient that is too small, or has a wrong
 #   direction.
-# - A run continues bit by bit, if a checkpoint holds weights, optimizer, schedule and random numbers.
+# - A killed run ends with the same bits, if its checkpoint has weights, optimizer, schedule and random state.
 #
 # ## Exercises
 #
@@ -675,8 +682,9 @@ exercises.verify("the order of the images does not matter", (mse - reordered).ab
 #
 # ### Exercise 4 · ★★ · 3 minutes · find the bug
 #
-# This program should give the gradient of InfoNCE over 512 pairs. It runs, but it trains as with batches of 64.
-# Which line is wrong?
+# This program should give the gradient of InfoNCE over 512 pairs. It runs, but its gradient is that of batches
+# of
+# 64. Which line is wrong?
 #
 # ```python
 # 1  optimizer.zero_grad()
@@ -696,7 +704,7 @@ exercises.check("accumulated negatives", my_wrong_line)
 # ### Exercise 5 · ★ · 2 minutes · choose
 #
 # You want a batch of 8,192 pairs. The embeddings have 128 components. At 512 pairs, your encoders fill the
-# memory of the GPU with activations. What do you need? (a) Tiles. (b) Gradient caching. (c) Both tiles and
+# 16 GB of the GPU with activations. What do you need? (a) Tiles. (b) Gradient caching. (c) Both tiles and
 # gradient caching, and the tiles save more than the caching.
 
 # %% tags=["exercise"]
@@ -707,8 +715,8 @@ exercises.check("what fills the memory", my_choice)
 # %% [markdown]
 # ### Exercise 6 · ★ · 2 minutes · function
 #
-# The largest $B$ for which a number of matrices of $B \times B$ `float32` numbers fit into a memory. Then
-# call your function for four matrices and the 16 GB of a T4 (`16e9` bytes).
+# The largest $B$ for which several matrices of $B \times B$ `float32` numbers fit into a memory. Then call your
+# function for four matrices and the 16 GB of a T4 (`16e9` bytes).
 
 
 # %% tags=["exercise"]

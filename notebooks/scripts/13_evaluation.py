@@ -342,11 +342,11 @@ exercises.verify("the trivial ARI is 0", abs(trivial["ARI"]) < 0.01)
 # %%
 to_tensor = embedders[0].encoders["image"].prepare
 pictures = {split: to_tensor(digits[split].images) for split in digits}
-features = {"probe of pixels": pixels, "probe of manifold, no labels": {}, "probe of embedder": {}}
+features = {"probe of pixels": pixels, "probe of ManifoldInfoMax": {}, "probe of embedder": {}}
 with torch.no_grad():
     for split in digits:
         parts = [manifold.network_[:-1](part) for part in pictures[split].split(1000)]
-        features["probe of manifold, no labels"][split] = torch.cat(parts)
+        features["probe of ManifoldInfoMax"][split] = torch.cat(parts)
         encoded = embedders[0].encode({"image": pictures[split]})
         features["probe of embedder"][split] = encoded["image"]
 
@@ -377,7 +377,7 @@ figures.show(
 )
 means = curve.pivot_table("accuracy", "learner", "labels")
 print(means.round(3).to_string())
-unsupervised, scratch = means.loc["probe of manifold, no labels"], means.loc["network from scratch"]
+unsupervised, scratch = means.loc["probe of ManifoldInfoMax"], means.loc["network from scratch"]
 exercises.verify("10 labels: unsupervised features lead", unsupervised[10] > scratch[10] + 0.15)
 
 # %% [markdown]
@@ -1084,4 +1084,4 @@ exercises.check("permutation with selection", my_wrong_line)
 # - Ambroise, C., & McLachlan, G. J. (2002). Selection bias in gene extraction on the basis of microarray gene-expression data. https://doi.org/10.1073/pnas.102102699
 # - Phipson, B., & Smyth, G. K. (2010). Permutation P-values should never be zero. https://arxiv.org/abs/1603.05766
 #
-# Previous: [12 · Large batches and several processes](12_large_batches.ipynb)
+# Previous: [12 · Large batches and several processes](12_large_batches.ipynb) · Next: [14 · Masked image modeling](14_masked_image_modeling.ipynb)

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from notebooks.tools import builder, pages
+from notebooks.tools import builder, pages, weights
 from notebooks.tools.reference import write_reference
 from simmim_lite.__main__ import one_line_errors
 
@@ -17,6 +17,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--output", type=Path, default=Path("build/site"), help="default: build/site")
     build = commands.add_parser("build", help="make the notebooks from their scripts")
     build.add_argument("--check", action="store_true", help="only say what is out of date")
+    text = "train anew, and store the weights that FAST = True loads"
+    build.add_argument("--weights", action="store_true", help=text)
     for command in (run, build):
         command.add_argument("numbers", nargs="*", metavar="NN", help="default: all notebooks")
         command.add_argument(
@@ -32,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command == "run":
         folders = options.notebooks, options.output
         return pages.run(*folders, options.numbers, write_reference=write_reference) > 0
+    if options.weights:
+        return weights.store(options.notebooks, options.numbers) > 0
     if not options.check:
         return builder.build(options.notebooks, options.numbers) > 0
     lines = builder.stale(options.notebooks, options.numbers)

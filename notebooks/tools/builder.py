@@ -195,7 +195,7 @@ def build_one(name: str, folder: Path, *, timeout: int = CELL_TIMEOUT) -> Lesson
         replace_block(source, "measured", "", prefix="# ")
     except ValueError as error:
         raise BuildError(f"{name}: {error}") from error
-    run = _executed(name, notebook, folder, timeout)
+    run = executed(name, notebook, folder, timeout)
     line = measured_line(run.seconds, old[1] if old else "")
     line = f"About {working_minutes(notebook)} minutes to work through.\n{line}"
     _replace_in_notebook(run.notebook, "measured", line)
@@ -205,12 +205,12 @@ def build_one(name: str, folder: Path, *, timeout: int = CELL_TIMEOUT) -> Lesson
     if solutions.is_file():
         target = folder / "solutions" / f"{name}.ipynb"
         target.parent.mkdir(exist_ok=True)
-        run = _executed(f"solutions/{name}", read_script(solutions), target.parent, timeout)
+        run = executed(f"solutions/{name}", read_script(solutions), target.parent, timeout)
         _write_notebook(target, run.notebook)
     return lesson(name, read_script(script))
 
 
-def _executed(name: str, notebook: NotebookNode, folder: Path, timeout: int) -> Run:
+def executed(name: str, notebook: NotebookNode, folder: Path, timeout: int = CELL_TIMEOUT) -> Run:
     """Execute ``notebook``; BuildError if a cell fails or writes to stderr."""
     run = execute(notebook, folder, timeout=timeout)
     refuse_stderr(name, run.notebook)

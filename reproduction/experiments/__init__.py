@@ -9,6 +9,7 @@ from reproduction.experiments import (
     fusion,
     generation,
     manifold,
+    masked,
     mathematics,
     memory,
     multimodal,
@@ -20,6 +21,7 @@ from reproduction.experiments import (
 EXPERIMENTS: tuple[Experiment, ...] = (
     *multimodal.EXPERIMENTS,  # first, because others load its models
     *manifold.EXPERIMENTS,
+    *masked.EXPERIMENTS,
     *generation.EXPERIMENTS,
     *new_digits.EXPERIMENTS,
     *memory.EXPERIMENTS,

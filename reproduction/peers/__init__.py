@@ -7,6 +7,7 @@ Run ``python -m reproduction.peers.NAME`` from the root of the clone; ``--help``
 - bench_contrastive: time and memory of contrastive losses;
 - bench_generation: generators of several modalities, with multivae;
 - bench_manifold: clustering without labels, with UMAP, spectral clustering and others;
+- bench_masked: masked image modeling, with lightly's SimMIM and MAE, and ablations;
 - bench_memory: growth of a memory and kills, with FAISS, hnswlib, usearch, LanceDB and Chroma;
 - bench_multimodal: images and speech in one space, with open_clip, lightly and CCA;
 - bench_mutual_information: errors of estimators on 39 tasks with known truths, with 20 estimators

@@ -7,6 +7,10 @@ folder SIMMIM_DATA or downloaded once into a cache (SIMMIM_CACHE moves it).
 A ``split`` is "train", "test" or "all". Missing or damaged data (or no network) raise `DataError`,
 which names the file, the fault and the remedy.
 
+For the applications there are small real sets of emoji, texts, questions and tables (`load_emoji`,
+`load_tweets`, `load_glosses`, `load_visual_questions`, `load_table`), and larger ones that are not
+embedded. `find_leaks` looks for what a training and a test set share.
+
 A `Pairing` draws positive pairs of several modalities, and knows exactly how much information they
 share; `paired_digits` is a sample of such pairs.
 
@@ -21,6 +25,19 @@ Examples:
     {('image', 'speech'): 2.30258...}
 """
 
+from simmim_lite.datasets._applications import (
+    Emoji as Emoji,
+    Glosses as Glosses,
+    Table as Table,
+    Tweets as Tweets,
+    VisualQuestions as VisualQuestions,
+    find_leaks as find_leaks,
+    load_emoji as load_emoji,
+    load_glosses as load_glosses,
+    load_table as load_table,
+    load_tweets as load_tweets,
+    load_visual_questions as load_visual_questions,
+)
 from simmim_lite.datasets._damage import (
     DamagedDigits as DamagedDigits,
     add_noise as add_noise,
@@ -44,7 +61,12 @@ from simmim_lite.datasets._images import (
     load_mnist as load_mnist,
     load_other_digits as load_other_digits,
     measure_strokes as measure_strokes,
-    read_image as read_image,
+)
+from simmim_lite.datasets._larger import (
+    load_prices as load_prices,
+    load_speeches as load_speeches,
+    load_visits as load_visits,
+    load_xrays as load_xrays,
 )
 from simmim_lite.datasets._pairing import (
     MODALITIES as MODALITIES,
@@ -58,5 +80,4 @@ from simmim_lite.datasets._speech import (
     Speech as Speech,
     load_fsdd as load_fsdd,
     load_speech as load_speech,
-    read_wav as read_wav,
 )

@@ -1,7 +1,6 @@
-"""The full data sets: where each is found, and its download into the cache.
+"""The full data sets: where each is found, and its download into the cache, by pooch.
 
-A download that was cut continues at the next call. Its checksum is compared before the files
-appear, and they appear complete or not at all.
+The checksum is compared before the files appear, and they appear complete or not at all.
 """
 
 import gzip
@@ -17,7 +16,6 @@ from pathlib import Path, PureWindowsPath
 import pooch
 import requests
 from filelock import FileLock
-from tqdm import tqdm
 
 from simmim_lite._arguments import check_choice
 from simmim_lite.datasets._files import DataError, cache_root, data_roots, embedded, find, reading
@@ -35,14 +33,13 @@ MNIST_FILES = tuple(
 
 _EMBEDDED = {"digits": "digits.npz.xz", "speech": "speech.npz.xz"}
 _TIMEOUT = 30  # seconds without a byte
-_CHUNK = 1 << 16  # bytes
 _MOST_UNPACKED = 1 << 30  # bytes of all files in one archive
-_UNPACKING = ".unpacking-"
-_NO_NETWORK = (
-    "Run it again with a network (the bytes that have arrived are kept), or set the environment "
-    "variable SIMMIM_DATA to a folder that holds the data (data/README.md shows the layouts)."
-)
+_UNFINISHED = ".unfinished-"
 _TRY_AGAIN = "The bad file was removed; run it again."
+_NO_NETWORK = (
+    "Run it again with a network, or set the environment variable SIMMIM_DATA to a folder that "
+    "holds the data (data/README.md shows the layouts)."
+)
 
 
 def available() -> dict[str, str | None]:
@@ -84,14 +81,14 @@ def _fetch_mnist() -> Path:
 
     from simmim_lite.storage import write_atomically  # imports torch
 
-    with _locked_cache() as cache:
+    with locked_cache() as cache:
         for name, md5 in MNIST.resources:
-            packed = cache / "MNIST" / "raw" / name
-            target = packed.with_suffix("")
+            target = (cache / "MNIST" / "raw" / name).with_suffix("")
             if not target.exists():
-                fetch([mirror + name for mirror in MNIST.mirrors], packed, f"md5:{md5}")
-                write_atomically(target, gzip.decompress(packed.read_bytes()))
-                packed.unlink()
+                with tempfile.TemporaryDirectory(dir=cache, prefix=_UNFINISHED) as temporary:
+                    packed = Path(temporary) / name
+                    fetch([mirror + name for mirror in MNIST.mirrors], packed, f"md5:{md5}")
+                    write_atomically(target, gzip.decompress(packed.read_bytes()))
     return cache / "MNIST"
 
 
@@ -132,50 +129,32 @@ def fetch(urls: Sequence[str], target: Path, known_hash: str | None) -> None:
     """Download from the first address that sends the right file to ``target``.
 
     The file appears at ``target`` when it is complete and its checksum ("md5:..." or "sha256:...")
-    is right; with another checksum it is removed, and the next address is tried. Until then its
-    bytes are in ``<target>.part``, which a later call continues.
+    is right; with another checksum it is removed, and the next address is tried.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(target.name + ".part")
-    expected, advice = "a download" + (f" of {known_hash}" if known_hash else ""), _NO_NETWORK
+    plain = {"Accept-Encoding": "identity"}  # nothing unpacks the file on its way
+    downloader = pooch.HTTPDownloader(progressbar=True, timeout=_TIMEOUT, headers=plain)
     problems = []
     for url in urls:
         try:
-            continued = part.exists()
-            got = _complete(url, part, known_hash)
-            if got and continued:  # the bytes before were of another file
-                part.unlink()
-                got = _complete(url, part, known_hash)
-        except (requests.RequestException, ValueError) as error:  # also of a bad redirection
-            problems.append(f"{url}: {type(error).__name__}: {error}")
-            continue
-        if not got:
-            part.replace(target)
+            pooch.retrieve(url, known_hash, target.name, target.parent, downloader=downloader)
             return
-        problems.append(f"{url}: {_size(part):,} bytes of {got}")
-        advice = _TRY_AGAIN
-        part.unlink()
-    raise DataError(target.name, expected, "; ".join(problems), advice)
-
-
-def _other_hash(path: Path, known_hash: str | None) -> str:
-    """The checksum of a file, "" if it is the known one or none is known."""
-    if known_hash is None:
-        return ""
-    algorithm = known_hash.partition(":")[0]
-    found = f"{algorithm}:{pooch.file_hash(str(path), algorithm)}"
-    return "" if found == known_hash.lower() else found
+        except (requests.RequestException, ValueError) as error:  # also of another checksum
+            problems.append(f"{url}: {type(error).__name__}: {error}")
+    expected = "a download" + (f" of {known_hash}" if known_hash else "")
+    raise DataError(target.name, expected, "; ".join(problems), _NO_NETWORK)
 
 
 def _unpacked(
     archive: str, url: str, known_hash: str | None, folder: str, inside: str, digest: str = ""
 ) -> Path:
     """Return a folder of the cache, downloaded as an archive if it is missing."""
-    with _locked_cache() as cache:
+    with locked_cache() as cache:
         target = cache / folder
         if not target.exists():
-            fetch([url], cache / archive, known_hash)
-            extract_tar(cache / archive, target, inside, digest)
+            with tempfile.TemporaryDirectory(dir=cache, prefix=_UNFINISHED) as temporary:
+                packed = Path(temporary) / archive
+                fetch([url], packed, known_hash)
+                extract_tar(packed, target, inside, digest)
     return target
 
 
@@ -188,7 +167,7 @@ def extract_tar(archive: Path, target: Path, inside: str, digest: str = "") -> N
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with tempfile.TemporaryDirectory(dir=archive.parent, prefix=_UNPACKING) as temporary:
+        with tempfile.TemporaryDirectory(dir=archive.parent, prefix=_UNFINISHED) as temporary:
             with reading(archive, "a .tar.gz archive", _TRY_AGAIN):
                 _extract_members(archive, temporary)
             found = next(Path(temporary).glob(inside), None)
@@ -220,7 +199,7 @@ def _extract_members(archive: Path, folder: str) -> None:
 
 
 @contextmanager
-def _locked_cache() -> Iterator[Path]:
+def locked_cache() -> Iterator[Path]:
     """Cache folder, for one process at a time: a second process waits, then finds the data."""
     root = cache_root()
     try:
@@ -230,47 +209,6 @@ def _locked_cache() -> Iterator[Path]:
         advice = "Name another folder in the environment variable SIMMIM_CACHE."
         raise DataError(root, "a folder to keep downloads in", str(error), advice) from error
     with lock:
-        for abandoned in root.glob(f"{_UNPACKING}*"):  # by a process that was killed
+        for abandoned in root.glob(f"{_UNFINISHED}*"):  # by a process that was killed
             shutil.rmtree(abandoned)
         yield root
-
-
-def _complete(url: str, part: Path, known_hash: str | None) -> str:
-    """Append to ``part`` as long as bytes arrive, also after a cut; return `_other_hash`."""
-    while True:
-        before = _size(part)
-        try:
-            _append(url, part)
-            return _other_hash(part, known_hash)
-        except requests.RequestException:
-            if _size(part) <= before:
-                raise
-
-
-def _append(url: str, part: Path) -> None:
-    """Send one request for the missing bytes of ``part``."""
-    start = _size(part)
-    headers = {"Accept-Encoding": "identity"}  # unpacked bytes could not be counted
-    if start:
-        headers["Range"] = f"bytes={start}-"
-    with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
-        if start and response.status_code == requests.codes.requested_range_not_satisfiable:
-            part.unlink()  # longer than the file: not a beginning of it
-            return _append(url, part)
-        response.raise_for_status()
-        if response.status_code != requests.codes.partial_content:
-            start = 0  # the server sends the whole file again
-        length = response.headers.get("Content-Length", "")
-        total = start + int(length) if length.isdecimal() else 0
-        bar = tqdm(total=total or None, initial=start, desc=part.stem, unit="B", unit_scale=True)
-        with bar, part.open("ab" if start else "wb") as file:
-            for chunk in response.iter_content(_CHUNK):
-                file.write(chunk)
-                bar.update(len(chunk))
-    if _size(part) < total:
-        raise requests.ConnectionError(f"{url}: {_size(part):,} of {total:,} bytes arrived")
-    return None
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0

@@ -17,7 +17,12 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 # SHA-256 of the embedded files, which nothing parses before it is compared.
 _SHA256 = {
     "digits.npz.xz": "b26616488b69998a97c20bcbd81c858fa48eff1653c2fa0d8ef076e6f76023d9",
+    "emoji.npz.xz": "72bc20fccb0da3c5f01a2666ffdcbbaacdfbff5835ab7f249b0e103147e9e14a",
+    "glosses.npz.xz": "5dea46d66982c84bfa5d68afd00b47c9c83ad28e39bdda098325bb5e6880958e",
     "speech.npz.xz": "a0f3e770de44e2ee5b949206e884bbb3d09c20bd292761ae11337fcde82d0370",
+    "tables.npz.xz": "401fd26744fed17479877af7f639236516de94234fe461c7ea3e1779708651a7",
+    "tweets.npz.xz": "fd5c206a93bce1ff4c3c64b3d7ea5cb2a11ab74321f696f10e6004466f40b758",
+    "visual_questions.npz.xz": "8ad826c06afd2b5091e46d28e0d6ef54e8179c9cf8451b8c5bec8a9bdcda89c4",
 }
 
 

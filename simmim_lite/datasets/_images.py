@@ -1,4 +1,4 @@
-"""Digits (embedded, all of MNIST, or of scikit-learn), their captions, CIFAR-10, and image files.
+"""Digits (embedded, all of MNIST, or of scikit-learn), their captions, and CIFAR-10.
 
 Captions have an exact entropy: the strokes of a digit are measured, each measurement is cut into
 terciles within the digit, and the sentence names the outer terciles only ("a thick, upright nine").
@@ -11,10 +11,10 @@ import re
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import Image
 from scipy import ndimage
 
 from simmim_lite._arguments import as_array
@@ -165,12 +165,7 @@ CIFAR10_CLASSES = tuple(_CLASSES.split())
 _CIFAR10_NAME = re.compile(r"(train|test)/([a-z]+)/([0-9]+)\.jpg")
 _CIFAR10_COUNTS = {"train": 50_000, "test": 10_000}
 _LARGEST_JPEG = 1 << 16  # bytes of one image of CIFAR-10
-# Limits of an image file. A larger one, or one of few bytes that decodes to very many pixels, is
-# taken for a decompression bomb.
-_MOST_PIXELS, _SMALL, _PIXELS_PER_BYTE = 89_000_000, 1 << 22, 1000
-# What turns an image upright, by its EXIF orientation 2..8.
-_TURNS = "FLIP_LEFT_RIGHT ROTATE_180 FLIP_TOP_BOTTOM TRANSPOSE ROTATE_270 TRANSVERSE ROTATE_90"
-_TRANSPOSES = {i: Image.Transpose[name] for i, name in enumerate(_TURNS.split(), start=2)}
+_MOST_PIXELS = 1 << 22  # of one image: more is taken for a decompression bomb
 _AGAIN = "Remove it and run `python -m simmim_lite data {}`."
 
 
@@ -270,32 +265,12 @@ def load_other_digits() -> Images:
     return Images(images, found.target.astype(np.int64), "all", "scikit-learn")
 
 
-def read_image(path: str | Path) -> np.ndarray:
-    """Read an image file as uint8: (height, width) if it is gray, else (height, width, 3) RGB.
-
-    The image is turned upright by its EXIF orientation. Transparency is left out; of an animation
-    the first image is read. Refused are gray images of more than 8 bits, more than 89 million
-    pixels, and small files of very many pixels (decompression bombs).
-    """
-    path = Path(path)
-    with reading(path, "an image (PNG, JPEG, ...)"), path.open("rb") as file:
-        return _decode(file, path.stat().st_size)
-
-
-def _decode(file: BinaryIO, size: int) -> np.ndarray:
-    """The image of a file of ``size`` bytes."""
-    with Image.open(file) as image:
-        width, height = image.size
-        if width * height > min(_MOST_PIXELS, max(_SMALL, _PIXELS_PER_BYTE * size)):
-            raise ValueError(f"too large, {width} x {height} pixels from {size:,} bytes")
-        if image.format in ("EPS", "WMF"):  # read by another program
-            raise ValueError(f"a drawing, format {image.format}")
-        if image.mode.startswith(("I", "F")):
-            raise ValueError(f"more than 8 bits a channel, mode {image.mode}")
-        image.load()  # now the orientation is known: some formats have it behind the pixels
-        turn = _TRANSPOSES.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-        upright = image.convert("L" if image.mode in ("1", "L", "LA") else "RGB")
-        return np.array(upright if turn is None else upright.transpose(turn))
+def _decode(encoded: bytes) -> np.ndarray:
+    """Pixels of a JPEG file, which is refused before it is unpacked if it is far too large."""
+    with Image.open(io.BytesIO(encoded), formats=["JPEG"]) as image:
+        if image.width * image.height > _MOST_PIXELS:
+            raise ValueError(f"too large, {image.width} x {image.height} pixels")
+        return np.array(image)
 
 
 def _read_idx(path: Path, dimensions: int) -> np.ndarray:
@@ -338,8 +313,7 @@ def _read_cifar10_zip(path: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
         for row, name in enumerate(match[0] for match in found):
             if archive.getinfo(name).file_size > _LARGEST_JPEG:
                 raise ValueError(f"{name}: {archive.getinfo(name).file_size:,} bytes")
-            encoded = archive.read(name)
-            image = _decode(io.BytesIO(encoded), len(encoded))
+            image = _decode(archive.read(name))
             if image.shape != images.shape[1:]:
                 raise ValueError(f"{name}: an image of shape {image.shape}")
             images[row] = image

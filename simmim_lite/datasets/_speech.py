@@ -1,10 +1,9 @@
-"""Spoken digits (embedded synthetic voices, or the recordings of FSDD) and single WAV files."""
+"""Spoken digits: embedded synthetic voices, or the recordings of FSDD."""
 
 import re
-import struct
+import wave
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -23,11 +22,6 @@ RATE = 8000  # Hz, of both sets
 _FSDD_NAME = re.compile(r"([0-9])_([a-z]+)_([0-9]+)\.wav")
 _FSDD_TEST_TAKES = range(5)  # the dataset's own rule: takes 0-4 of each digit and speaker
 _FSDD_COUNT = 3000
-# The formats of WAV files, and the bits of a sample in each.
-_INTEGER, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
-_WIDTHS = {_INTEGER: (8, 16, 24, 32), _FLOAT: (32, 64)}
-_FORMAT_ID = bytes.fromhex("000000001000800000aa00389b71")  # what follows the format in its GUID
-_UNKNOWN = 0xFFFFFFFF  # size of a chunk that is not stated there
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,80 +90,20 @@ def load_fsdd(split: str = "train") -> Speech:
         raise DataError(folder, f"{_FSDD_COUNT:,} recordings", f"{len(matches):,}", advice)
     test = np.array([int(match[3]) in _FSDD_TEST_TAKES for match in matches])
     chosen = [matches[i] for i in split_indices(test, split)]
-    waveforms = []
-    for path in (folder / match[0] for match in chosen):
-        waveform, rate = read_wav(path)
-        if rate != RATE:
-            raise DataError(path, f"a rate of {RATE} Hz", f"{rate} Hz", "Replace the file.")
-        waveforms.append(waveform)
+    waveforms = [_read_recording(folder / match[0]) for match in chosen]
     labels = np.array([int(match[1]) for match in chosen], np.int64)
     return Speech(waveforms, labels, np.array([m[2] for m in chosen]), split, str(folder))
 
 
-def read_wav(path: str | Path) -> tuple[np.ndarray, int]:
-    """Read a WAV file; several channels are averaged.
-
-    Samples are integers of 8, 16, 24 or 32 bits, or floating point numbers in [-1, 1] of 32 or 64
-    bits. The header may be plain, extensible, RF64 or that of a stream without a known length.
-
-    Returns:
-        The waveform (T,) float32 in [-1, 1], and its rate in Hz.
-    """
-    path = Path(path)
-    with reading(path, "a WAV file of integer samples or of floats"), path.open("rb") as file:
-        layout, size = _find_samples(file)
-        there = path.stat().st_size - file.tell()
-        tag, channels, rate, _, block, bits = struct.unpack("<HHIIHH", layout[:16])
-        if tag == _EXTENSIBLE and layout[26:] == _FORMAT_ID:
-            tag = int.from_bytes(layout[24:26], "little")
-        width = bits // 8
-        if bits not in _WIDTHS.get(tag, ()):
-            raise ValueError(f"unknown format: {tag:#x} of {bits} bits")
-        if block != channels * width or not block or not rate:
-            raise ValueError(f"{channels} x {bits} bits in blocks of {block} bytes at {rate} Hz")
-        if size == _UNKNOWN:  # a stream ends with the file; a byte that only fills up is no sample
-            size = there if block % 2 == 0 else 0
-        if size % block:
-            raise ValueError(f"{size:,} bytes of samples in blocks of {block}")
-        if size > there or not size:
-            got = f"{min(size, there):,} bytes"
-            promised = f"{max(size // block, 1):,} samples of {channels} x {width} bytes"
-            raise DataError(path, promised, got, "It is cut short; replace it.")
-        samples = _to_float(file.read(size), width, tag == _FLOAT)
-        outside = ~(np.abs(samples) <= 1)
-        if outside.any():
-            raise ValueError(f"the sample {samples[outside][0]}, not in [-1, 1]")
-    return samples.reshape(-1, channels).mean(axis=1), rate
-
-
-def _find_samples(file: BinaryIO) -> tuple[bytes, int]:
-    """Go to the samples of a WAV file; return the beginning of its layout, and their bytes."""
-    kind, _, form = struct.unpack("<4sI4s", file.read(12))
-    if kind not in (b"RIFF", b"RF64") or form != b"WAVE":
-        raise ValueError("no header of a WAV file")
-    layout, long_size = b"", _UNKNOWN
-    while True:
-        name, size = struct.unpack("<4sI", file.read(8))
-        if not (name.isascii() and name.decode().isprintable()):
-            raise ValueError(f"a chunk of the name {name!r}")
-        end = file.tell() + size
-        if name == b"data":
-            return layout, long_size if size == _UNKNOWN else size
-        if name == b"fmt ":
-            layout = file.read(min(size, 40))
-        elif name == b"ds64" and kind == b"RF64":
-            long_size = struct.unpack("<QQ", file.read(16))[1]
-        file.seek(end)
-        if size % 2 and file.read(1) != b"\0":  # not filled up to an even size
-            file.seek(end)
-
-
-def _to_float(encoded: bytes, width: int, floating: bool) -> np.ndarray:
-    """Little-endian samples of ``width`` bytes as float32."""
-    if floating:
-        return np.frombuffer(encoded, f"<f{width}").astype(np.float32)
-    samples = np.zeros((len(encoded) // width, 4), np.uint8)  # as the upper bytes of 32 bits
-    samples[:, 4 - width :] = np.frombuffer(encoded, np.uint8).reshape(-1, width)
-    if width == 1:
-        samples[:, 3] ^= 128  # samples of 8 bits are unsigned
-    return samples.view("<i4")[:, 0].astype(np.float32) / np.float32(2**31)
+def _read_recording(path: Path) -> np.ndarray:
+    """Read a WAV file of one channel of 16 bits as (T,) float32 in [-1, 1]."""
+    with reading(path, "a WAV file of 16 bits"), wave.open(str(path)) as file:
+        channels, width, rate, count = file.getparams()[:4]
+        if (channels, width, rate) != (1, 2, RATE):
+            got = f"{channels} x {8 * width} bits at {rate} Hz"
+            raise DataError(path, f"1 x 16 bits at {RATE} Hz", got, "Replace the file.")
+        encoded = file.readframes(count)
+        if len(encoded) != 2 * count or not count:
+            got = f"{len(encoded):,} bytes"
+            raise DataError(path, f"{max(count, 1):,} samples of 2 bytes", got, "Replace the file.")
+    return np.frombuffer(encoded, "<i2").astype(np.float32) / np.float32(2**15)

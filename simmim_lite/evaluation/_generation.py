@@ -1,12 +1,11 @@
 """Metrics of generated items (correctness, realism, diversity, novelty) and of reconstructions."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -226,57 +225,6 @@ class RealItems:
         within = spread_within_classes(self.classifier.features(flat), query)
         whole = spread_within_classes(self.classifier.features(self.items), self.labels)
         return {"agreement": float(np.mean(agreement)), "variety": within / whole}
-
-
-def generation_table(
-    truth: RealItems, rows: Mapping[str, tuple[Tensor, Any]], *, retrieved: Tensor
-) -> pd.DataFrame:
-    """Metrics of several generators, beside controls that need no generator.
-
-    Args:
-        rows: by name, (items, requested labels); "no memory" and "memory" are required.
-        retrieved: (N, k, ...), what memory returned for the queries of "memory", in random order.
-
-    Each row has the metrics of `RealItems.measure`. Three are added: "retrieval", one retrieved
-    item; "pixel mean", the mean of the k retrieved items; "real", the other half of the real test
-    items, whose frechet is the baseline for all.
-    """
-    missing = {"no memory", "memory"} - set(rows)
-    if missing:
-        raise ValueError(f"rows: expected {sorted(missing)} too, got {list(rows)}")
-    labels, retrieved = rows["memory"][1], as_images("retrieved", retrieved)
-    check_same_length(retrieved=retrieved, labels=labels)
-    mean = retrieved.double().mean(dim=1)
-    mean = mean if retrieved.is_floating_point() else mean.round()  # pixels in 0..255
-    controls = {
-        "retrieval": (retrieved[:, 0], labels),
-        "pixel mean": (mean.to(retrieved.dtype), labels),
-        "real": (truth.items[truth.halves[0]], as_array("labels", truth.labels)[truth.halves[0]]),
-    }
-    measured = {n: truth.measure(*row) for n, row in (dict(rows) | controls).items()}
-    return pd.DataFrame(measured).T.rename_axis("row")
-
-
-def coherence_table(
-    generate: Callable[[Any, str, str], Any],
-    classifiers: Mapping[str, Callable[[Any, np.ndarray], float]],
-    queries: Mapping[str, Any],
-    labels: np.ndarray,
-) -> pd.DataFrame:
-    """Coherence in all directions between modalities.
-
-    Args:
-        generate: ``generate(queries, source, target)`` returns one sample per query.
-        classifiers: by target modality, ``classifier(samples, labels)`` -> fraction of the samples
-            with the requested class, such as `EvaluationClassifier.coherence`; the columns.
-        queries: by source modality, N items each; the rows.
-        labels: (N,), the classes of the queries of each source.
-    """
-    table = {
-        target: {name: classify(generate(x, name, target), labels) for name, x in queries.items()}
-        for target, classify in classifiers.items()
-    }
-    return pd.DataFrame(table)
 
 
 # Reconstruction: each item is compared with its reference. These metrics do not apply to generation

@@ -1,8 +1,8 @@
 """Estimators and bounds beside the truth, and the cost of a model, as tidy tables.
 
 Operations are those of `torch.utils.flop_counter`: two per multiplication and addition in matrix
-products and convolutions, none for the rest. Bytes are counted by allocation (`measure_bytes`).
-Seconds are wall-clock time, the minimum of ``repetitions`` runs, on an idle machine.
+products and convolutions, none for the rest. Seconds are wall-clock time, the minimum of
+``repetitions`` runs, on an idle machine.
 """
 
 import math
@@ -19,9 +19,9 @@ from torch.nn.utils.parametrize import register_parametrization
 from torch.utils.flop_counter import FlopCounterMode
 
 from simmim_lite._arguments import check_choice, check_integer
-from simmim_lite._torch_state import cpu_by_default, gradients, like_parameters, ordinary_torch
+from simmim_lite._torch_state import cpu_by_default, like_parameters, ordinary_torch
 from simmim_lite.bounds import BOUNDS
-from simmim_lite.environment import measure_bytes, measure_seconds
+from simmim_lite.environment import measure_seconds
 from simmim_lite.ground_truth import GroundTruth
 from simmim_lite.mutual_information import estimate
 
@@ -102,50 +102,6 @@ def staircase(
 # operations, perhaps in another order. An 8-bit weight is off by at most 1/254 of the largest
 # weight of its row; the tolerance leaves room for several such layers.
 TOLERANCES = {"float32": 0.0, "int8 weights": 0.02, "exported": 1e-5}
-
-
-@gradients()
-def efficiency_table(
-    model: nn.Module,
-    batch: Tensor,
-    *,
-    batch_sizes: Sequence[int] = (8, 64, 256),
-    repetitions: int = 5,
-) -> pd.DataFrame:
-    """Cost of inference and training for several batch sizes, on the GPU if there is one.
-
-    Training is the forward pass and the gradients of the mean squared output, without an optimizer
-    (Adam adds two numbers per weight). A copy is measured, so the model is not changed.
-
-    Args:
-        model: maps (N, ...) to a tensor.
-        batch: items (M, ...), repeated to fill a batch.
-        batch_sizes: each at least 2 for models with batch normalization.
-
-    One row per mode and batch size: flops per item, peak_bytes beside the weights and the batch.
-    """
-    sizes = [check_integer("batch_sizes", size, minimum=1) for size in batch_sizes]
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model, batch = deepcopy(model).to(device), batch.to(device)
-    name = torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
-    rows = []
-    for mode in ("inference", "training"):
-        for size in sizes:
-            items = batch[torch.arange(size, device=device) % len(batch)]
-            model.train(mode == "training")
-            action = (_inference if mode == "inference" else _step)(model, items)
-            row = {
-                "mode": mode,
-                "batch_size": size,
-                "device": name,
-                "parameters": sum(weights.numel() for weights in model.parameters()),
-                "weight_bytes": weight_bytes(model),
-                "flops": flops(action) // size,
-                "peak_bytes": measure_bytes(action),
-                "samples_per_second": size / measure_seconds(action, repetitions=repetitions),
-            }
-            rows.append(row)
-    return pd.DataFrame(rows)
 
 
 def deployment_table(
@@ -244,11 +200,3 @@ def _exported(model: nn.Module, batch: Tensor) -> tuple[nn.Module, int]:
 
 def _inference(model: nn.Module, items: Tensor) -> Callable[[], Tensor]:
     return torch.no_grad()(lambda: model(items))
-
-
-def _step(model: nn.Module, items: Tensor) -> Callable[[], None]:
-    def action() -> None:
-        model(items).square().mean().backward()
-        model.zero_grad(set_to_none=True)
-
-    return action

@@ -9,7 +9,7 @@ from simmim_lite.exercises._check import Case, Cases, cases
 def _merge_sums() -> Cases:
     yield Case("two equal parts", (1.0, 3.0, 1.0, 2.0), (1.0, 5.0), "no rescaling is needed")
     parts, expected = (0.0, 2.0, math.log(4), 1.0), (math.log(4), 1.5)
-    reason = "the first sum has the unit e^0 and must be divided by 4, the new unit"
+    reason = "the first sum counts in units of e^0; in units of e^(ln 4) = 4 it is 2 / 4"
     yield Case("a second part that is higher", parts, expected, reason)
     parts, expected = (2.0, 1.5, 1.0, 4.0), (2.0, 1.5 + 4 * math.exp(-1))
     reason = "the top is the larger of the two, whichever part it comes from"

@@ -55,7 +55,6 @@ from simmim_lite.generation._vae import (
     ConditionalVAE as ConditionalVAE,
     ConvolutionalDecoder as ConvolutionalDecoder,
     ConvolutionalEncoder as ConvolutionalEncoder,
-    Elbo as Elbo,
     bits_per_dimension as bits_per_dimension,
     image_vae as image_vae,
     speech_vae as speech_vae,

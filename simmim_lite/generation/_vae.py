@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,18 +23,6 @@ def as_items(name: str, items: Any) -> Tensor:
     """Return finite numbers, where pixels of uint8 become 0..1, see `as_tensor`."""
     pixels = as_images(name, items)
     return as_tensor(name, as_float(pixels) if pixels.dtype == torch.uint8 else items)
-
-
-class Elbo(NamedTuple):
-    """The two parts of the evidence lower bound (ELBO), in nats, each (N,)."""
-
-    reconstruction: Tensor
-    divergence: Tensor
-
-    @property
-    def nats(self) -> Tensor:
-        """Lower bound on log p(x | c): (N,)."""
-        return self.reconstruction - self.divergence
 
 
 class ConditionalVAE(nn.Module):
@@ -111,14 +99,6 @@ class ConditionalVAE(nn.Module):
         if self.likelihood == "bernoulli" and not (low >= -_ROUNDING and high <= 1 + _ROUNDING):
             raise ValueError(f"x: expected pixels in 0..1, got {low:g} to {high:g}")
         return x
-
-    @torch.no_grad()
-    def elbo(self, x: Tensor, condition: Tensor | None = None, *, seed: int = 0) -> Elbo:
-        """Estimate the bound of each row with one draw of z."""
-        parts = self._parts(self._items(x), condition)
-        with seeded(seed, next(self.parameters()).device):
-            found = [self({"x": a, "condition": c}) for a, c in parts]
-        return Elbo(*(torch.cat([part[name].cpu() for part in found]) for name in Elbo._fields))
 
     @ordinary_torch()
     @torch.no_grad()

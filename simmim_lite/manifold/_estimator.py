@@ -64,10 +64,6 @@ class Stage(NamedTuple):
     seconds: float
     labels: np.ndarray
 
-    @property
-    def codes(self) -> np.ndarray:  # the former name
-        return self.labels
-
 
 class ManifoldInfoMax(
     ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator

@@ -19,7 +19,6 @@ from simmim_lite._numerics import squared_distances
 from simmim_lite.memory._items import as_keys
 
 _NEIGHBORS = 10
-_LOST = 1e-3  # error of beta * score that attention may have
 _NUMBERS = 1 << 22  # differences in memory at a time
 
 
@@ -52,33 +51,23 @@ class ReadResult:
 
 
 def attend_to_all(queries: Tensor, keys: Tensor, beta: float, metric: str) -> Tensor:
-    """softmax(beta * scores) @ keys, (M, dim), without the matrix of M x N scores.
+    """softmax(beta * scores) @ keys, (M, dim), without a matrix of all M x N scores.
 
     One update of a modern Hopfield network (Ramsauer et al. 2021, arXiv 2008.02217, equation 3).
     """
     wide = torch.promote_types(queries.dtype, keys.dtype)
     queries, keys = queries.to(wide), keys.to(wide)
     if metric == "cosine":
-        return _attention(queries, keys, min(beta, 1e30))  # the best key, without an overflow
-    center = keys.mean(dim=0)
-    near, others = queries - center, keys - center
-    squares = torch.cat([near, others]).detach().square().sum(dim=1)
-    lost = beta * float(squares.max()) * torch.finfo(wide).eps > _LOST
-    if lost and wide == torch.float32 and keys.device.type != "mps":
-        return attend_to_all(queries.double(), keys, beta, metric)
-    if lost:
-        parts = near.split(max(1, _NUMBERS // keys.numel()))
-        scores = ((part[:, None] - others).square().sum(dim=2) / -2 for part in parts)
-        return torch.cat([(beta * each).softmax(dim=1) @ others for each in scores]) + center
-    # -|q - k|^2 / 2 = q k - |k|^2 / 2 - |q|^2 / 2, the last cancels
-    ones = torch.ones_like(near[:, :1])
-    extended = torch.cat([others, -others.square().sum(dim=1, keepdim=True) / 2], dim=1)
-    return _attention(torch.cat([near, ones], dim=1), extended, beta)[:, :-1] + center
-
-
-def _attention(queries: Tensor, keys: Tensor, beta: float) -> Tensor:
-    query, key = queries[None, None], keys[None, None]
-    return scaled_dot_product_attention(query, key, key, scale=beta)[0, 0]
+        query, key = queries[None, None], keys[None, None]
+        scale = min(beta, 1e30)  # the best key, without an overflow
+        return scaled_dot_product_attention(query, key, key, scale=scale)[0, 0]
+    center, found = keys.mean(dim=0), []
+    queries, keys = queries - center, keys - center  # an offset would cost digits of the mean
+    for part in queries.split(max(1, _NUMBERS // keys.numel())):
+        scores = (part[:, None] - keys).square().sum(dim=2) / -2
+        gaps = scores - scores.amax(dim=1, keepdim=True)
+        found.append((min(beta, 1e38) * gaps).softmax(dim=1) @ keys)
+    return torch.cat(found) + center
 
 
 def describe_keys(keys: Tensor, metric: str) -> dict[str, float]:

@@ -42,7 +42,6 @@ def auto(
     *,
     discrete: str | None = None,
     seconds: float | None = None,
-    progress: bool = False,
     device: Any = None,
     seed: int = 0,
 ) -> Estimate:
@@ -56,7 +55,7 @@ def auto(
         discrete: the variables with symbols: "x", "y", "both" or "neither". None: words, and
             numbers of any dtype with at most N / 50 distinct rows (or 2); or at most N / 10, if
             each column has 20 or fewer that are whole or evenly spaced, or all of 0..K-1 or 1..K.
-        seconds, progress, device, seed: see `learned`.
+        seconds, device, seed: see `learned`.
     """
     check_choice("discrete", discrete, (None, "x", "y", "both", "neither"))
     x, y, seconds, note = _in_time(x, y, seconds)
@@ -68,7 +67,7 @@ def auto(
     for name, values in (("x", of_x), ("y", of_y)):
         if np.isinf(center_and_scale(values)[1]).all():
             return Estimate(0.0, 0.0, "constant", f"{name} is constant")
-    options = {"seconds": seconds, "progress": progress, "device": device, "seed": seed}
+    options = {"seconds": seconds, "device": device, "seed": seed}
     if len(symbols) == 2:
         found = _symbols(of_x, of_y, seed)
     elif not symbols:
@@ -132,7 +131,6 @@ def learned(
     *,
     discrete: str = "neither",
     seconds: float | None = None,
-    progress: bool = False,
     device: Any = None,
     seed: int = 0,
 ) -> Estimate:
@@ -163,8 +161,6 @@ def learned(
         device: of the networks, as in PyTorch; None: the CPU.
         seed: for ties, folds, shuffling and initial weights.
     """
-    from tqdm.auto import tqdm
-
     from simmim_lite.mutual_information import _learned, _numbers  # imports torch
 
     check_choice("discrete", discrete, ("x", "y", "neither"))
@@ -190,45 +186,44 @@ def learned(
     if min(x.shape[1], y.shape[1]) == 0:
         return Estimate(0.0, 0.0, "learned", "; ".join(notes))
     limit = math.inf if seconds is None else max(0.0, seconds - (time.monotonic() - start))
-    with tqdm(disable=not progress, desc="learning", unit=" epochs") as bar:
-        options: dict[str, Any] = {"limit": limit, "seed": seed, "tick": bar.update}
-        options["device"] = "cpu" if device is None else device
-        if discrete != "neither":
-            numbers, labels = (y, x) if discrete == "x" else (x, y)
-            if labels.max() >= len(labels) / 2:
-                got = f"{int(labels.max()) + 1} symbols in {len(labels)} samples"
-                raise ValueError(
-                    f"{discrete}: expected symbols that occur several times, got {got}; "
-                    'for numbers, pass discrete="neither"'
-                )
-            kind = f"{int(labels.max()) + 1} symbols x {numbers.shape[1]} columns of numbers"
-            samples = numbers[order], labels[order, 0], folds[order]
-            found = _learned.by_classifier(*samples, **options)
-            few, D = order[:_FEW_SAMPLES], numbers.shape[1]
-            parts = [[j] for j in range(D)] if 1 < D <= _MOST_PARTS else []
-            parts += [list(pair) for pair in combinations(range(D), 2)] if 2 < D <= 6 else []
-            if np.bincount(labels[few, 0], minlength=labels.max() + 1).min() <= 10:
-                parts = []
+    options: dict[str, Any] = {"limit": limit, "seed": seed}
+    options["device"] = "cpu" if device is None else device
+    if discrete != "neither":
+        numbers, labels = (y, x) if discrete == "x" else (x, y)
+        if labels.max() >= len(labels) / 2:
+            got = f"{int(labels.max()) + 1} symbols in {len(labels)} samples"
+            raise ValueError(
+                f"{discrete}: expected symbols that occur several times, got {got}; "
+                'for numbers, pass discrete="neither"'
+            )
+        kind = f"{int(labels.max()) + 1} symbols x {numbers.shape[1]} columns of numbers"
+        samples = numbers[order], labels[order, 0], folds[order]
+        found = _learned.by_classifier(*samples, **options)
+        few, D = order[:_FEW_SAMPLES], numbers.shape[1]
+        parts = [[j] for j in range(D)] if 1 < D <= _MOST_PARTS else []
+        parts += [list(pair) for pair in combinations(range(D), 2)] if 2 < D <= 6 else []
+        if np.bincount(labels[few, 0], minlength=labels.max() + 1).min() <= 10:
+            parts = []
 
-            def by_neighbors(part: list[int], k: int = 3) -> Estimate:
-                few_labels, few_numbers = labels[few, 0], numbers[few][:, part]
-                return ross(few_labels, few_numbers, n_neighbors=k, discrete="x", seed=seed)
+        def by_neighbors(part: list[int], k: int = 3) -> Estimate:
+            few_labels, few_numbers = labels[few, 0], numbers[few][:, part]
+            return ross(few_labels, few_numbers, n_neighbors=k, discrete="x", seed=seed)
 
-        else:
-            x = normal_scores(_reduced("x", x, notes), generator)
-            y = normal_scores(_reduced("y", y, notes), generator)
-            found = _numbers.by_networks(x, y, order, folds, distinct, **options)
-            kind, few = "numbers x numbers", order[:_FEW_SAMPLES]
-            parts = [[i, j] for i in range(x.shape[1]) for j in range(y.shape[1])]
-            parts = parts if 1 < len(parts) <= _MOST_PARTS else []
+    else:
+        x = normal_scores(_reduced("x", x, notes), generator)
+        y = normal_scores(_reduced("y", y, notes), generator)
+        found = _numbers.by_networks(x, y, order, folds, distinct, **options)
+        kind, few = "numbers x numbers", order[:_FEW_SAMPLES]
+        parts = [[i, j] for i in range(x.shape[1]) for j in range(y.shape[1])]
+        parts = parts if 1 < len(parts) <= _MOST_PARTS else []
 
-            def by_neighbors(part: list[int], k: int = 3) -> Estimate:
-                return ksg(x[few][:, part[:1]], y[few][:, part[1:]], n_neighbors=k, seed=seed)
+        def by_neighbors(part: list[int], k: int = 3) -> Estimate:
+            return ksg(x[few][:, part[:1]], y[few][:, part[1:]], n_neighbors=k, seed=seed)
 
-            for name, given, value in (("y", x, y), ("x", y, x)):
-                if looks_like_function(given[distinct], value[distinct]):
-                    notes.append(f"{name} seems a function of the other variable: infinite I")
-                    found = replace(found, standard_error=math.inf)
+        for name, given, value in (("y", x, y), ("x", y, x)):
+            if looks_like_function(given[distinct], value[distinct]):
+                notes.append(f"{name} seems a function of the other variable: infinite I")
+                found = replace(found, standard_error=math.inf)
     if time.monotonic() - start > limit / 2:
         parts = []
         notes.append("training was cut short by the time limit")
@@ -260,7 +255,7 @@ def _or_a_part(
         f"{found.reason}; {best.nats:.3f} by neighbors in a part of the columns, which is taken"
     )
     error = math.hypot(best.standard_error, gap)
-    return Estimate(best.nats + gap, error, "learned", reason.strip("; "), history=found.history)
+    return Estimate(best.nats + gap, error, "learned", reason.strip("; "))
 
 
 def _symbols(x: np.ndarray, y: np.ndarray, seed: int) -> Estimate:

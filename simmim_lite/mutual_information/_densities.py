@@ -80,7 +80,6 @@ def by_densities(
             with_x.samples - without.samples,
             with_x.held_out - without.held_out,
             with_x.seen - without.seen,
-            [value - without.held_out for value in with_x.history],
         )
         return difference, without.held_out
 
@@ -107,7 +106,6 @@ def by_densities(
         error,
         "learned",
         f"{gaussian.nats:.3f} by correlation, {learned:+.3f} learned",
-        history=tuple(gaussian.nats + value for value in found.history),
     )
     return estimate, own
 

@@ -26,7 +26,6 @@ class Estimate:
         method: name of the estimator.
         reason: why "auto" chose this method, and warnings.
         is_lower_bound: whether I is probably higher (columns were reduced) or infinite.
-        history: the estimate after each epoch of a learned estimator.
     """
 
     nats: float
@@ -34,7 +33,6 @@ class Estimate:
     method: str
     reason: str = ""
     is_lower_bound: bool = False
-    history: tuple[float, ...] = ()
 
     def __str__(self) -> str:
         bound = "at least " if self.is_lower_bound else ""

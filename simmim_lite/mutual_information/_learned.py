@@ -8,7 +8,6 @@ of both (as in Akaike's criterion), and half their difference is part of the err
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -37,7 +36,6 @@ class Gain:
     samples: np.ndarray  # (N,) of each held-out sample
     held_out: float  # mean over held-out samples
     seen: float  # mean over training samples
-    history: list[float]  # the best held_out so far, after each epoch
 
 
 def cross_fit(
@@ -52,7 +50,6 @@ def cross_fit(
     seed: int,
     deadline: float,
     device: str | torch.device,
-    tick: Callable[[], object],
 ) -> Gain:
     """Train one set of networks for each of the F folds in ``trained``; score these held-out folds.
 
@@ -62,7 +59,6 @@ def cross_fit(
         targets, base: (F, N, T), target values, and log densities of the base model.
         folds: (N,) in 0..4; copies of a sample share a fold.
         deadline: of `time.monotonic`; a finite one shortens the training, so that it ends in time.
-        tick: called after each epoch.
     """
     F, T = len(trained), targets.shape[2]
     generator = torch.Generator().manual_seed(seed)
@@ -105,7 +101,7 @@ def cross_fit(
             gains = [average(X[i], Y[rows, i]) - base_scores[rows, i] for i in parts]
             return torch.cat(gains, dim=1).cpu()
 
-    best, best_seen, history = np.zeros(T), np.zeros(T), []
+    best, best_seen = np.zeros(T), np.zeros(T)
     samples = np.zeros((held_out.numel(), T), dtype=np.float32)
     last, sharing = 0, CoreSharing()
     for epoch in range(epochs):
@@ -122,7 +118,6 @@ def cross_fit(
             sharing.look()
             if time.monotonic() > deadline:
                 break
-        tick()
         scores = gain(held_out)
         mean = scores.mean((0, 1), dtype=torch.float64).numpy()
         better = mean > best
@@ -132,10 +127,9 @@ def cross_fit(
             best[better] = mean[better]
             for target in np.flatnonzero(better):
                 samples[:, target] = scores[..., target].ravel()
-        history.append(float(best.sum()))
         if epoch - last >= _PATIENCE or time.monotonic() > deadline:
             break
-    return Gain(samples.sum(1), float(best.sum()), float(best_seen.sum()), history)
+    return Gain(samples.sum(1), float(best.sum()), float(best_seen.sum()))
 
 
 _HIDDEN = 128
@@ -172,7 +166,7 @@ def by_classifier(
     chance = math.sqrt((K - 1) * inputs.shape[1] / 2) / N  # for a linear classifier (Wilks)
     error = math.hypot(gain.samples.std() / math.sqrt(N), (gain.seen - gain.held_out) / 2, chance)
     nats = (gain.held_out + gain.seen) / 2
-    return Estimate(nats, error, "learned", history=tuple(gain.history))
+    return Estimate(nats, error, "learned")
 
 
 class _Classifiers(nn.Module):

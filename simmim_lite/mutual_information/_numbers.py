@@ -76,7 +76,7 @@ def by_networks(
                 error = math.hypot(_error(critics), half, doubt)
                 why = "columns determine one another" if determined else "many thin pieces"
                 reason = f"{why}: {nats:.3f} by critics, {found.nats:.3f} by densities"
-                found = Estimate(nats, error, "learned", reason, history=tuple(critics.history))
+                found = Estimate(nats, error, "learned", reason)
             elif determined:
                 error = math.hypot(found.standard_error, found.nats - critics.held_out)
                 note = f"columns determine one another, and critics find {critics.held_out:.3f}"

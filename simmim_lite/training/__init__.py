@@ -38,3 +38,7 @@ from simmim_lite.training._processes import (
     process_group as process_group,
 )
 from simmim_lite.training._resume import History as History, load_weights as load_weights
+from simmim_lite.training._weights import (
+    load_trained as load_trained,
+    save_trained as save_trained,
+)

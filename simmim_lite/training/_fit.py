@@ -62,8 +62,9 @@ def fit(
         seconds: stop earlier, after this time. A long step is broken off before it changes weights.
         patience, watch: stop earlier, after ``patience`` epochs without a new minimum of the value
             ``watch`` (for an accuracy, return the negative accuracy from ``evaluate``).
-        optimizer: "adam", "adamw", "rmsprop", "sgd" (momentum 0.9), or a function of the groups of
-            parameters that returns an optimizer.
+        optimizer: "adam", "adamw", "rmsprop", "sgd" (momentum 0.9), "muon" (orthogonalized momentum
+            for matrices, which wants a rate near 0.02, and AdamW for the rest), or a function of
+            the groups of parameters that returns an optimizer.
         learning_rate: largest learning rate.
         weight_decay: for matrices and kernels; biases and scalars do not decay.
         schedule: "constant" after ``warmup`` steps of linear growth; "cosine", the same warm-up,

@@ -28,6 +28,7 @@ from simmim_lite._arguments import check_choice, check_integer, check_number
 from simmim_lite._random import seed_device
 from simmim_lite._torch_state import cpu_by_default
 from simmim_lite.training._batches import Data, Stream, Tree, leaves, map_tree, part_of, rows_of
+from simmim_lite.training._optimizers import Muon
 from simmim_lite.training._processes import this_process
 
 Loss = Callable[[Any, Any], Tensor | Mapping[str, Tensor]]
@@ -177,7 +178,7 @@ def _joined(embedded: list[Tree], parts: list[slice]) -> Tree:
 MakeOptimizer = Callable[[list[dict]], Optimizer]
 
 _OPTIMIZERS: dict[str, MakeOptimizer] = {"adam": Adam, "adamw": AdamW, "rmsprop": RMSprop}
-_OPTIMIZERS["sgd"] = partial(SGD, momentum=0.9)
+_OPTIMIZERS |= {"sgd": partial(SGD, momentum=0.9), "muon": Muon}
 _AUTOCAST = {"bfloat16": torch.bfloat16, "float16": torch.float16, None: None}
 
 

@@ -27,6 +27,7 @@ from simmim_lite import (
     generation,
     ground_truth,
     manifold,
+    masked,
     memory,
     multimodal,
     mutual_information,
@@ -227,6 +228,26 @@ door(
     label="GaussianMixture",
 )
 
+FIELD = ground_truth.GaussianField(2, 3)
+HIDDEN = Argument(np.array([[True, False, True], [False, False, True]]), "mask", "")
+FIELDS = numbers(5, 2, 3)
+for name in ("conditional_mean", "log_density"):
+    door(
+        f"ground_truth.GaussianField.{name}",
+        lambda fields, mask, name=name: getattr(FIELD, name)(fields, mask),
+        {"fields": FIELDS, "mask": HIDDEN},
+        rowwise=True,
+    )
+for name in (
+    *("bayes_errors", "conditional", "mutual_information"),
+    *("pixelwise_information", "total_correlation"),
+):
+    door(
+        f"ground_truth.GaussianField.{name}",
+        lambda mask, name=name: getattr(FIELD, name)(mask),
+        {"mask": HIDDEN},
+    )
+
 # --- bounds --------------------------------------------------------------------------------
 
 SCORES, JOINT = T(numbers(5, 5, rows="")), T(probabilities(5, 5, seed=1))
@@ -326,6 +347,13 @@ door(
     {"pool": WAVES},
     scale=("pool",),
     tolerance=1e-5,
+)
+# The values of both sets must be of one type, so they change together.
+door(
+    "datasets.find_leaks",
+    lambda train: datasets.find_leaks({"family": train}, {"family": train})["family"],
+    {"train": Argument(np.array([0, 1, 1, 2, 4, 1, 3, 4]), "labels", "N")},
+    also=("test", "times"),
 )
 ITEMS = {"a": numbers(6, 2).value, "b": numbers(8, 2, seed=1).value}
 A, B = np.array([0, 1, 0, 1, 2, 2]), np.array([0, 1, 2, 0, 1, 2, 2, 2])
@@ -1110,7 +1138,7 @@ def _vae(shape: Any, condition_dim: int) -> Any:
 
 
 GRAY, LATENTS = T(images(4, 1, 8, 8)), T(numbers(4, 2, seed=4))
-for name in ("encode", "elbo", "posterior", "reconstruct"):
+for name in ("encode", "posterior", "reconstruct"):
     door(
         f"generation.ConditionalVAE.{name}",
         lambda x, condition, name=name: getattr(vae(3), name)(x, condition),
@@ -1689,20 +1717,92 @@ door(
     tolerance=1e-3,
     also=("images",),
 )
+
+# --- masked --------------------------------------------------------------------------------
+
+
+@kept
+def masked_model(head: str = "gaussian") -> nn.Module:
+    return masked.MaskedModel((1, 4, 6), 2, dim=8, depth=1, head=head).eval()
+
+
+GRAY_SMALL = T(images(5, 1, 4, 6))
+COVERED = T(Argument(np.array([[True, False, True, False, False, False]] * 5), "mask", "N"))
+PATCHES = T(images(5, 6, 4))
+OUTPUT = T(numbers(5, 6, 8))
 door(
-    "evaluation.generation_table",
-    lambda items, labels, retrieved: evaluation.generation_table(
-        REALITY(), {"no memory": (items, labels), "memory": (items, labels)}, retrieved=retrieved
-    ),
-    MADE | {"retrieved": T(images(14, 2, 1, 8, 8, seed=4))},
-    tolerance=1e-3,
-    also=("images", "rows", "generated"),
+    "masked.patchify",
+    lambda images: masked.patchify(images, 2),
+    {"images": GRAY_SMALL},
+    rowwise=True,
+    **LAYER,
 )
 door(
-    "evaluation.coherence_table",
-    lambda queries, labels: evaluation.coherence_table(
-        lambda items, source, target: items, {"t": judge().coherence}, {"s": queries}, labels
+    "masked.unpatchify",
+    lambda patches: masked.unpatchify(patches, (1, 4, 6), 2),
+    {"patches": PATCHES},
+    rowwise=True,
+    **LAYER,
+)
+door(
+    "masked.average_distance",
+    lambda masks: masked.average_distance(masks, (2, 3), 2),
+    {"masks": COVERED},
+    also=("grid",),
+)
+door(
+    "masked.head_mean",
+    lambda output: masked.head_mean(output, "gaussian"),
+    {"output": OUTPUT},
+    rowwise=True,
+    **LAYER,
+)
+door(
+    "masked.head_log_density",
+    lambda output, target: masked.head_log_density(output, target, "gaussian"),
+    {"output": OUTPUT, "target": PATCHES},
+    rowwise=True,
+    **LAYER,
+)
+door(
+    "masked.masked_loss",
+    lambda output, image, mask: masked.masked_loss(
+        output, {"image": image, "mask": mask}, patch=2, head="gaussian"
     ),
-    {"queries": SEEN["items"], "labels": SEEN["labels"]},
-    also=("images",),
+    {"output": OUTPUT, "image": GRAY_SMALL, "mask": COVERED},
+    also=("batch", "images"),
+    **LAYER,
+)
+door(
+    "masked.MaskedModel.forward",
+    lambda image, mask: masked_model()({"image": image, "mask": mask}),
+    {"image": GRAY_SMALL, "mask": COVERED},
+    also=("batch", "images", "masks"),
+    rowwise=True,
+    **LAYER,
+)
+for name in ("predict", "encode", "log_likelihood", "chain_log_likelihood"):
+    door(
+        f"masked.MaskedModel.{name}",
+        lambda images, masks, name=name: getattr(masked_model(), name)(images, masks),
+        {"images": GRAY_SMALL, "masks": COVERED},
+        rowwise=name != "chain_log_likelihood",
+        **LAYER,
+    )
+door(
+    "masked.MaskedModel.features",
+    lambda images: masked_model().features(images, 2),
+    {"images": GRAY_SMALL},
+    rowwise=True,
+    **LAYER,
+)
+door(
+    "masked.MaskedModel.fit",
+    lambda images: masked_model("linear").fit(images, steps=1, batch_size=5, progress=False)[
+        "loss"
+    ],
+    {"images": GRAY_SMALL},
+    also=("ratio", "optimizer"),
+    **LAYER,
+    draws=True,
 )

@@ -127,6 +127,18 @@ def test_the_table_of_estimators_in_notebook_03_is_the_measured_one():
         assert [cell.strip("–-") for cell in cells] == expected
 
 
+def test_the_tables_of_notebook_14_are_the_measured_ones():
+    (script,) = (path for path in SCRIPTS if path.stem.startswith("14"))
+    measured = (CLONE / "reproduction" / "results" / "masked.md").read_text("utf-8")
+    text = script_markdown(script.read_text("utf-8"))
+    marker = "<!-- from reproduction/results/masked.md -->"
+    tables = [part.split("\n\n")[1] for part in text.split(marker)[1:]]
+    assert len(tables) == text.count(marker) >= 4
+    for table in tables:
+        assert table.startswith("| ")
+        assert table in measured, table
+
+
 # --- the tester, tested --------------------------------------------------------------------
 
 CLAIM = Claim(

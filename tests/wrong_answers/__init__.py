@@ -13,6 +13,7 @@ from wrong_answers import (
     _generative_models,
     _large_batches,
     _manifold,
+    _masked,
     _memory,
     _multimodal,
     _mutual_information,
@@ -37,6 +38,7 @@ WRONG = {
         _generative_models,
         _generation,
         _evaluation,
+        _masked,
     )
     for name, mistakes in lesson.WRONG.items()
 }

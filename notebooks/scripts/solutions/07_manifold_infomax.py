@@ -47,7 +47,7 @@ exercises.check("true labels on the graph", my_prediction_2)
 # %% [markdown]
 # ### Exercise 3
 #
-# (c) replaces $\ln q(y \mid x')$ by a difference, (a) splits the mean, (d) recognizes
+# (c) replaces $\ln q'$ by a difference, (a) splits the mean, (d) recognizes
 # $-H(Y \mid X)$ and the KL divergence, (b) recognizes $I(Y; X)$. The usual mistake is to put (d) before
 # (a): the entropy becomes visible only after the split.
 
@@ -83,8 +83,8 @@ exercises.check("comparing clusterings", my_choice)
 #
 # $Y$ is drawn at $x$, so $q$ stands at $x$ outside the logarithm and at $x'$ inside. The usual
 # mistakes are the steps in the wrong direction and the mean of the entropies in place of the entropy
-# of the mean. If each point stays where it is, the induced conditional $r(y \mid x') = q(y \mid x')$, so the
-# divergence is 0 and the bound is tight.
+# of the mean. The bound is tight if the induced conditional $r$ equals $q$ at each $x'$. This is so if
+# each point stays where it is, or if all steps lead between points with equal $q$.
 
 
 # %%

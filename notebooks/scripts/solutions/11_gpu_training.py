@@ -36,8 +36,8 @@ exercises.check("where is x", my_prediction_1)
 # %% [markdown]
 # ### Exercise 2
 #
-# The direction of an infinite gradient is lost. So the only safe step is none. The usual mistake is to
-# clip: a norm that is infinite, or not a number, cannot be clipped to anything useful.
+# The direction of an infinite gradient is lost. So the scaler takes no step. The usual mistake is to clip: an
+# infinite gradient divided by its infinite norm is not a number.
 
 # %%
 my_prediction_2 = "b"
@@ -59,7 +59,8 @@ exercises.check("square root of the layers", my_order)
 # ### Exercise 4
 #
 # In line 4 the gradients are still multiplied by the scale. `scaler.unscale_(optimizer)` belongs before it.
-# The usual mistake is to suspect the learning rate, because the program runs without an error.
+# The usual mistake is to suspect the learning rate, because the program runs without an error. Adam would hide
+# the mistake: its steps hardly depend on a constant factor of the gradient.
 
 # %%
 my_wrong_line = "4"
@@ -69,8 +70,8 @@ exercises.check("clipped too early", my_wrong_line)
 # %% [markdown]
 # ### Exercise 5
 #
-# A GPU that waits in most of the time does not become faster by a faster calculation. The usual mistake
-# is to optimize the model before a profiler has shown where the time goes.
+# A GPU that waits most of the time does not gain from a faster calculation. The usual mistake is to optimize
+# the model before a profiler has shown where the time goes.
 
 # %%
 my_choice = "a"
@@ -80,7 +81,7 @@ exercises.check("idle GPU", my_choice)
 # %% [markdown]
 # ### Exercise 6
 #
-# The parameters are paid first, once. The rest is divided among the items. The usual mistake is to
+# First subtract the bytes of the parameters. The rest is divided among the items. The usual mistake is to
 # count 4 bytes for a parameter, and to forget the gradient and the two averages of Adam.
 
 

@@ -26,7 +26,7 @@ from simmim_lite import exercises
 # ### Exercise 1
 #
 # Both sums are brought to the larger top. The exponents are never positive, so nothing overflows. The usual
-# mistake is to add the two sums as they are, although they have different units.
+# mistake is to add the two sums as they are, although they belong to different tops.
 
 
 # %%
@@ -51,8 +51,9 @@ exercises.check("layers and chunks", my_prediction_2)
 # %% [markdown]
 # ### Exercise 3
 #
-# The rows of each process contribute one part of the gradient. The usual mistake is to check only the loss:
-# every process prints the correct loss of the whole batch.
+# The rows of each process contribute one part of the gradient. We need the sum of these parts, and DDP returns
+# their mean. The usual mistake is to check only the loss: every process prints the correct loss of the whole
+# batch.
 
 # %%
 my_order = "cadb"
@@ -73,8 +74,8 @@ exercises.check("accumulated negatives", my_wrong_line)
 # %% [markdown]
 # ### Exercise 5
 #
-# Compare the two memories before you choose. The square of the batch costs about 1 GB here, and the activations
-# cost 16 times the memory of the GPU. The usual mistake is to know one remedy and to apply it.
+# Compare both memories before you choose. The square of the batch costs about 1 GB here, and the activations
+# cost 16 times the memory of the GPU. The usual mistake is to take the remedy that was explained first.
 
 # %%
 my_choice = "b"

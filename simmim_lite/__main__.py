@@ -8,9 +8,10 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     test = add("test", "lint, types, unit tests, and nbval on every notebook", _test)
     test.add_argument("--fast", action="store_true", help="leave out slow tests and notebooks")
     lab = "jupyterlab", "notebooks/00_start_here.ipynb"
-    add("lab", "open JupyterLab on the map of notebooks", lambda _: _in_clone(*lab))
+    add("lab", "open JupyterLab on the map of notebooks", lambda _: _in_clone(lab))
     return parser
 
 
@@ -144,28 +145,45 @@ def _test(options: argparse.Namespace) -> int:
     notebooks = sorted((CLONE / "notebooks").glob("[0-9][0-9]_*.ipynb"))
     if not notebooks:  # pytest without arguments would run something else, and pass
         raise ValueError("no notebooks to test: python -m simmim_lite build makes them")
-    steps: list[list[Any]] = [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]]
+    lint: list[list[Any]] = [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]]
     if options.fast:
-        steps.append(["pytest", "tests", "-m", "not slow"])
+        tests: list[list[Any]] = [["pytest", "tests", "-m", "not slow"]]
     else:
-        nbval = "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=180"
-        steps += [["pytest", "tests"], ["pytest", *nbval, *notebooks]]
+        nbval = "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600"
+        tests = [["pytest", "tests"], ["pytest", *nbval, *notebooks]]
+    steps = [[step] for step in lint] + [tests]
     return next((code for step in steps if (code := _in_clone(*step))), 0)
 
 
-def _in_clone(*module: str | Path) -> int:
-    """Run ``python -m module ...`` in the clone; its exit code."""
+def _in_clone(*modules: Sequence[str | Path]) -> int:
+    """Run ``python -m module ...`` for each module at the same time; the first exit code not 0.
+
+    Several share the cores. The output of the second and later ones follows that of the first.
+    """
     _clone_only()
-    line, own = [sys.executable, "-m", *map(str, module)], module[0] != "jupyterlab"
-    child = subprocess.Popen(line, cwd=CLONE, start_new_session=own)
-    try:
-        return child.wait()
-    except KeyboardInterrupt:
-        with suppress(subprocess.TimeoutExpired, ValueError):  # Windows cannot send it
-            child.send_signal(signal.SIGINT)  # pytest then ends the kernels of its notebooks
-            child.wait(_GRACE)
-        end_group(child)
-        raise
+    cores = max(1, (os.cpu_count() or 1) // len(modules))
+    threads = {"OMP_NUM_THREADS": str(cores)} if len(modules) > 1 else {}
+    with ExitStack() as stack:
+        children, outputs = [], []
+        for number, module in enumerate(modules):
+            line, own = [sys.executable, "-m", *map(str, module)], module[0] != "jupyterlab"
+            outputs.append(stack.enter_context(tempfile.TemporaryFile()) if number else None)
+            how: Any = {"cwd": CLONE, "start_new_session": own, "stdout": outputs[-1]}
+            children.append(subprocess.Popen(line, env=threads | os.environ, **how))
+        try:
+            for child, output in zip(children, outputs, strict=True):
+                child.wait()
+                if output:
+                    output.seek(0)
+                    print(output.read().decode(errors="replace"), end="")
+        except KeyboardInterrupt:
+            for child in children:
+                with suppress(subprocess.TimeoutExpired, ValueError):  # Windows cannot send it
+                    child.send_signal(signal.SIGINT)  # pytest then ends its kernels
+                    child.wait(_GRACE)
+                end_group(child)
+            raise
+    return next((child.returncode for child in children if child.returncode), 0)
 
 
 def end_group(child: subprocess.Popen) -> None:

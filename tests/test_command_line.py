@@ -75,8 +75,8 @@ def test_commands_of_the_clone_say_that_they_need_one(monkeypatch, tmp_path, cap
 def test_tests_stop_at_the_first_failing_step(monkeypatch):
     ran = []
 
-    def step(*module):
-        ran.append(module[0])
+    def step(*modules):
+        ran.extend(module[0] for module in modules)
         return 3 if len(ran) == 2 else 0
 
     monkeypatch.setattr(command_line, "_in_clone", step)
@@ -87,8 +87,8 @@ def test_tests_stop_at_the_first_failing_step(monkeypatch):
 def test_tests_are_lint_unit_tests_and_every_notebook(monkeypatch):
     ran = []
 
-    def step(*module):
-        ran.append(module)
+    def step(*modules):
+        ran.extend(modules)
         return 0
 
     monkeypatch.setattr(command_line, "_in_clone", step)
@@ -102,6 +102,21 @@ def test_tests_are_lint_unit_tests_and_every_notebook(monkeypatch):
     assert command_line.main(["test", "--fast"]) == 0
     assert [step[0] for step in ran] == ["ruff", "ruff", "mypy", "pytest"]
     assert ran[3][-1] == "not slow"
+
+
+def test_two_programs_run_at_the_same_time_and_each_exit_code_counts(tmp_path, capfd):
+    """Each waits for the other; the output of the second follows."""
+    paths = tmp_path / "a", tmp_path / "b"
+    programs = []
+    for name, (own, other) in {"first": paths, "second": paths[::-1]}.items():
+        meet = f"while not pathlib.Path({str(other)!r}).exists(): time.sleep(0.01)"
+        code = f"pathlib.Path({str(own)!r}).touch()\n{meet}\nprint({name!r})"
+        programs.append(["timeit", "-n1", "-r1", "-s", "import pathlib, time", code])
+    assert command_line._in_clone(*programs) == 0
+    output = capfd.readouterr().out
+    assert output.index("first") < output.index("second")
+    assert command_line._in_clone(programs[0], ["timeit", "1 +"]) == 1
+    assert command_line._in_clone(["timeit", "1 +"], programs[0]) == 1
 
 
 def test_without_notebooks_nothing_passes(monkeypatch, tmp_path, capsys):
@@ -206,7 +221,7 @@ def test_signals_end_a_command_in_one_line(name, times):
 @posix
 def test_children_end_with_the_command():
     code = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
-    action = f"return command_line._in_clone('timeit', '-n1', '-r1', {code!r})"
+    action = f"return command_line._in_clone(['timeit', '-n1', '-r1', {code!r}])"
     process = started("-c", WAITING.format(action=action))
     assert process.stdout.readline() == "ready\n"
     child = int(process.stdout.readline())

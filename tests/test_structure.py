@@ -10,7 +10,7 @@ import pytest
 CLONE = Path(__file__).resolve().parents[1]
 PACKAGE = CLONE / "simmim_lite"
 TOOLS = (CLONE / "reproduction", CLONE / "notebooks" / "tools")
-MOST_LINES, MOST_FILES, LONGEST = 16_700, 115, 400  # of the package, all later rooms included
+MOST_LINES, MOST_FILES, LONGEST = 16_800, 115, 400  # of the package, all later rooms included
 
 # A module imports only from rows above its own (and from its own folder).
 ORDER = [
@@ -38,11 +38,11 @@ KEPT = {
     "load_weights": "a reader's own checkpoints",
     **dict.fromkeys(
         [
-            *("Emoji", "Glosses", "Table", "Tweets", "VisualQuestions", "find_leaks", "load_emoji"),
+            *("Glosses", "Table", "Tweets", "VisualQuestions"),
             *("load_glosses", "load_table", "load_tweets", "load_visual_questions"),
             *("load_prices", "load_speeches", "load_visits", "load_xrays"),
         ],
-        "applications: notebooks 15 to 19, which are being written",
+        "applications: notebooks 16 to 19, which are being written",
     ),
 }
 

@@ -339,7 +339,8 @@ figures.show(
 # | 11 | [Training on a GPU](11_gpu_training.ipynb) | `training`, `environment` | The first training run on a GPU: devices, data loading, mixed precision, the learning rate, what to do when memory runs out, what limits the speed, and how to look inside a step. Every cell also runs on a CPU. | 75 | 29 s |
 # | 12 | [Large batches and several processes](12_large_batches.ipynb) | `contrastive`, `training` | A contrastive loss of a large batch in little memory, encoders whose activations do not fit, what the size of the batch does to the InfoNCE value, several processes with the gradient of one, and a run that survives being killed. | 75 | 53 s |
 # | 13 | [Evaluation: numbers that a skeptic believes](13_evaluation.ipynb) | `evaluation` | Intervals, chance levels, upper bounds and controls for the models of this course, each with its formula; and mistakes that give good numbers for no reason, each found by a check. | 75 | 95 s |
-# | 14 | [Masked image modeling](14_masked_image_modeling.ipynb) | `masked`, `ground_truth`, `training` | The published SimMIM at a small size: predict hidden patches, compare with the exact answer on Gaussian fields, see which information is maximized, and test what digits gain from it. | 75 | 154 s |
+# | 14 | [Masked image modeling](14_masked_image_modeling.ipynb) | `masked`, `ground_truth`, `training` | The published SimMIM at a small size: predict hidden patches, compare with the exact answer on Gaussian fields, see which information is maximized, and test what digits gain from it. | 75 | 110 s |
+# | 15 | [Labels as a modality](15_labels_as_a_modality.ipynb) | `datasets`, `evaluation`, `encoders`, `masked` | A class label or a name as the second modality of an image: why InfoNCE with labels is softmax classification, names for pictures of new kinds, objects found in scenes, and text that helps or leaks. | 75 | 90 s |
 #
 # <!-- /map -->
 #

@@ -277,7 +277,8 @@ def cached_gradient(encoder_1, encoder_2, first, second, chunk):
 
 # %%
 digits = datasets.load_digits("train")
-pixels = encoders.ImageEncoder().prepare(digits.images)[::8].to(DEVICE)  # 500 of all ten digits
+some = digits.images[:: len(digits) // 500]  # 500 of all ten digits
+pixels = encoders.ImageEncoder().prepare(some).to(DEVICE)
 left = F.pad(pixels[..., :14], (0, 14))  # zeros in place of the other half
 right = F.pad(pixels[..., 14:], (14, 0))
 with encoders.seeded(0):

@@ -11,6 +11,7 @@ from wrong_answers import (
     _fusion,
     _generation,
     _generative_models,
+    _labels,
     _large_batches,
     _manifold,
     _masked,
@@ -39,6 +40,7 @@ WRONG = {
         _generation,
         _evaluation,
         _masked,
+        _labels,
     )
     for name, mistakes in lesson.WRONG.items()
 }

@@ -131,10 +131,9 @@ def _train_masked(options: argparse.Namespace) -> int:
             )
             difference = masked.patchify(model.predict(test, masks) - test, 4)[masks]
             mean = masked.patchify(train.mean(dim=0) - test, 4)[masks].square().mean()
-            line = (
-                f"{history.steps} steps, {history.seconds:.0f} s: squared error of hidden pixels "
-            )
-            line += f"{difference.square().mean():.4f} on test images, mean image {mean:.4f}"
+            error = difference.square().mean()
+            line = f"{history.steps} steps, {history.seconds:.0f} s: squared error of hidden "
+            line += f"pixels {error:.4f} on test images, mean image {mean:.4f}"
             print(f"{line}; weights and curves in {output}")
     return 0
 

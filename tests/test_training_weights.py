@@ -55,6 +55,7 @@ def test_other_parts_or_a_damaged_file_are_refused(stored):
         (nn.Linear(3, 4), np.arange(5)),
         (network(0), np.arange(4)),
         (network(0), np.arange(5.0)),
+        (network(0), np.zeros((2, 5), int)),
     ):
         with pytest.raises(CheckpointError, match=r"one\.safetensors: expected weights of these"):
             load_trained("one", *parts)
@@ -90,6 +91,12 @@ def test_the_notebooks_that_wait_longest_have_weights():
     for path in files.values():
         assert unpack(path.read_bytes(), path.name)["parts"]  # compares the checksum
     assert sum(path.stat().st_size for path in files.values()) < 12e6
+
+
+def test_weights_of_another_notebook_are_only_read(tmp_path):
+    script = tmp_path / "00_x.py"
+    script.write_text('# %%\nload_trained("00_a", model)\n')
+    assert weights.trained_parts(builder.read_script(script)) == {}
 
 
 def test_saving_follows_the_statement_that_loads(tmp_path):

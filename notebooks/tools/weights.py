@@ -39,11 +39,13 @@ def store(folder: Path = FOLDER, numbers: Collection[str] = (), *, say: Callable
 
 
 def trained_parts(notebook: NotebookNode) -> dict[str, str]:
-    """The arguments of `save_trained` for each name that the notebook can load."""
+    """The arguments of `save_trained` for each name that the notebook can load if FAST."""
     found = {}
     for cell in notebook.cells:
         if cell.cell_type == "code" and "load_trained(" in cell.source:
-            found |= dict(filter(None, map(_saving, ast.walk(ast.parse(cell.source)))))
+            for node in ast.walk(ast.parse(cell.source)):
+                if isinstance(node, ast.If) and ast.unparse(node.test) == "FAST":
+                    found |= dict(filter(None, map(_saving, node.body)))
     return found
 
 

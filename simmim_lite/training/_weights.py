@@ -33,6 +33,9 @@ def load_trained(name: str, *parts: Any) -> History | None:
                 part.load_state_dict(content)
                 part.eval()
             else:
+                if content.shape != part.shape:
+                    got = f"{tuple(content.shape)} in place of {part.shape}"
+                    raise ValueError(f"an array of shape {got}")
                 np.copyto(part, content.numpy(), casting="no")
     return None if state["history"] is None else History(**state["history"])
 

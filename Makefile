@@ -2,9 +2,9 @@
 PYTHON ?= python3
 SIMMIM := .venv/bin/python -m simmim_lite
 
-.PHONY: run test check check-lower-bounds lab doctor reproduce notebooks clean
+.PHONY: run test check check-lower-bounds lab doctor reproduce kit notebooks clean
 
-run test lab doctor reproduce: .venv/installed
+run test lab doctor reproduce kit: .venv/installed
 	$(SIMMIM) $@
 
 check: .venv/installed

@@ -19,6 +19,7 @@ from typing import Any
 CLONE = Path(__file__).resolve().parents[1]
 CLONE_TOOLS = {  # command: its help; a module of the clone parses the rest of the line
     "run": "execute the notebooks and write them as pages that read offline",
+    "kit": "zip notebooks, package and pages for a room without a network",
     "build": "make the notebooks from their scripts, executed and measured",
     "reproduce": "measure every claim again, and write a report",
 }

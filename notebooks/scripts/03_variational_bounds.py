@@ -18,7 +18,7 @@
 # **In the package**: `bounds`, `critics`.
 #
 # <!-- measured -->
-# About 75 minutes to work through.
+# About 76 minutes to work through.
 # Measured: 53 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->
 
@@ -28,10 +28,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-if importlib.util.find_spec("simmim_lite") is None:  # install it from this clone, or from GitHub
-    clone = Path("../pyproject.toml").is_file()
-    source = ".." if clone else "git+https://github.com/simmim-lite/simmim-lite"
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
+if importlib.util.find_spec("simmim_lite") is None:  # install it: a clone, a wheel here, or GitHub
+    clone = Path("..") if Path("../pyproject.toml").is_file() else None
+    wheels = sorted([*Path().glob("simmim_lite-*.whl"), *Path("..").glob("simmim_lite-*.whl")])
+    github = "https://github.com/simmim-lite/simmim-lite/archive/refs/heads/main.zip"
+    source = clone or (wheels or [github])[-1]
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--timeout=20", "--retries=1"]
+    if subprocess.run([*pip, str(source)]).returncode:
+        raise RuntimeError(
+            f"{source} cannot be installed. Put the file simmim_lite-*.whl beside this notebook "
+            "(in Colab: folder icon on the left, then upload), and run this cell again."
+        )
     importlib.invalidate_caches()
 
 # %%
@@ -171,7 +178,7 @@ figures.show(
 )
 
 # %% [markdown]
-# **Donsker and Varadhan (1983).** A critic defines a joint density $q(x, y) = p(x)\,p(y)\, e^{f(x, y)} / Z$
+# **Donsker-Varadhan (1983).** A critic defines a joint density $q(x, y) = p(x)\,p(y)\, e^{f(x, y)} / Z$
 # with $Z = \mathbb{E}_{-} e^{f}$. The divergence of this density from $p(x, y)$ is not negative:
 #
 # $$\mathrm{KL}(p(x, y) \,\|\, q(x, y)) = I(X; Y) - \mathbb{E}_{+} f + \ln Z \ge 0$$
@@ -202,8 +209,8 @@ figures.show(
 # $$I(X; Y) \ge \ln K + \mathbb{E}\, \frac{1}{K} \sum_i \ln \frac{e^{f_{ii}}}{\sum_j e^{f_{ij}}}$$
 #
 # The best critic is $\ln r + c(x)$: a number added to a whole row cancels. The fraction in $F$ is at most
-# $K$, so the value never exceeds $\ln K$. The second term is minus the cross-entropy of a classifier that
-# finds $y_i$ among the $K$ candidates.
+# $K$, so the value never exceeds $\ln K$, its *ceiling*. The second term is minus the cross-entropy of a
+# classifier that finds $y_i$ among the $K$ candidates.
 #
 # In a batch, means over the diagonal and over the other $K(K - 1)$ cells take the place of $\mathbb{E}_{+}$
 # and $\mathbb{E}_{-}$:
@@ -767,7 +774,8 @@ exercises.verify("the integral grows without a limit", integral > 100_000)
 # - No distribution-free lower bound with high confidence exceeds about $\ln N$.
 # - On real pairs with an ideal critic, SMILE with clip 1 was above $\ln 10$; with a learned critic all
 #   values were below.
-#
+
+# %% [markdown]
 # ## Exercises
 #
 # Each check says whether an answer is correct, and why not. `hint=1` as a last argument shows a hint.

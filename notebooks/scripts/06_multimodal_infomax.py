@@ -29,10 +29,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-if importlib.util.find_spec("simmim_lite") is None:  # install it from this clone, or from GitHub
-    clone = Path("../pyproject.toml").is_file()
-    source = ".." if clone else "git+https://github.com/simmim-lite/simmim-lite"
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
+if importlib.util.find_spec("simmim_lite") is None:  # install it: a clone, a wheel here, or GitHub
+    clone = Path("..") if Path("../pyproject.toml").is_file() else None
+    wheels = sorted([*Path().glob("simmim_lite-*.whl"), *Path("..").glob("simmim_lite-*.whl")])
+    github = "https://github.com/simmim-lite/simmim-lite/archive/refs/heads/main.zip"
+    source = clone or (wheels or [github])[-1]
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--timeout=20", "--retries=1"]
+    if subprocess.run([*pip, str(source)]).returncode:
+        raise RuntimeError(
+            f"{source} cannot be installed. Put the file simmim_lite-*.whl beside this notebook "
+            "(in Colab: folder icon on the left, then upload), and run this cell again."
+        )
     importlib.invalidate_caches()
 
 # %%
@@ -76,8 +83,8 @@ K, SEED = 128, 0  # pairs in a batch; seed of weights and batches
 #
 # 1. Given $Y$, image and recording are independent. By the data processing inequality,
 #    $I(X; R) \le I(X; Y)$.
-# 2. The recording determines the digit, $Y = g(R)$. By the same inequality,
-#    $I(X; R) \ge I(X; g(R)) = I(X; Y)$.
+# 2. The recording determines the digit, $Y = \text{digit}(R)$. By the same inequality,
+#    $I(X; R) \ge I(X; \text{digit}(R)) = I(X; Y)$.
 # 3. The image determines the digit, so $H(Y \mid X) = 0$ and $I(X; Y) = H(Y) - H(Y \mid X) = H(Y)$.
 #
 # **Check.** `Pairing` draws such pairs. We write down the joint table of all test images and all test
@@ -942,7 +949,8 @@ for rule, epoch in stops.items():
 # - New images and recordings find each other, far above chance and CCA. After shuffling the bound is about 0.
 # - A fusion finds information that no two modalities have in common.
 # - The loss $-\ln \hat I_K$ can lower the bound. Nothing follows about $I$.
-#
+
+# %% [markdown]
 # ## Exercises
 #
 # Each check says whether an answer is correct, and why not. `hint=1` as a last argument shows a hint. Solutions: [notebook](solutions/06_multimodal_infomax.ipynb), [in Colab](https://colab.research.google.com/github/simmim-lite/simmim-lite/blob/main/notebooks/solutions/06_multimodal_infomax.ipynb).

@@ -28,10 +28,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-if importlib.util.find_spec("simmim_lite") is None:  # install it from this clone, or from GitHub
-    clone = Path("../pyproject.toml").is_file()
-    source = ".." if clone else "git+https://github.com/simmim-lite/simmim-lite"
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
+if importlib.util.find_spec("simmim_lite") is None:  # install it: a clone, a wheel here, or GitHub
+    clone = Path("..") if Path("../pyproject.toml").is_file() else None
+    wheels = sorted([*Path().glob("simmim_lite-*.whl"), *Path("..").glob("simmim_lite-*.whl")])
+    github = "https://github.com/simmim-lite/simmim-lite/archive/refs/heads/main.zip"
+    source = clone or (wheels or [github])[-1]
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--timeout=20", "--retries=1"]
+    if subprocess.run([*pip, str(source)]).returncode:
+        raise RuntimeError(
+            f"{source} cannot be installed. Put the file simmim_lite-*.whl beside this notebook "
+            "(in Colab: folder icon on the left, then upload), and run this cell again."
+        )
     importlib.invalidate_caches()
 
 # %%
@@ -407,7 +414,7 @@ my_prediction_2 = None  # "a", "b" or "c"
 exercises.check("true labels on the graph", my_prediction_2)
 
 # %% [markdown]
-# Each cluster gets the name of a different digit. *Clustering accuracy* is the largest possible fraction
+# Each cluster gets the name of a different digit. *Cluster accuracy* is the largest possible fraction
 # of correct names.
 
 # %%
@@ -907,12 +914,12 @@ exercises.verify("k-means on pixels stays below 0.6", curve["k-means"].max() < 0
 # **Question.** Before deep networks, what did it mean to maximize information?
 #
 # **Linear, Gaussian (Linsker 1988).** Let points $X$ lie on a thin strip at an angle of 30 degrees. A
-# random step, mostly along the strip, leads to $X'$. One neuron has the output $Y = e^T X$ plus
+# random step, mostly along the strip, leads to $X'$. One neuron has the output $Y = e^\top X$ plus
 # noise, with $e = (\cos \alpha, \sin \alpha)$. All variables are Gaussian. Let $\Sigma$ be the
 # covariance of $X$, $\Lambda$ that of the step, and $\tau^2$ the variance of the noise. The variance
 # of $Y$, alone and for known $X'$, is
 #
-# $$v = e^T \Sigma e + \tau^2, \qquad v' = v - e^T \Sigma (\Sigma + \Lambda)^{-1} \Sigma e$$
+# $$v = e^\top \Sigma e + \tau^2, \qquad v' = v - e^\top \Sigma (\Sigma + \Lambda)^{-1} \Sigma e$$
 #
 # so the entropies of notebook 02 give
 #
@@ -961,11 +968,11 @@ figures.show(
 #
 # $$H(Y) = H(X) + \ln |\det W| + \mathbb{E} \sum_i \ln g'(U_i)$$
 #
-# The derivative of the second term is $W^{-T}$; that of the third is $\mathbb{E} (1 - 2 g(U)) X^T$,
-# because $g''/g' = 1 - 2g$. Their sum, times $W^T W$, is the *natural gradient* (Amari et al. 1996).
+# The derivative of the second term is $(W^{-1})^\top$; that of the third is $\mathbb{E} (1 - 2 g(U)) X^\top$,
+# because $g''/g' = 1 - 2g$. Their sum, times $W^\top W$, is the *natural gradient* (Amari et al. 1996).
 # It needs no inverse:
 #
-# $$\Delta W = \eta\, \big(W + \mathbb{E} (1 - 2 g(U))\, U^T\, W\big)$$
+# $$\Delta W = \eta\, \big(W + \mathbb{E} (1 - 2 g(U))\, U^\top\, W\big)$$
 #
 # Let $P = W A$. If $W$ is perfect, $P$ has one entry that is not 0 in each row and each column: each
 # voice comes out once, in any order and at any volume. Then the *Amari error* is 0. It is at most 1:

@@ -20,7 +20,7 @@
 # **In the package**: `evaluation`.
 #
 # <!-- measured -->
-# About 75 minutes to work through.
+# About 76 minutes to work through.
 # Measured: 95 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->
 
@@ -30,10 +30,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-if importlib.util.find_spec("simmim_lite") is None:  # install it from this clone, or from GitHub
-    clone = Path("../pyproject.toml").is_file()
-    source = ".." if clone else "git+https://github.com/simmim-lite/simmim-lite"
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
+if importlib.util.find_spec("simmim_lite") is None:  # install it: a clone, a wheel here, or GitHub
+    clone = Path("..") if Path("../pyproject.toml").is_file() else None
+    wheels = sorted([*Path().glob("simmim_lite-*.whl"), *Path("..").glob("simmim_lite-*.whl")])
+    github = "https://github.com/simmim-lite/simmim-lite/archive/refs/heads/main.zip"
+    source = clone or (wheels or [github])[-1]
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--timeout=20", "--retries=1"]
+    if subprocess.run([*pip, str(source)]).returncode:
+        raise RuntimeError(
+            f"{source} cannot be installed. Put the file simmim_lite-*.whl beside this notebook "
+            "(in Colab: folder icon on the left, then upload), and run this cell again."
+        )
     importlib.invalidate_caches()
 
 # %%
@@ -156,7 +163,7 @@ exercises.verify("the same seed gives the same weights, to the bit", first_run =
 # many times. The interval ends are the 2.5 % and 97.5 % quantiles of these means (*percentile bootstrap*).
 # If items of one voice belong together, draw whole voices.
 #
-# *Wilson* (1927). The interval contains all accuracies $a$ that are at most $z = 1.96$ standard errors away
+# *Wilson interval* (1927). It contains all accuracies $a$ that are at most $z = 1.96$ standard errors away
 # from $\hat a$: $|\hat a - a| \le z \sqrt{a (1 - a) / N}$. Squared, this is a quadratic inequality in $a$.
 # Its ends are
 #
@@ -481,7 +488,7 @@ exercises.verify("the probe of the map is near chance", probe_accuracy < 0.2)
 # $$\text{Brier} = \frac{1}{N} \sum_i \sum_y \left( p_{iy} - [y = y_i] \right)^2, \qquad \text{nats} = -\frac{1}{N} \sum_i \ln p_{i y_i}$$
 #
 # Both are *proper*: no other probabilities have a smaller expectation than the true ones. For one term of
-# the Brier score, with the true probability $q$: $\mathbb{E} (p - [y = y_i])^2 = (p - q)^2 + q (1 - q)$.
+# the Brier score, with the true probability $p^*$: $\mathbb{E} (p - [y = y_i])^2 = (p - p^*)^2 + p^* (1 - p^*)$.
 #
 # The example is a probe of pixels with a penalty that is too weak for its 1,000 labels. We divide its
 # logits by a *temperature* $T$ (notebook 05), fitted on training images that the probe has not seen.
@@ -647,10 +654,10 @@ exercises.verify("the selection leaked", leaky > 0.75 > 0.65 > honest)
 # The second article gives ranges: 0 to 1 for SSIM and cosine, above 0 for PSNR and SNR. It calls them
 # subjective. They are computed, and all four can be negative (PSNR only for values outside 0 to 1).
 # *SSIM* (structural similarity, Wang et al. 2004) compares images $x$, $x'$ in small windows, by means
-# $\mu$, $\mu'$, variances $\sigma^2$, $\sigma'^2$ and the covariance $c$. Images have values from 0 to 1,
+# $\mu$, $\mu'$, variances $\sigma^2$, $\sigma'^2$ and the covariance $\sigma_{xx'}$. Images have values from 0 to 1,
 # and $\hat x$ is an estimate of $x$:
 #
-# $$\text{SSIM} = \text{mean of } \frac{(2 \mu \mu' + 0.01^2)(2 c + 0.03^2)}{(\mu^2 + \mu'^2 + 0.01^2)(\sigma^2 + \sigma'^2 + 0.03^2)}$$
+# $$\text{SSIM} = \text{mean of } \frac{(2 \mu \mu' + 0.01^2)(2 \sigma_{xx'} + 0.03^2)}{(\mu^2 + \mu'^2 + 0.01^2)(\sigma^2 + \sigma'^2 + 0.03^2)}$$
 #
 # $$\text{PSNR} = 10 \log_{10} \frac{1}{\text{mean squared error}}, \qquad \text{SNR} = 10 \log_{10} \frac{\sum x^2}{\sum (x - \hat x)^2}, \qquad \cos(x, x') = \frac{x \cdot x'}{|x|\, |x'|}$$
 
@@ -995,7 +1002,8 @@ for count in (100, 1000):
 # - Name the variant of the ECE, and compare the ECE with its baseline. A temperature changes no answer.
 # - Controls find leaks: coins for voices, coins for labels.
 # - In the appendices: controls for attribution maps, reconstructions and memories.
-#
+
+# %% [markdown]
 # ## Exercises
 #
 # Each check says whether an answer is correct, and why not. `hint=1` as a last argument shows a hint. Solutions: [notebook](solutions/13_evaluation.ipynb), [in Colab](https://colab.research.google.com/github/simmim-lite/simmim-lite/blob/main/notebooks/solutions/13_evaluation.ipynb).

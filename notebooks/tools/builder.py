@@ -20,6 +20,7 @@ execution are not stored, and the measured line stays while the new time is with
 
 import base64
 import re
+import tomllib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
+from notebooks.tools import quiz
 from notebooks.tools.execution import CELL_TIMEOUT, KERNEL, Run, execute
 from simmim_lite import environment
 from simmim_lite.storage import write_atomically
@@ -39,18 +41,31 @@ KEEP_WITHIN = 0.25  # of the old time (or 3 s): less is noise of the machine, no
 EXERCISE = re.compile(r"^### Exercise \d+ · ★{1,3} · (\d+) minutes? · .+$", re.MULTILINE)
 
 
-SETUP = """\
+PROJECT = tomllib.loads((FOLDER.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+REPOSITORY = PROJECT["urls"][
+    "Repository"
+]  # the one place of the address; notebooks get it from here
+WRITTEN = "https://github.com/simmim-lite/simmim-lite"  # the address as scripts write it
+
+SETUP = f"""\
 import importlib.util
 import subprocess
 import sys
 from pathlib import Path
 
-if importlib.util.find_spec("simmim_lite") is None:  # install it from this clone, or from GitHub
-    clone = Path("../pyproject.toml").is_file()
-    source = ".." if clone else "git+https://github.com/simmim-lite/simmim-lite"
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
+if importlib.util.find_spec("simmim_lite") is None:  # install it: a clone, a wheel here, or GitHub
+    clone = Path("..") if Path("../pyproject.toml").is_file() else None
+    wheels = sorted([*Path().glob("simmim_lite-*.whl"), *Path("..").glob("simmim_lite-*.whl")])
+    github = "{REPOSITORY}/archive/refs/heads/main.zip"
+    source = clone or (wheels or [github])[-1]
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--timeout=20", "--retries=1"]
+    if subprocess.run([*pip, str(source)]).returncode:
+        raise RuntimeError(
+            f"{{source}} cannot be installed. Put the file simmim_lite-*.whl beside this notebook "
+            "(in Colab: folder icon on the left, then upload), and run this cell again."
+        )
     importlib.invalidate_caches()"""
-SETUP_OF_SOLUTIONS = SETUP.replace('"../py', '"../../py').replace('".."', '"../.."')
+SETUP_OF_SOLUTIONS = SETUP.replace('Path("..") if Path("../py', 'Path("../..") if Path("../../py')
 
 
 class BuildError(ValueError):
@@ -80,15 +95,32 @@ def names(folder: Path) -> list[str]:
 
 
 def read_script(path: Path) -> NotebookNode:
-    """Notebook of a percent script: ids by position, tags the only metadata, no outputs."""
-    notebook = jupytext.read(path, fmt="py:percent")
+    """Notebook of a percent script: ids by position, tags the only metadata, no outputs.
+
+    Its quiz, if there is one, stands before the exercises.
+    """
+    source = path.read_text(encoding="utf-8").replace(_owner(WRITTEN), _owner(REPOSITORY))
+    notebook = jupytext.reads(source, fmt="py:percent")
     number = path.stem[:2]
+    if questions := quiz.read(path.parents[1], path.stem):
+        starts = [cell.source.startswith("## Exercises") for cell in notebook.cells]
+        if True not in starts:
+            raise BuildError(
+                f"{path.stem}: no cell starts with '## Exercises', before which the quiz stands"
+            )
+        cell = nbformat.v4.new_markdown_cell(quiz.markdown(questions))
+        notebook.cells.insert(starts.index(True), cell)
     for index, cell in enumerate(notebook.cells):
         cell.id = f"{number}-{index:02d}"
         cell.metadata = NotebookNode({k: v for k, v in cell.metadata.items() if k == "tags"})
     notebook.metadata = NotebookNode({"kernelspec": KERNEL})
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     return notebook
+
+
+def _owner(address: str) -> str:
+    """``owner/name`` of a repository on GitHub."""
+    return "/".join(address.split("/")[3:5])
 
 
 def lesson(name: str, notebook: NotebookNode) -> Lesson:
@@ -122,7 +154,7 @@ def working_minutes(notebook: NotebookNode) -> int:
     """Minutes to read a notebook, run its cells and do its exercises: an estimate.
 
     150 words a minute, 2 minutes a code cell, and the minutes that stand beside each exercise.
-    The setup, the map of notebooks, appendices and references do not count.
+    The setup, the map of notebooks, appendices, the quiz and references do not count.
     """
     words, minutes, counts = 0, 0, True
     for cell in notebook.cells:
@@ -130,7 +162,7 @@ def working_minutes(notebook: NotebookNode) -> int:
             text = re.sub(r"<!-- map -->.*<!-- /map -->", "", cell.source, flags=re.DOTALL)
             for part in re.split(r"^(?=## )", text, flags=re.MULTILINE):
                 if part.startswith("## "):
-                    counts = not part.startswith(("## Appendix", "## References"))
+                    counts = not part.startswith(("## Appendix", quiz.TITLE, "## References"))
                 words += counts * len(re.findall(r"\w{2,}", part))
                 minutes += counts * sum(map(int, EXERCISE.findall(part)))
         elif counts and cell.source != SETUP and "exercise" not in cell.metadata.get("tags", ()):

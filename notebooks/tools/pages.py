@@ -2,10 +2,12 @@
 
 Each notebook is executed in a fresh kernel and becomes a page; formulas become MathML (`mathml`),
 links between notebooks become links between pages, and the other files that they link to become
-pages too. No page loads anything from the network. The notebooks themselves are never written.
+pages too. Beside them stand a page of all quizzes (`quiz`) and one for search (`search`). No page
+loads anything from the network. The notebooks themselves are never written.
 """
 
 import ast
+import re
 import shutil
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -24,12 +26,13 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import TextLexer, get_lexer_for_filename
 from pygments.util import ClassNotFound
 
-from notebooks.tools import builder
+from notebooks.tools import builder, quiz, search
 from notebooks.tools.mathml import to_html
 from simmim_lite.storage import write_atomically
 
 STYLE = Path(__file__).with_name("pages.css")
 REFERENCE = "reference/index.html"
+QUIZ = "quiz.html"
 COLUMNS = ("notebook", "seconds", "checks passed", "figures")
 NO_TEXT = "No description"  # begins nbconvert's text for an image that has none
 HEADING = (
@@ -56,6 +59,11 @@ def count_checks(cells: Collection[NotebookNode]) -> int:
     """``assert`` statements and calls of ``verify`` in these code cells (in a loop: once)."""
     trees = [ast.parse(cell.source) for cell in cells]
     return sum(is_check(node) for tree in trees for node in ast.walk(tree))
+
+
+def anchor(heading: str) -> str:
+    """GitHub's anchor of a heading, which the links in our texts use."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def is_check(node: ast.AST) -> bool:
@@ -109,6 +117,7 @@ class Site:
     def __init__(self, output: Path, folder: Path, lessons: Collection[builder.Lesson]):
         self.output, self.folder, self.lessons = output, folder.resolve(), list(lessons)
         self.names = {self.folder / f"{lesson.name}.ipynb": lesson.name for lesson in self.lessons}
+        self.sections: dict[str, list[str]] = {}  # headings of each notebook that was written
         self.linked: list[Path] = []  # other files to be shown, in the order in which they were met
 
     def write_style(self) -> None:
@@ -128,13 +137,50 @@ class Site:
     def write_notebook(self, lesson: builder.Lesson, run: builder.Run) -> None:
         """The page of an executed notebook; one that failed says so on top."""
         body = notebook_to_html(run.notebook)
+        cells = [cell.source for cell in run.notebook.cells if cell.cell_type == "markdown"]
+        self.sections[lesson.name] = re.findall(r"^## (.+)$", "\n".join(cells), re.MULTILINE)
         if run.failed_cell is not None:
             note = f"This notebook stopped in cell {run.failed_cell}: {run.failure}"
             body = f'<p class="failure">{escape(note)}</p>{body}'
         place = self.lessons.index(lesson)
         before = self.lessons[place - 1] if place else None
         after = self.lessons[place + 1] if place + 1 < len(self.lessons) else None
+        body = self._card(lesson, after) + body
         self._write(f"{lesson.name}.html", lesson.title, body, self.folder, before, after)
+
+    def _card(self, lesson: builder.Lesson, after: builder.Lesson | None) -> str:
+        """What a notebook teaches, how long it takes, what it needs, and what comes next."""
+        needed = [found for found in self.lessons if found.number in lesson.prerequisites]
+        links = [f'<a href="{found.name}.ipynb">{found.number}</a>' for found in needed]
+        rows = {
+            "You will know": escape(lesson.summary),
+            "Time": f"{lesson.minutes} minutes, of which the computer needs {lesson.seconds or '?'} s",
+            "Needs": ", ".join(links) or "no other notebook",
+            "Next": f'<a href="{after.name}.ipynb">{escape(after.title)}</a>' if after else "",
+        }
+        lines = [f"<dt>{key}</dt><dd>{value}</dd>" for key, value in rows.items() if value]
+        return f'<aside class="card" aria-label="This notebook"><dl>{"".join(lines)}</dl></aside>'
+
+    def write_quiz(self) -> None:
+        """One page with the questions of all notebooks, which counts the correct answers."""
+        found = [(lesson, quiz.read(self.folder, lesson.name)) for lesson in self.lessons]
+        quizzes = [(f"{a.number} · {a.title}", f"{a.name}.html", b) for a, b in found if b]
+        if quizzes:
+            self._write(QUIZ, "Quiz", quiz.form(quizzes), self.folder)
+
+    def write_search(self) -> None:
+        """A page that finds notebooks, their sections, terms of the glossary, and functions."""
+        entries = []
+        for lesson in self.lessons:
+            page = f"{lesson.name}.html"
+            entries.append(search.Entry(lesson.title, "notebook", page, lesson.summary))
+            for heading in self.sections[lesson.name]:
+                place = f"{page}#{anchor(heading)}"
+                entries.append(search.Entry(heading, "section", place, lesson.title))
+        entries += search.terms(self.folder.parent / "docs" / "GLOSSARY.md")
+        if (self.output / REFERENCE).is_file():
+            entries += search.functions(REFERENCE)
+        self._write(search.PAGE, "Search", search.body(entries), self.folder)
 
     def write_index(self, results: Collection[Result]) -> None:
         """The map of the pages with the figures of this run."""
@@ -147,8 +193,12 @@ class Site:
             cells = [lesson.number, f"[{lesson.title}]({lesson.name}.ipynb){note}", lesson.summary]
             rows.append(f"| {' | '.join([*cells, *result.row[1:]])} |")
         lines = ["# simmim-lite", "", *rows, "", HEADING]
-        if (self.output / REFERENCE).is_file():
-            lines += ["", f"The package behind them: [API reference]({REFERENCE})."]
+        links = {"Quiz of all notebooks": QUIZ, "Search": search.PAGE, "API reference": REFERENCE}
+        there = {text: page for text, page in links.items() if (self.output / page).is_file()}
+        for text, name in (("Glossary", "GLOSSARY.md"), ("For lecturers", "TEACHING.md")):
+            if (self.folder.parent / "docs" / name).is_file():
+                there[text] = f"../docs/{name}"
+        lines += ["", " · ".join(f"[{text}]({target})" for text, target in there.items())]
         text = "\n".join(lines)
         self._write("index.html", "Notebooks", markdown_to_html(text), self.folder)
 
@@ -179,12 +229,15 @@ class Site:
     ) -> None:
         soup = BeautifulSoup(body, "html.parser")
         self._relink(soup, base)
+        for heading in soup.select("h1, h2, h3"):
+            heading["id"] = anchor(heading.get_text())
         for number, image in enumerate(soup.select(".output_area img"), start=1):
             if image.get("alt", NO_TEXT).startswith(NO_TEXT):
                 image["alt"] = f"Figure {number} of {title}"
         previous = f'<a href="{before.name}.html">← {escape(before.title)}</a>' if before else ""
         following = f'<a href="{after.name}.html">{escape(after.title)} →</a>' if after else ""
-        home = '<a href="index.html">All notebooks</a>' if name != "index.html" else ""
+        home = '<a href="index.html">All notebooks</a> · ' if name != "index.html" else ""
+        home += f'<a href="{search.PAGE}">Search</a>'
         bar = f"<nav><span>{previous}</span><span>{home}</span><span>{following}</span></nav>"
         page = (
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -203,7 +256,7 @@ class Site:
             elif not image["src"].startswith("data:"):
                 image["src"] = self._target(image["src"], base) or ""
         for link in soup.select("a[href]"):
-            within = (self.output / link["href"]).is_file()  # the API reference
+            within = (self.output / urldefrag(link["href"])[0]).is_file()  # the API reference, say
             if urlsplit(link["href"]).scheme or link["href"].startswith("#") or within:
                 continue
             target = self._target(link["href"], base)
@@ -251,15 +304,16 @@ def run(
     output: Path = Path("build/site"),
     numbers: Collection[str] = (),
     *,
+    stored: bool = False,
     timeout: int = builder.CELL_TIMEOUT,
     write_reference: Callable[[Path], None] | None = None,
     say: Callable[[str], None] = print,
 ) -> int:
     """Execute the notebooks of ``folder``, write their pages to ``output``; return the failures.
 
-    A notebook that fails is written as far as it came, and the others still run. With
-    ``write_reference``, the index links to the reference that it writes. ValueError if there is no
-    notebook.
+    With ``stored``, the pages show the stored outputs, and nothing is executed. A notebook that
+    fails is written as far as it came, and the others still run. With ``write_reference``, the index
+    links to the reference that it writes. ValueError if there is no notebook.
     """
     available = sorted(p.stem for p in folder.glob("*.ipynb") if builder.NAME.fullmatch(p.stem))
     if not available:
@@ -274,7 +328,11 @@ def run(
     site.write_style()
     results = []
     for place, lesson in enumerate(lessons, start=1):
-        done = builder.execute(chosen[lesson.name], folder, timeout=timeout)
+        notebook = chosen[lesson.name]
+        if stored:
+            done = builder.Run(notebook, lesson.seconds or 0)
+        else:
+            done = builder.execute(notebook, folder, timeout=timeout)
         site.write_notebook(lesson, done)
         failure = "" if done.failed_cell is None else f"cell {done.failed_cell}: {done.failure}"
         cells = done.executed
@@ -283,10 +341,12 @@ def run(
         )
         state = failure or "ok"
         say(f"[{place}/{len(lessons)}] {lesson.name}: {done.seconds:.1f} s, {state}")
-    site.write_linked()
     if write_reference:
         write_reference((output / REFERENCE).parent)
+    site.write_quiz()
+    site.write_search()
     site.write_index(results)
+    site.write_linked()
     say("\n" + aligned([COLUMNS, *(result.row for result in results)]))
     say(HEADING)
     failed = [result for result in results if result.failure]

@@ -8,8 +8,9 @@ from xml.etree import ElementTree
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 
-from notebooks.tools import builder, mathml, pages
+from notebooks.tools import builder, mathml, pages, search
 
 LOADED = {"link": "href", "script": "src", "img": "src", "iframe": "src", "source": "src"}
 
@@ -29,6 +30,10 @@ class Tags(HTMLParser):
     def handle_data(self, data):
         self.text += data
 
+    @property
+    def ids(self) -> set[str]:
+        return {attributes["id"] for _, attributes in self.tags if "id" in attributes}
+
     def values(self, tag: str, attribute: str) -> list[str]:
         return [found[attribute] for name, found in self.tags if name == tag and attribute in found]
 
@@ -36,9 +41,9 @@ class Tags(HTMLParser):
 def complaints(site: Path) -> list[str]:
     """What a reader without a network would stumble over."""
     found = []
+    pages = {page.name: Tags(page) for page in site.glob("*.html")}
     for page in site.glob("*.html"):
-        tags = Tags(page)
-        ids = set(tags.values("h1", "id") + tags.values("h2", "id") + tags.values("div", "id"))
+        tags = pages[page.name]
         if "$$" in tags.text or r"\frac" in tags.text:
             found.append(f"{page.name}: raw formula")
         if any("tex" in (attributes.get("class") or "").split() for _, attributes in tags.tags):
@@ -54,7 +59,7 @@ def complaints(site: Path) -> list[str]:
                     continue
                 if not (site / unquote(location or page.name)).is_file():
                     found.append(f"{page.name}: {value} is not there")
-                elif fragment and not location and fragment not in ids:
+                elif fragment and fragment not in pages.get(location or page.name, tags).ids:
                     found.append(f"{page.name}: no {value}")
     return found
 
@@ -83,10 +88,25 @@ $$
 \hat I = \sum_{i=1}^N p(x_i) \log \frac{p(x_i)}{q(x_i)}
 $$
 
+[here](00_first.ipynb#1-formulas-and-links),
 [next](01_second.ipynb), [solution](solutions/00.ipynb), [readme](../README.md), [gone](gone.md),
 [outside](../../secret.txt), [DOI](https://doi.org/10.1000/1),
 [![Open in Colab](https://example.org/badge.svg)](https://example.org/00)
 ![a local picture](images/dot.png)
+"""
+
+
+QUESTION = """\
+[[question]]
+text = "How many states has a bit?"
+answer = "b"
+a = ["one", "One state carries no information."]
+b = ["two", "A bit is either 0 or 1."]
+"""
+GLOSSARY = """\
+| term | Chinese | meaning | first use |
+|---|---|---|---|
+| entropy | 熵 | mean surprise | [00, section 1](../notebooks/00_first.ipynb#1-formulas-and-links) |
 """
 
 
@@ -107,6 +127,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_notebook(
         folder / "solutions", "00", ("markdown", "$x$"), ("code", "def f(x):\n    return x < 1")
     )
+    (folder / "scripts" / "quizzes").mkdir(parents=True)
+    (folder / "scripts" / "quizzes" / "00_first.toml").write_text(QUESTION)
+    (folder.parent / "docs").mkdir()
+    (folder.parent / "docs" / "GLOSSARY.md").write_text(GLOSSARY)
     (folder / "images").mkdir()
     (folder / "images" / "dot.png").write_bytes(b"\x89PNG")
     readme = "# Read me\n\n[first](notebooks/00_first.ipynb) [license](LICENSE) $x$"
@@ -136,10 +160,11 @@ def test_style_uses_files_of_the_site_only(site: Path):
 def test_complaints_are_found(tmp_path: Path):
     body = (
         '<img src="https://example.org/a.png"><a href="gone.html">x</a><a href="#gone">x</a>'
+        '<a href="a.html#gone">x</a>'
         '$$x$$<code class="tex">x</code><script src="https://example.org/a.js"></script>'
     )
     (tmp_path / "a.html").write_text(body)
-    assert len(complaints(tmp_path)) == 6
+    assert len(complaints(tmp_path)) == 7
 
 
 def test_pages_of_all_notebooks_lead_to_each_other(site: Path):
@@ -147,7 +172,8 @@ def test_pages_of_all_notebooks_lead_to_each_other(site: Path):
         Tags(site / f"{name}.html").values("a", "href")
         for name in ("index", "00_first", "01_second", "02_third")
     )
-    assert index[:3] == ["00_first.html", "01_second.html", "02_third.html"]
+    lessons = [target for target in index if re.match(r"\d\d_", target)]
+    assert lessons == ["00_first.html", "01_second.html", "02_third.html"]
     assert {"index.html", "01_second.html"} <= set(first)
     assert "00_first.html" in second
     assert "02_third.html" in second
@@ -192,6 +218,46 @@ def test_table_counts_what_ran(site: Path):
     said = (site.parent / "said").read_text().splitlines()
     rows = {line.split()[0]: line.split()[2:] for line in said if line[:2].isdigit()}
     assert rows == {"00_first": ["2", "1"], "01_second": ["2", "0"], "02_third": ["0", "1"]}
+
+
+def test_card_says_what_a_notebook_needs_and_what_comes_next(site: Path):
+    card = BeautifulSoup((site / "00_first.html").read_text(), "html.parser").select_one(".card")
+    assert card["aria-label"] == "This notebook"
+    assert [key.text for key in card.select("dt")] == ["You will know", "Time", "Needs", "Next"]
+    assert "What 00 teaches." in card.text
+    assert card.select_one("a[href]")["href"] == "01_second.html"
+    last = BeautifulSoup((site / "02_third.html").read_text(), "html.parser").select_one(".card")
+    assert "Next" not in last.text
+
+
+def test_quiz_page_has_the_questions_with_a_link_to_their_notebook(site: Path):
+    page = Tags(site / "quiz.html")
+    assert "How many states has a bit?" in page.text
+    assert "00_first.html" in page.values("a", "href")
+    assert page.values("input", "data-right") == ["0", "1"]
+
+
+def test_search_finds_titles_sections_terms_and_functions(site: Path):
+    found = {entry.name: entry for entry in search.functions("reference/index.html")}
+    target = "reference/simmim_lite/bounds.html#info_nce"
+    assert found["bounds.info_nce"].page == target
+    assert found["bounds.info_nce"].note
+    page = Tags(site / "search.html")
+    targets = page.values("a", "href")
+    assert targets.count("00_first.html#1-formulas-and-links") == 2  # the section, and the term
+    assert {"01_second.html", "02_third.html"} <= set(targets)
+    assert "entropy term熵 · mean surprise" in " ".join(page.text.split())
+
+
+def test_index_leads_to_quiz_search_and_glossary(site: Path):
+    targets = set(Tags(site / "index.html").values("a", "href"))
+    assert {"quiz.html", "search.html", "docs-GLOSSARY.md.html"} <= targets
+
+
+def test_stored_outputs_are_shown_without_execution(tmp_path: Path):
+    write_notebook(tmp_path, "00_first", ("code", "assert False, 'executed'"))
+    assert pages.run(tmp_path, tmp_path / "site", stored=True, say=str) == 0
+    assert "executed" in Tags(tmp_path / "site" / "00_first.html").text  # its source
 
 
 def test_no_notebook_is_an_error(tmp_path: Path):

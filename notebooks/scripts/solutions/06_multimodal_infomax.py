@@ -11,10 +11,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-if importlib.util.find_spec("simmim_lite") is None:  # install it from this clone, or from GitHub
-    clone = Path("../../pyproject.toml").is_file()
-    source = "../.." if clone else "git+https://github.com/simmim-lite/simmim-lite"
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source], check=True)
+if importlib.util.find_spec("simmim_lite") is None:  # install it: a clone, a wheel here, or GitHub
+    clone = Path("../..") if Path("../../pyproject.toml").is_file() else None
+    wheels = sorted([*Path().glob("simmim_lite-*.whl"), *Path("..").glob("simmim_lite-*.whl")])
+    github = "https://github.com/simmim-lite/simmim-lite/archive/refs/heads/main.zip"
+    source = clone or (wheels or [github])[-1]
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--timeout=20", "--retries=1"]
+    if subprocess.run([*pip, str(source)]).returncode:
+        raise RuntimeError(
+            f"{source} cannot be installed. Put the file simmim_lite-*.whl beside this notebook "
+            "(in Colab: folder icon on the left, then upload), and run this cell again."
+        )
     importlib.invalidate_caches()
 
 # %%

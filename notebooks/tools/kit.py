@@ -1,0 +1,59 @@
+"""A zip for a memory stick: notebooks, the package as a wheel, and the offline pages."""
+
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from notebooks.tools import builder, pages
+from notebooks.tools.reference import write_reference
+
+TOP = "simmim-lite"  # folder inside the zip
+README = """\
+simmim-lite: notebooks on learning by information maximization
+
+pages/index.html    all notebooks with their results, to read in a browser. No network is needed.
+notebooks/          the same notebooks, to run.
+
+To run them you need Python 3.11 or later with PyTorch and JupyterLab. In this folder:
+
+    python -m pip install torch torchvision jupyterlab
+    python -m pip install notebooks/{wheel}
+    python -m jupyterlab notebooks/00_start_here.ipynb
+
+Without a network, install the first line before the day. The first cell of each notebook installs
+the wheel if it is missing. In Colab, upload a notebook and the wheel.
+"""
+
+
+def make(
+    folder: Path = builder.FOLDER,
+    output: Path = Path("dist/simmim-lite-kit.zip"),
+    *,
+    say: Callable[[str], None] = print,
+) -> Path:
+    """Write the zip with stored outputs: nothing is executed. Return its path."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        top = Path(temporary) / TOP
+        pages.run(folder, top / "pages", stored=True, write_reference=write_reference, say=_quiet)
+        build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d"]
+        target = top / "notebooks"
+        subprocess.run([*build, target], cwd=folder.parent, check=True, capture_output=True)
+        (wheel,) = target.glob("*.whl")
+        (top / "README.txt").write_text(README.format(wheel=wheel.name), encoding="utf-8")
+        part = output.with_suffix(".part")
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in sorted(path for path in top.rglob("*") if path.is_file()):
+                archive.write(path, path.relative_to(temporary))
+            for path in sorted([*folder.glob("*.ipynb"), *folder.glob("[is]*/*.[ip]*")]):
+                archive.write(path, Path(TOP, "notebooks", path.relative_to(folder)))
+        part.replace(output)
+    say(f"{output}: {output.stat().st_size / 2**20:.1f} MB")
+    return output
+
+
+def _quiet(line: str) -> None:
+    """Say nothing."""

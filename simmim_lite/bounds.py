@@ -33,9 +33,10 @@ import inspect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from scipy.stats import binom
 from torch import Tensor
@@ -48,9 +49,6 @@ from simmim_lite._arguments import (
     check_integer,
     check_number,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _LARGEST_EXPONENT = 60.0  # e^60 squared still fits float32's range as a gradient times a score
 _STEP = 0.25  # of the trapezoidal rule in log t; its error falls like e^(-pi^2 / step), here e^-39
@@ -306,10 +304,8 @@ class Bound:
     objective: Callable[[Tensor], Tensor] | None = None
 
 
-def bound_table(K: int = 64) -> "pd.DataFrame":
+def bound_table(K: int = 64) -> pd.DataFrame:
     """Properties of all `BOUNDS`, one row each; the ceilings are nats with K candidates."""
-    import pandas as pd
-
     columns = ["lower bound", "ceiling", "offset", "best critic"]
     rows = [
         (b.is_lower_bound, b.ceiling(K) if b.ceiling else math.inf, b.needs_offset, b.best_critic)

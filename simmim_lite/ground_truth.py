@@ -29,11 +29,9 @@ from simmim_lite._arguments import (
     as_array,
     as_finite,
     as_probabilities,
-    as_samples,
     check_choice,
     check_integer,
     check_number,
-    check_same_length,
 )
 from simmim_lite._random import random_generator
 
@@ -84,20 +82,12 @@ class MonteCarloTruth(GroundTruth):
     def _monte_carlo(self) -> tuple[float, float]:
         generator = random_generator(0, "Monte Carlo")
         draws = (self._draw(self._draws, generator) for _ in range(self._parts))
-        ratios = np.concatenate([self.log_density_ratio(x, y) for x, y in draws])
+        ratios = np.concatenate([self._log_ratio(x, y) for x, y in draws])
         return float(ratios.mean()), float(ratios.std() / math.sqrt(len(ratios)))
 
-    def log_density_ratio(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Return log p(x, y) / (p(x) p(y)) in nats, of shape (n,); its mean is I."""
-        x, y = as_samples("x", x, minimum=1), as_samples("y", y, minimum=1)
-        check_same_length(x=x, y=y)
-        for name, values, dim in (("x", x, self.dim_x), ("y", y, self.dim_y)):
-            if values.shape[1] != dim:
-                raise ValueError(f"{name}: expected shape (n, {dim}), got {values.shape}")
-        return self._log_ratio(x, y)
-
     @abstractmethod
-    def _log_ratio(self, x: np.ndarray, y: np.ndarray) -> np.ndarray: ...
+    def _log_ratio(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return log p(x, y) / (p(x) p(y)) in nats, of shape (n,); its mean is I."""
 
 
 class CorrelatedGaussian(GroundTruth):
@@ -164,7 +154,7 @@ class GaussianMixture(MonteCarloTruth):
         if shape != (K, d, d):
             raise ValueError(f"covariances: expected shape {(K, d, d)}, got {shape}")
         for k, covariance in enumerate(self.covariances):
-            _check_covariance("covariances", covariance, f" at index {k}")
+            _check_covariance(covariance, k)
         self.dim_x = check_integer("dim_x", dim_x, minimum=1, maximum=d - 1)
         self.dim_y = d - self.dim_x
 
@@ -192,13 +182,13 @@ class GaussianMixture(MonteCarloTruth):
         return points[:, : self.dim_x], points[:, self.dim_x :]
 
 
-def _check_covariance(name: str, matrix: np.ndarray, where: str = "") -> None:
+def _check_covariance(matrix: np.ndarray, k: int) -> None:
     """Raise ValueError unless ``matrix`` is symmetric and positive definite."""
     deviations = np.sqrt(np.where(np.diag(matrix) > 0, np.diag(matrix), 1.0))
     scaled = matrix / deviations[:, None] / deviations  # small numbers would be "close"
     if not np.allclose(scaled, scaled.T) or np.linalg.eigvalsh(scaled).min() <= 0:
         expected, got = "symmetric positive definite matrices", matrix.tolist()
-        raise ValueError(f"{name}: expected {expected}, got {got}{where}")
+        raise ValueError(f"covariances: expected {expected}, got {got} at index {k}")
 
 
 class _Derived(GroundTruth):

@@ -45,7 +45,8 @@ def test_a_bound_is_registered_in_one_place(monkeypatch):
     exact = exact_bound(scores, joint, "donsker_varadhan")
     assert exact_bound(scores, joint, "toy", scale=3.0) == pytest.approx(3 * exact)
     assert bound_table(K=5).loc["toy"].tolist() == [False, 10.0, False, "any"]
-    table = evaluation.staircase(SeparableCritic(20, 20), "toy", ["toy"], levels=[1], steps=1)
+    critic = SeparableCritic(20, 20)
+    table = evaluation.staircase(critic, "toy", {"toy": twice}, levels=[1], steps=1)
     assert table.columns.tolist() == ["level", "toy"]
 
 

@@ -111,7 +111,6 @@ def test_a_blind_pairing_gives_items_and_positives_only():
 def test_there_is_one_pairing():
     assert multimodal.Pairing is Pairing
     assert multimodal.BlindPairing is BlindPairing
-    assert multimodal.Population is datasets.Population
 
 
 def test_pairs_without_torch():

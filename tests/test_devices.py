@@ -319,7 +319,7 @@ def digits() -> Pairing:
 @part
 def multimodal_infomax(device: torch.device) -> None:
     names, pairs = ["image", "speech", "text"], digits()
-    model = embedder(fusion=fusion.AttentionFusion(names, DIM), drop=0.3)
+    model = embedder(fusion=fusion.AttentionFusion(names, DIM))
     model.fit(pairs, batch_size=N, steps=2, device=device)
     assert {p.device for p in model.parameters()} == {device}
     for found in (model.encode(pairs.items), model.project(pairs.items)):
@@ -489,7 +489,7 @@ def manifold_networks(device: torch.device) -> None:
             rows = _networks.TransformedBatches(data, N, moved, (1.0, 0.4), 2, 0)
             network = _networks.small_network(x, 2, width=1, seed=0)
             with patch.object(_networks, "fit", partial(training.fit, device=device)):
-                _networks.train(network, rows, objective, 1e-3, verbose=False)
+                _networks.train(network, rows, objective, 1e-3)
             assert next(network.parameters()).device == device
             assert _networks.logits_of(network, x).device.type == "cpu"
 

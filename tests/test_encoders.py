@@ -234,14 +234,15 @@ def test_a_tone_stands_at_its_frequency(frequency):
 
 
 def test_mel_filters_are_triangles_that_add_up_to_one():
-    filters = mel_filters(8000, window=4096, mels=20, low=100, high=3500)
+    filters = mel_filters(7000, window=4096, mels=20)
     assert filters.shape == (20, 2049)
     assert filters.min() >= 0
     assert filters.max() <= 1
-    frequencies = torch.arange(2049) * 8000 / 4096
+    frequencies = torch.arange(2049) * 7000 / 4096
     inner = slice(filters[0].argmax() + 1, filters[-1].argmax())
     torch.testing.assert_close(filters.sum(dim=0)[inner], torch.ones(2049)[inner])
-    assert not filters[:, (frequencies < 100) | (frequencies > 3500)].any()
+    assert not filters[:, frequencies < 50].any()
+    assert filters[-1].nonzero().max() >= 2047  # up to half the rate
     peaks = 2595 * torch.log10(1 + frequencies[filters.argmax(dim=1)] / 700)
     torch.testing.assert_close(
         peaks.diff(), torch.full((19,), peaks.diff().mean()), rtol=0.02, atol=0
@@ -253,8 +254,8 @@ def test_mel_filters_are_triangles_that_add_up_to_one():
 def test_log_mel_is_the_logarithm_of_weighted_powers():
     sound, filters = random(2, 600), mel_filters(8000, mels=12)
     powers = power_spectrogram(sound, window=256, hop=80)
-    wanted = torch.einsum("mf,nft->nmt", filters, powers).add(0.5).log()
-    torch.testing.assert_close(log_mel(sound, filters, floor=0.5), wanted)
+    wanted = torch.einsum("mf,nft->nmt", filters, powers).add(0.01).log()
+    torch.testing.assert_close(log_mel(sound, filters), wanted)
 
 
 def test_level_and_silence_behind_do_not_count():
@@ -365,35 +366,30 @@ def test_units_of_a_table_do_not_matter():
     table = random(50, 3).double().numpy()
     encoder = TabularEncoder(3, dim=4).train()
     torch.testing.assert_close(encoder(table), encoder(1000 * table + 7), atol=1e-3, rtol=1e-3)
-    noisy = TabularEncoder(3, noise=0.1).augment(
-        torch.from_numpy(1000 * table).float(), generator()
-    )
-    assert 80 < (noisy - 1000 * torch.from_numpy(table)).std() < 125
 
 
-def trained_on(table, **options):
+def trained_on(table):
     """Vectors of a table in evaluation mode, after a few batches of it."""
-    encoder = TabularEncoder(table.shape[1], 8, hidden=16, **options).train()
+    encoder = TabularEncoder(table.shape[1], 8, hidden=16).train()
     for start in range(12):
-        encoder(encoder.augment(encoder.prepare(table[start::3]), generator()))
+        encoder(encoder.prepare(table[start::3]))
     return encoder.eval()(table).detach()
 
 
-@pytest.mark.parametrize("noise", [0.0, 0.1])
 @pytest.mark.parametrize("unit", [1e-30, 1e-12, 1.0, 1e12, 1e25])
 @pytest.mark.parametrize("offset", [0.0, 1e6])
-def test_tables_know_no_offset_and_no_unit(unit, offset, noise):
+def test_tables_know_no_offset_and_no_unit(unit, offset):
     table = random(120, 3).double().numpy()
-    expected = trained_on(table, noise=noise)
-    vectors = trained_on(unit * (table + offset * np.arange(3)), noise=noise)
+    expected = trained_on(table)
+    vectors = trained_on(unit * (table + offset * np.arange(3)))
     torch.testing.assert_close(vectors, expected, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("constant", [94110.0, 0.1, 1e300])
 def test_constant_columns_of_tables_count_for_nothing(constant):
     table, column = random(120, 3).double().numpy(), np.ones((120, 1))
-    expected = trained_on(np.hstack([table, 0 * column]), noise=0.1)
-    vectors = trained_on(np.hstack([table, constant * column]), noise=0.1)
+    expected = trained_on(np.hstack([table, 0 * column]))
+    vectors = trained_on(np.hstack([table, constant * column]))
     torch.testing.assert_close(vectors, expected)
 
 
@@ -490,8 +486,6 @@ def test_bad_items(encoder, items, error, message):
         (lambda: ImageEncoder(dim=2.0), TypeError, "dim: "),
         (lambda: AudioEncoder(mels=500), ValueError, "mels: "),
         (lambda: AudioEncoder(seconds=-1), ValueError, "seconds: "),
-        (lambda: AudioEncoder(window=0), ValueError, "window: "),
-        (lambda: AudioEncoder(hop=0), ValueError, "hop: "),
         (lambda: ImageEncoder(turn=46), ValueError, "turn: "),
         (lambda: TabularEncoder(0), ValueError, "columns: "),
         (lambda: Tokenizer("abc"), TypeError, "vocabulary: "),
@@ -503,7 +497,7 @@ def test_bad_items(encoder, items, error, message):
             ValueError,
             r"waveforms: .*\(2, 9\)",
         ),
-        (lambda: mel_filters(8000, high=5000.0), ValueError, "high: "),
+        (lambda: mel_filters(100), ValueError, "rate: .*>= 101, got 100"),
         (lambda: AudioEncoder().prepare([np.zeros(9)], rate=0), ValueError, "rate: "),
     ],
 )

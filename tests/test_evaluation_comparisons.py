@@ -61,13 +61,13 @@ def test_staircase_trains_with_the_objective_of_a_named_bound():
     frames = [
         staircase(BilinearCritic(20, 20), objective, functions, levels=(2,), steps=3)
         for objective, functions in (
-            ("smile", ["smile"]),
+            ("smile", {"smile": entry.function}),
             (entry.objective, {"smile": entry.function}),
         )
     ]
     assert frames[0].equals(frames[1])
     with pytest.raises(ValueError, match=r"objective: expected one of .*'ba'"):
-        staircase(BilinearCritic(20, 20), "ba", (), levels=(2,), steps=1)
+        staircase(BilinearCritic(20, 20), "ba", {}, levels=(2,), steps=1)
 
 
 def test_staircase_draws_pairs_with_the_stated_information_and_trains():

@@ -268,12 +268,13 @@ def test_samples_around_latents_have_their_mean_and_scaled_covariance():
     latents = cloud.expand(20_000, -1, -1)
     weights = torch.full((20_000, 16), 1 / 16)
     options = {"n_neighbors": 16, "generator": generator(1)}
-    made, columns = sample_around(latents, weights, spread=0.5, pull=1.0, **options)
+    made, columns = sample_around(latents, weights, spread=0.5, **options)
     assert torch.allclose(made.mean(0), cloud.mean(0), atol=0.03)
     assert torch.allclose(made.T.cov(), 0.25 * cloud.T.cov(), atol=0.03)
     assert made[:, 2].abs().max() == 0  # stays in their plane
     assert (columns.sort().values == torch.arange(16)).all()
-    near, _ = sample_around(latents, weights, spread=0.0, pull=0.0, generator=generator(1))
+    options = {"n_neighbors": 1, "generator": generator(1)}
+    near, _ = sample_around(latents, weights, spread=0.0, **options)
     assert (near[:, None] == cloud).all(dim=2).any(dim=1).all()  # the anchors themselves
 
 

@@ -363,41 +363,40 @@ def test_gradients_bear_a_shift_better_than_pixels():
     assert share_of_same_class(features) > share_of_same_class(images.flatten(1)) + 0.02
 
 
-def by_plain_loops(first, second, reach):
+def by_plain_loops(first, second):
     """The definition of the image distortion model, pixel by pixel, zeros outside the image."""
     sobel = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / 4
     fields = []
     for image in (first, second):
         edges = np.stack([correlate(image, kernel, mode="constant") for kernel in (sobel, sobel.T)])
-        fields.append(np.pad(edges, ((0, 0), (reach + 1,) * 2, (reach + 1,) * 2)))
+        fields.append(np.pad(edges, ((0, 0), (2, 2), (2, 2))))
     around = np.arange(-1, 2)
     total = 0.0
     for row, column in itertools.product(*map(range, first.shape)):
-        y, x = row + reach + 1, column + reach + 1
+        y, x = row + 2, column + 2
         here = fields[0][:, y + around][:, :, x + around]
         total += min(
             ((here - fields[1][:, y + down + around][:, :, x + right + around]) ** 2).sum()
-            for down, right in itertools.product(range(-reach, reach + 1), repeat=2)
+            for down, right in itertools.product((-1, 0, 1), repeat=2)
         )
     return total
 
 
-@pytest.mark.parametrize("reach", [0, 1, 2])
-def test_distortion_is_that_of_plain_loops(reach):
-    first, second = RNG(reach).random((2, 3, 7, 6))
-    measured = image_distortion(*(torch.tensor(x[:, None]).float() for x in (first, second)), reach)
-    expected = [by_plain_loops(*pair, reach) for pair in zip(first, second, strict=True)]
+def test_distortion_is_that_of_plain_loops():
+    first, second = RNG(1).random((2, 3, 7, 6))
+    measured = image_distortion(*(torch.tensor(x[:, None]).float() for x in (first, second)))
+    expected = [by_plain_loops(*pair) for pair in zip(first, second, strict=True)]
     np.testing.assert_allclose(measured, expected, rtol=1e-5)
 
 
 def test_distortion_forgives_what_it_may_displace():
-    """A shift by ``reach`` pixels costs nothing within, and more than that does."""
+    """A shift by one pixel costs nothing within, and more than that does."""
     image = torch.zeros(1, 1, 20, 20)
     image[..., 6:14, 8:12] = 1
-    shifted = [image.roll((step, -step), (2, 3)) for step in range(4)]
-    costs = [image_distortion(image, other, reach=2).item() for other in shifted]
-    assert costs[:3] == pytest.approx([0, 0, 0], abs=1e-6)
-    assert costs[3] > 0.5
+    shifted = [image.roll((step, -step), (2, 3)) for step in range(3)]
+    costs = [image_distortion(image, other).item() for other in shifted]
+    assert costs[:2] == pytest.approx([0, 0], abs=1e-6)
+    assert costs[2] > 0.5
 
 
 def test_deskewed_strokes_are_upright():
@@ -744,12 +743,6 @@ def test_one_row_can_be_predicted_and_scored():
 def test_bad_input_is_named(X, options, error, message):
     with pytest.raises(error, match=message):
         quick(**options).fit(X)
-
-
-def test_progress_is_shown(capsys):
-    quick(verbose=True).fit(blobs()[0])
-    shown = capsys.readouterr().out
-    assert shown.count("nats after") == 4
 
 
 def test_images_of_eight_pixels():

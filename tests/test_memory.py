@@ -134,8 +134,6 @@ def test_wrong_reads_are_explained():
         memory.keys([0], "image", by="pixels")
     with pytest.raises(ValueError, match="modality"):
         memory.values([0], "image")
-    with pytest.raises(ValueError, match="either"):
-        memory.forget()
 
 
 def test_no_queries_no_answers():

@@ -156,8 +156,8 @@ class Contract(RuleBasedStateMachine):
     @rule(share=st.floats(0, 1), policy=st.sampled_from(["oldest", "reservoir"]))
     def shrink(self, share, policy):
         keep = round(share * len(self.items))
-        self.memory.policy = policy
-        assert self.memory.forget(keep=keep) == len(self.items) - keep
+        surplus = self.memory._ledger.surplus(keep, policy, seed=0)
+        assert self.memory.forget(surplus) == len(self.items) - keep
         left = self.memory.ids.tolist()
         assert len(left) == keep
         if policy == "oldest":

@@ -155,7 +155,7 @@ def test_four_modalities_with_a_simulated_sensor():
     encoders = {
         "image": ImageEncoder(dim=16, width=4),
         "speech": AudioEncoder(seconds=0.2, dim=16, width=8, hidden=8),
-        "text": TextEncoder(Tokenizer.from_texts(items["text"]), 16, embedding=8, hidden=8),
+        "text": TextEncoder(Tokenizer.from_texts(items["text"]), 16, hidden=8),
         "sensor": TabularEncoder(6, 16, hidden=8),
     }
     model = MultimodalInfoMax(encoders, 8, fusion=FUSIONS["gated"](list(encoders), 16))
@@ -199,17 +199,13 @@ def test_only_fusion_learns_synergy():
     torch.testing.assert_close(model.fuse(spoilt, present), together)
 
 
-def test_fusion_learns_to_do_with_less():
+def test_fusions_see_all_modalities_but_one():
     rows = list("abc")
     items = {name: clouds(np.arange(60) % 3, 4, seed=i) for i, name in enumerate(rows)}
     encoders = {name: TabularEncoder(4, 8, hidden=8) for name in rows}
-    for drop, wanted in ((0.0, [2]), (0.5, [1, 2])):
-        model = MultimodalInfoMax(encoders, 4, fusion=FUSIONS["gated"](rows, 8), drop=drop)
-        model(items)
-        seen = (model.fusion.weights > 0).sum(dim=1).unique().tolist()
-        assert seen == wanted
-        model.eval()(items)
-        assert (model.fusion.weights > 0).sum(dim=1).unique().tolist() == [2]
+    model = MultimodalInfoMax(encoders, 4, fusion=FUSIONS["gated"](rows, 8))
+    model(items)
+    assert (model.fusion.weights > 0).sum(dim=1).unique().tolist() == [2]
 
 
 def test_exact_information_of_all_pairs():

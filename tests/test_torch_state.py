@@ -155,7 +155,7 @@ ENCODERS: dict[str, tuple[Callable[[], encoders.Encoder], Any]] = {
     "image": (partial(encoders.ImageEncoder, 1, DIM), IMAGES),
     "text": (partial(encoders.TextEncoder, TOKENS, DIM), WORDS),
     "speech": (partial(encoders.AudioEncoder, dim=DIM), SOUNDS),
-    "table": (partial(encoders.TabularEncoder, 3, DIM, noise=0.1), TABLE[:N]),
+    "table": (partial(encoders.TabularEncoder, 3, DIM), TABLE[:N]),
 }
 
 
@@ -282,7 +282,7 @@ def triples() -> dict[str, Any]:
 @action
 def multimodal_infomax() -> Callable[[], Any]:
     joint = fusion.GatedFusion(["image", "text", "table"], DIM)
-    model = embedder(fusion=joint, drop=0.3)
+    model = embedder(fusion=joint)
 
     def call() -> Any:
         pairs = Pairing(triples())
@@ -406,7 +406,7 @@ def evaluations() -> Callable[[], Any]:
 
     def call() -> Any:
         judge.fit(IMAGES, labels, steps=2, batch_size=4, device="cpu", progress=False)
-        grown = evaluation.staircase(critic, "nwj", ["nwj"], levels=[1.0], steps=2)
+        grown = evaluation.staircase(critic, "nwj", {"nwj": bounds.nwj}, levels=[1.0], steps=2)
         maps = evaluation.integrated_gradients(lambda x: encoder(x).sum(dim=1), images, steps=2)
         real, made = judge.features(IMAGES), judge.features(IMAGES[::-1].copy())
         return [

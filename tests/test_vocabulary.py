@@ -49,6 +49,7 @@ MODULES = sorted(
 )
 EXERCISES = sorted((CLONE / "simmim_lite").rglob("*.toml"))
 NOTEBOOKS = sorted((CLONE / "notebooks" / "scripts").rglob("*.py"))
+SLIDES = sorted((CLONE / "notebooks" / "slides").glob("*.md"))
 
 
 def found(text: str) -> list[str]:
@@ -69,7 +70,7 @@ def name_of(path: Path) -> str:
     return str(path.relative_to(CLONE))
 
 
-@pytest.mark.parametrize("path", [*PAGES, *EXERCISES, *NOTEBOOKS], ids=name_of)
+@pytest.mark.parametrize("path", [*PAGES, *EXERCISES, *NOTEBOOKS, *SLIDES], ids=name_of)
 def test_a_text_uses_the_words_of_the_field(path: Path):
     if path.name == "CHANGELOG.md":
         pytest.skip("history is not rewritten")

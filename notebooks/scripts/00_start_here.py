@@ -348,6 +348,10 @@ figures.show(
 # | 13 | [Evaluation: numbers that a skeptic believes](13_evaluation.ipynb) | `evaluation` | Intervals, chance levels, upper bounds and controls for the models of this course, each with its formula; and mistakes that give good numbers for no reason, each found by a check. | 75 | 95 s |
 # | 14 | [Masked image modeling](14_masked_image_modeling.ipynb) | `masked`, `ground_truth`, `training` | The published SimMIM at a small size: predict hidden patches, compare with the exact answer on Gaussian fields, see which information is maximized, and test what digits gain from it. | 75 | 97 s |
 # | 15 | [Labels as a modality](15_labels_as_a_modality.ipynb) | `datasets`, `evaluation`, `encoders`, `masked` | A class label or a name as the second modality of an image: why InfoNCE with labels is softmax classification, names for pictures of new kinds, objects found in scenes, and text that helps or leaks. | 75 | 90 s |
+# | 16 | [Language](16_language.ipynb) | `datasets`, `entropy`, `evaluation`, `generation`, `manifold` | Texts and their labels: definitions and their classes, tweets and their ratings, pictures and their names, and clusters of texts without labels. | 75 | 249 s |
+# | 17 | [Medicine](17_medicine.ipynb) | `datasets`, `evaluation`, `fusion`, `entropy` | Several modalities of one patient: what fusion gains, with paired intervals; missing modalities, calibration, information in nats, a leak that looks like a discovery, and a sentence from a blood smear. | 75 | 126 s |
+# | 18 | [Finance](18_finance.ipynb) | `datasets`, `entropy`, `evaluation` | Tomorrow's price: the size of its change can be predicted, the direction cannot. Sixteen tries, a planted signal, a leak, value at risk, and credit. | 75 | 191 s |
+# | 19 | [Recommend, ask, decide](19_recommend_ask_decide.ipynb) | `datasets`, `memory`, `entropy`, `evaluation`, `encoders`, `multimodal` | Three tasks in which a model must choose: the next page for a person, the answer to a question about an image, and the next step of an agent; and one network with two tasks. | 72 | 170 s |
 #
 # <!-- /map -->
 #

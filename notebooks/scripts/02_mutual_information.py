@@ -633,7 +633,7 @@ exercises.verify("clipped, the mean is seven times the truth", round(times) == 7
 # ## Appendix: a dependence without correlation
 #
 # Two Gaussians with correlations 0.9 and $-0.9$, mixed half and half, form a cross. The correlation
-# is zero. The truth comes from a million draws of the known density ratio (Monte Carlo). For $X$
+# is zero. The truth comes from a million draws of the known densities (Monte Carlo). For $X$
 # uniform on $(0, 1)$ and $Y = X + U$ with $U$ uniform on $(-w, w)$, $w \le \frac{1}{2}$, the truth is
 # $I = h(Y) - h(U) = w - \ln(2w)$.
 

@@ -18,7 +18,7 @@
 # **In the package**: `bounds`, `critics`.
 #
 # <!-- measured -->
-# About 76 minutes to work through.
+# About 75 minutes to work through.
 # Measured: 53 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->
 
@@ -399,7 +399,7 @@ exercises.verify("each value is at most ln K", (curve["nats"] <= np.log(curve["K
 # %% [markdown]
 # InfoNCE stays below both lines. At $K = 64$ the gap to $\ln K$ is already 0.7 nats. About a thousand
 # candidates, seven times $e^5$, are needed to come within half a nat of $I = 5$. A value of 10 nats needs
-# more than $e^{10} \approx 22{,}026$ candidates. This is why contrastive learning uses large batches.
+# more than $e^{10} \approx 22{,}026$ candidates. So contrastive learning uses large batches.
 #
 # In JupyterLab or Colab, move the sliders.
 

@@ -20,7 +20,7 @@
 # **In the package**: `evaluation`.
 #
 # <!-- measured -->
-# About 76 minutes to work through.
+# About 75 minutes to work through.
 # Measured: 95 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->
 
@@ -262,7 +262,7 @@ exercises.verify("with 12 voices, each bootstrap covers less than 95 %", too_low
 # %% [markdown]
 # Drawing recordings one by one is wrong: such intervals contain the truth in 67 % of the simulations, not
 # in 95 %. Drawing voices is better. But 12 voices are few: both bootstraps reach only about 89 %, and
-# Student's t over the 12 voice means 91 %. With 50 voices all three come close to 95 %. (Standard errors of the simulation: 1 to 2 points.) So report the number of voices
+# Student's t over the 12 voice means 91 %. With 50 voices all three come close to 95 %. (Standard errors: 1 to 2 points.) So report the number of voices
 # beside such an interval.
 #
 # ### Exercise 2 · ★ · 2 minutes · choose

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from notebooks.tools import builder, kit, pages, weights
+from notebooks.tools import builder, kit, pages, slides, weights
 from notebooks.tools.reference import write_reference
 from simmim_lite.__main__ import one_line_errors
 
@@ -38,7 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.command == "run":
         folders, how = (options.notebooks, options.output), {"stored": options.stored}
-        return pages.run(*folders, options.numbers, write_reference=write_reference, **how) > 0
+        failed = pages.run(*folders, options.numbers, write_reference=write_reference, **how)
+        slides.write_pdfs(options.output)
+        return failed > 0
     if options.command == "kit":
         kit.make(output=options.output)
         return 0

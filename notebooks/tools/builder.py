@@ -103,19 +103,25 @@ def read_script(path: Path) -> NotebookNode:
     notebook = jupytext.reads(source, fmt="py:percent")
     number = path.stem[:2]
     if questions := quiz.read(path.parents[1], path.stem):
-        starts = [cell.source.startswith("## Exercises") for cell in notebook.cells]
-        if True not in starts:
-            raise BuildError(
-                f"{path.stem}: no cell starts with '## Exercises', before which the quiz stands"
-            )
-        cell = nbformat.v4.new_markdown_cell(quiz.markdown(questions))
-        notebook.cells.insert(starts.index(True), cell)
+        _insert_before(notebook, "## Exercises", quiz.markdown(questions))
     for index, cell in enumerate(notebook.cells):
         cell.id = f"{number}-{index:02d}"
         cell.metadata = NotebookNode({k: v for k, v in cell.metadata.items() if k == "tags"})
     notebook.metadata = NotebookNode({"kernelspec": KERNEL})
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     return notebook
+
+
+def _insert_before(notebook: NotebookNode, heading: str, text: str) -> None:
+    """A new markdown cell before the one heading, whose cell is split if other text comes first."""
+    for place, cell in enumerate(notebook.cells):
+        before, found, after = f"\n{cell.source}".partition(f"\n{heading}")
+        if cell.cell_type == "markdown" and found:
+            parts = [before.strip(), text, heading + after]
+            new = [nbformat.v4.new_markdown_cell(part) for part in parts if part]
+            notebook.cells[place : place + 1] = new
+            return
+    raise BuildError(f"no heading {heading!r}, before which the quiz stands")
 
 
 def _owner(address: str) -> str:

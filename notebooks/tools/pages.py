@@ -26,7 +26,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import TextLexer, get_lexer_for_filename
 from pygments.util import ClassNotFound
 
-from notebooks.tools import builder, quiz, search
+from notebooks.tools import builder, quiz, search, slides
 from notebooks.tools.mathml import to_html
 from simmim_lite.storage import write_atomically
 
@@ -124,7 +124,7 @@ class Site:
         """The style sheet, and the font for formulas (many Linux machines have none)."""
         light, dark = (
             HtmlFormatter(style=style).get_style_defs(".highlight")
-            for style in ("default", "github-dark")
+            for style in ("xcode", "monokai")  # of enough contrast
         )
         style = STYLE.read_text(encoding="utf-8")
         own = ".highlight { background: var(--code); }"
@@ -145,7 +145,10 @@ class Site:
         place = self.lessons.index(lesson)
         before = self.lessons[place - 1] if place else None
         after = self.lessons[place + 1] if place + 1 < len(self.lessons) else None
-        body = self._card(lesson, after) + body
+        card = self._card(lesson, after)
+        summary = re.compile(rf"<p><em>{re.escape(escape(lesson.summary, quote=False))}</em></p>")
+        body, found = summary.subn(lambda _: card, body, count=1)
+        body = body if found else card + body
         self._write(f"{lesson.name}.html", lesson.title, body, self.folder, before, after)
 
     def _card(self, lesson: builder.Lesson, after: builder.Lesson | None) -> str:
@@ -157,9 +160,25 @@ class Site:
             "Time": f"{lesson.minutes} minutes, of which the computer needs {lesson.seconds or '?'} s",
             "Needs": ", ".join(links) or "no other notebook",
             "Next": f'<a href="{after.name}.ipynb">{escape(after.title)}</a>' if after else "",
+            "For a lecture": self._slides(lesson),
         }
         lines = [f"<dt>{key}</dt><dd>{value}</dd>" for key, value in rows.items() if value]
         return f'<aside class="card" aria-label="This notebook"><dl>{"".join(lines)}</dl></aside>'
+
+    def write_slides(self, lesson: builder.Lesson, notebook: NotebookNode) -> None:
+        """The slides of an executed notebook, if there are any."""
+        source = self.folder / "slides" / f"{lesson.name}.md"
+        if source.is_file():
+            body = slides.body(source.read_text(encoding="utf-8"), notebook, markdown_to_html)
+            self._relink(body, source.parent)
+            style = (self.output / "style.css").read_text(encoding="utf-8")
+            page = slides.page(body, lesson, style)
+            write_atomically(self.output / f"slides_{lesson.name}.html", page)
+
+    def _slides(self, lesson: builder.Lesson) -> str:
+        """A link to the slides of a notebook, or nothing."""
+        name = f"slides_{lesson.name}.html"
+        return f'<a href="{name}">slides</a>' if (self.output / name).is_file() else ""
 
     def write_quiz(self) -> None:
         """One page with the questions of all notebooks, which counts the correct answers."""
@@ -180,7 +199,7 @@ class Site:
         entries += search.terms(self.folder.parent / "docs" / "GLOSSARY.md")
         if (self.output / REFERENCE).is_file():
             entries += search.functions(REFERENCE)
-        self._write(search.PAGE, "Search", search.body(entries), self.folder)
+        self._write(search.PAGE, "Search", search.body(entries, markdown_to_html), self.folder)
 
     def write_index(self, results: Collection[Result]) -> None:
         """The map of the pages with the figures of this run."""
@@ -190,15 +209,16 @@ class Site:
             lesson = result.lesson
             failure = escape(result.failure.replace("|", "/"))
             note = f' <span class="failure">{failure}</span>' if failure else ""
-            cells = [lesson.number, f"[{lesson.title}]({lesson.name}.ipynb){note}", lesson.summary]
+            summary = f"{lesson.summary} {self._slides(lesson)}"
+            cells = [lesson.number, f"[{lesson.title}]({lesson.name}.ipynb){note}", summary]
             rows.append(f"| {' | '.join([*cells, *result.row[1:]])} |")
-        lines = ["# simmim-lite", "", *rows, "", HEADING]
         links = {"Quiz of all notebooks": QUIZ, "Search": search.PAGE, "API reference": REFERENCE}
         there = {text: page for text, page in links.items() if (self.output / page).is_file()}
         for text, name in (("Glossary", "GLOSSARY.md"), ("For lecturers", "TEACHING.md")):
             if (self.folder.parent / "docs" / name).is_file():
                 there[text] = f"../docs/{name}"
-        lines += ["", " · ".join(f"[{text}]({target})" for text, target in there.items())]
+        beside = " · ".join(f"[{text}]({target})" for text, target in there.items())
+        lines = ["# simmim-lite", "", beside, "", *rows, "", HEADING]
         text = "\n".join(lines)
         self._write("index.html", "Notebooks", markdown_to_html(text), self.folder)
 
@@ -333,6 +353,8 @@ def run(
             done = builder.Run(notebook, lesson.seconds or 0)
         else:
             done = builder.execute(notebook, folder, timeout=timeout)
+        if done.failed_cell is None:
+            site.write_slides(lesson, done.notebook)
         site.write_notebook(lesson, done)
         failure = "" if done.failed_cell is None else f"cell {done.failed_cell}: {done.failure}"
         cells = done.executed

@@ -59,6 +59,7 @@ def markdown(questions: Collection[Question]) -> str:
     """The section of a notebook with these questions."""
     parts = [TITLE, OPENING]
     for number, question in enumerate(questions, start=1):
+        parts += ["---"] * (number > 1)
         parts.append(f"**{number}.** {question.text}")
         for letter, (text, _) in question.options.items():
             parts.append(f"<details><summary>{letter}) {escape(text, quote=False)}</summary>")

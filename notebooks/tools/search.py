@@ -1,7 +1,7 @@
 """Search on the offline pages: titles and sections of notebooks, terms, functions of the package."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import escape
 from pathlib import Path
 from typing import NamedTuple
@@ -43,11 +43,21 @@ def functions(reference: str) -> Iterator[Entry]:
             yield Entry(f"{short}.{name}", "function", f"{place}#{name}", lines[0] if lines else "")
 
 
-def body(entries: list[Entry]) -> str:
-    """HTML of the search page; without JavaScript it lists everything."""
+def body(entries: list[Entry], markdown_to_html: Callable[[str], str]) -> str:
+    """HTML of the search page; without JavaScript it lists everything.
+
+    Names and notes are Markdown with formulas, except those of functions, which are plain.
+    """
+
+    def html(text: str, kind: str) -> str:
+        if kind == "function":
+            return escape(text)
+        paragraph = markdown_to_html(re.sub(r"^(\d+)\.", r"\1\\.", text))  # "1." is no list here
+        return paragraph.strip().removeprefix("<p>").removesuffix("</p>")
+
     rows = "\n".join(
-        f'<li><a href="{escape(entry.page)}">{escape(entry.name)}</a> '
-        f"<small>{entry.kind}</small><br>{escape(entry.note)}</li>"
+        f'<li><a href="{escape(entry.page)}">{html(entry.name, entry.kind)}</a> '
+        f"<small>{entry.kind}</small><br>{html(entry.note, entry.kind)}</li>"
         for entry in entries
     )
     return (

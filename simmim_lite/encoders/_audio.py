@@ -19,6 +19,7 @@ from simmim_lite.encoders._base import Encoder, normalized_layer
 # Added to the mel energies of a waveform of peak 1. With less, synthetic and recorded silence would
 # differ, which carries no meaning.
 FLOOR = 1e-2
+_LOWEST = 50  # Hz, where the first mel filter begins
 _STRETCH, _WARP = 0.15, 0.1  # largest relative changes of speed and of the mel scale
 _SHIFT = 0.25  # largest shift in time, as a fraction of half the clip
 _BANDS = 2.0  # largest shift in frequency, in mel bands
@@ -46,24 +47,20 @@ def power_spectrogram(waveforms: Tensor, *, window: int = 256, hop: int = 80) ->
     return spectrum.real**2 + spectrum.imag**2
 
 
-def mel_filters(
-    rate: int, *, window: int = 256, mels: int = 40, low: float = 50.0, high: float | None = None
-) -> Tensor:
+def mel_filters(rate: int, *, window: int = 256, mels: int = 40) -> Tensor:
     """Return triangular filters (mels, window // 2 + 1) of height 1, evenly spaced in mel.
 
     mel(f) = 2595 log10(1 + f / 700), after O'Shaughnessy (1987). Each triangle begins and ends at
-    the peaks of its neighbors. ``filters @ power_spectrogram(...)`` are the mel energies.
+    the peaks of its neighbors; the first begins at 50 Hz, the last ends at half the rate.
+    ``filters @ power_spectrogram(...)`` are the mel energies.
 
     Args:
-        rate, window: samples per second, and per frame of the spectrogram.
+        rate, window: samples per second, from 101 on, and per frame of the spectrogram.
         mels: number of filters, few enough that each contains a frequency of the spectrogram.
-        low, high: start of the first and end of the last filter, in Hz; None is half the rate.
     """
-    rate = check_integer("rate", rate, minimum=1)
-    high = check_number("high", rate / 2 if high is None else high, minimum=0, maximum=rate / 2)
-    low = check_number("low", low, minimum=0.0, maximum=high)
+    rate = check_integer("rate", rate, minimum=2 * _LOWEST + 1)
     mels = check_integer("mels", mels, minimum=1)
-    start, end = 2595 * np.log10(1 + np.array([low, high]) / 700)
+    start, end = 2595 * np.log10(1 + np.array([_LOWEST, rate / 2]) / 700)
     corners = 700 * (10 ** (np.linspace(start, end, mels + 2) / 2595) - 1)
     frequencies = np.arange(window // 2 + 1) * rate / window
     left, peak, right = (corners[i : i + mels, None] for i in range(3))
@@ -76,27 +73,25 @@ def mel_filters(
 
 
 @ordinary_torch()
-def log_mel(
-    waveforms: Tensor, filters: Tensor, *, window: int = 256, hop: int = 80, floor: float = FLOOR
-) -> Tensor:
-    """Return the log-mel spectrogram, ln(mel energies + floor): (N, samples) -> (N, mels, frames).
+def log_mel(waveforms: Tensor, filters: Tensor, *, window: int = 256, hop: int = 80) -> Tensor:
+    """Return the log-mel spectrogram, ln(mel energies + 0.01): (N, samples) -> (N, mels, frames).
 
     See `power_spectrogram`, and `mel_filters` for the ``filters``.
     """
     power = power_spectrogram(waveforms, window=window, hop=hop)
-    return (filters.to(power) @ power + floor).log()
+    return (filters.to(power) @ power + FLOOR).log()
 
 
 class AudioEncoder(Encoder):
     """Encode waveforms, -> (N, dim): log-mel spectrogram, two convolutions, bidirectional GRU.
 
     Waveforms are resampled to ``rate``, divided by their peak, and cut or filled with silence to
-    ``seconds``. An offset larger than the sound itself is subtracted before. The output uses mean
-    and maximum over time, so the position of the sound within the clip matters little.
+    ``seconds``. An offset larger than the sound itself is subtracted before. A frame of the
+    spectrogram begins every 10 milliseconds and has 32. The output uses mean and maximum over time,
+    so the position of the sound within the clip matters little.
 
     Args:
         mels: number of mel bands, from 50 Hz to half the rate.
-        window, hop: of the spectrogram, in samples; None takes 32 and 10 milliseconds.
         width, hidden: channels of the convolutions, and size of the GRU in each direction.
     """
 
@@ -109,18 +104,13 @@ class AudioEncoder(Encoder):
         dim: int = 128,
         *,
         mels: int = 40,
-        window: int | None = None,
-        hop: int | None = None,
         width: int = 96,
         hidden: int = 64,
         seed: int = 0,
     ):
         super().__init__()
-        self.rate = check_integer("rate", rate, minimum=1)
-        window = round(0.032 * rate) if window is None else window
-        hop = round(0.010 * rate) if hop is None else hop
-        self.window = check_integer("window", window, minimum=2)
-        self.hop = check_integer("hop", hop, minimum=1)
+        self.rate = check_integer("rate", rate, minimum=2 * _LOWEST + 1)
+        self.window, self.hop = round(0.032 * rate), round(0.010 * rate)
         self.samples = round(check_number("seconds", seconds, minimum=0.0) * rate)
         self.samples = max(self.samples, self.window)
         self.mels = check_integer("mels", mels, minimum=1)

@@ -164,17 +164,13 @@ class TabularEncoder(Encoder):
     """Encode rows of numbers, (N, columns) -> (N, dim): `Standardize` and two layers.
 
     Offsets and units of the columns do not matter, and constant columns stay 0. ``hidden`` is the
-    size of the hidden layer. `augment` adds noise of a standard deviation of ``noise``, in units of
-    the standard deviation of each column in the batch.
+    size of the hidden layer.
     """
 
-    def __init__(
-        self, columns: int, dim: int = 128, *, hidden: int = 128, noise: float = 0.0, seed: int = 0
-    ):
+    def __init__(self, columns: int, dim: int = 128, *, hidden: int = 128, seed: int = 0):
         super().__init__()
         self.columns = check_integer("columns", columns, minimum=1)
         self.dim = check_integer("dim", dim, minimum=1)
-        self.noise = check_number("noise", noise, minimum=0.0)
         hidden = check_integer("hidden", hidden, minimum=1)
         with seeded(seed):
             self.network = nn.Sequential(
@@ -199,15 +195,6 @@ class TabularEncoder(Encoder):
 
     def forward(self, batch: Any) -> Tensor:
         return self.encode(on_device(self.prepare(batch), next(self.parameters()).device))
-
-    def augment(self, prepared: Tensor, generator: torch.Generator) -> Tensor:
-        """Return prepared rows plus normal noise."""
-        if not self.noise:
-            return prepared
-        new: dict[str, Any] = {"device": prepared.device, "dtype": torch.float32}
-        noise = torch.randn(prepared.shape, generator=generator, **new)
-        deviation = (prepared - prepared[0]).std(dim=0, correction=0)
-        return prepared + (self.noise * deviation * noise).to(prepared.dtype)
 
 
 class _Images(Encoder):

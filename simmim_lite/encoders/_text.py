@@ -17,6 +17,7 @@ from simmim_lite._random import seeded
 from simmim_lite.encoders._base import Encoder
 
 _PADDING, _UNKNOWN = 0, 1
+_EMBEDDING = 64  # size of a word vector
 # Words in the letters of `_kind`: letters with marks, joined by ' or -; a symbol, such as an emoji;
 # a flag; punctuation that a mark or a variation selector makes a symbol (a keycap, for example).
 _WORD = re.compile("[lm][lmzvi]*(?:j[lm][lmzvi]*)*|[st][mvt]*(?:z[st][mvt]*)*|rr?|o[mvt]+")
@@ -92,27 +93,17 @@ class TextEncoder(Encoder):
 
     Args:
         tokenizer: maps words to numbers; sets the vocabulary.
-        embedding: size of a word vector.
         hidden: size of the GRU in each direction.
     """
 
-    def __init__(
-        self,
-        tokenizer: Tokenizer,
-        dim: int = 128,
-        *,
-        embedding: int = 64,
-        hidden: int = 64,
-        seed: int = 0,
-    ):
+    def __init__(self, tokenizer: Tokenizer, dim: int = 128, *, hidden: int = 64, seed: int = 0):
         super().__init__()
         self.tokenizer = tokenizer
         self.dim = check_integer("dim", dim, minimum=1)
-        embedding = check_integer("embedding", embedding, minimum=1)
         hidden = check_integer("hidden", hidden, minimum=1)
         with seeded(seed):
-            self.embedding = nn.Embedding(len(tokenizer), embedding, padding_idx=_PADDING)
-            self.gru = nn.GRU(embedding, hidden, batch_first=True, bidirectional=True)
+            self.embedding = nn.Embedding(len(tokenizer), _EMBEDDING, padding_idx=_PADDING)
+            self.gru = nn.GRU(_EMBEDDING, hidden, batch_first=True, bidirectional=True)
             self.head = nn.Sequential(nn.Linear(2 * hidden, dim), nn.ReLU())
 
     def prepare(self, texts: Any) -> Tensor:

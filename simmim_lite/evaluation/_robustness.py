@@ -27,15 +27,6 @@ from simmim_lite.evaluation._generation import EXCESS
 from simmim_lite.evaluation._intervals import wilson_interval
 from simmim_lite.evaluation._representations import draw_evenly, fit_linear_probe
 
-LEVELS = {  # of each corruption: its modality and, beginning with none, its strength
-    "Gaussian noise": ("image", (0.0, 0.1, 0.25, 0.5)),  # standard deviation, for a range of 1
-    "salt and pepper": ("image", (0.0, 0.05, 0.1, 0.2)),  # fraction of the pixels
-    "occlusion": ("image", (0.0, 0.1, 0.2, 0.4)),  # fraction of the pixels, in one square
-    "blur": ("image", (0.0, 1.0, 2.0, 3.0)),  # standard deviation in pixels
-    "babble": ("speech", (np.inf, 20.0, 10.0, 0.0)),  # dB of speech over other voices
-    "typing errors": ("text", (0, 1, 2, 3)),  # letters
-}
-
 
 def gaussian_noise(images: Any, deviation: float, *, seed: int = 0) -> np.ndarray:
     """Add Gaussian noise of this deviation to images (N, ...) in 0..1, without clipping."""
@@ -121,25 +112,26 @@ def robustness_table(
     Args:
         metric: ``metric(queries, modality)``.
         queries: at least one of "image", floating point (N, ...) in 0..1; "speech", waveforms;
-            "text", sentences. The columns are the corruptions in `LEVELS` of these modalities.
+            "text", sentences. The columns are the corruptions of these modalities.
         voices: recordings for the babble.
     """
-    corruptions: dict[str, Callable[..., Any]] = {
-        "Gaussian noise": gaussian_noise,
-        "salt and pepper": salt_and_pepper,
-        "occlusion": occlude,
-        "blur": blur,
-        "babble": functools.partial(_add_babble, voices),
-        "typing errors": mistype,
+    babbled = functools.partial(_add_babble, voices)
+    corruptions: dict[str, tuple[str, Callable[..., Any], tuple]] = {  # strengths, from none
+        "Gaussian noise": ("image", gaussian_noise, (0.0, 0.1, 0.25, 0.5)),  # deviation, range 1
+        "salt and pepper": ("image", salt_and_pepper, (0.0, 0.05, 0.1, 0.2)),  # part of the pixels
+        "occlusion": ("image", occlude, (0.0, 0.1, 0.2, 0.4)),  # part of the pixels, a square
+        "blur": ("image", blur, (0.0, 1.0, 2.0, 3.0)),  # standard deviation in pixels
+        "babble": ("speech", babbled, (np.inf, 20.0, 10.0, 0.0)),  # dB of speech over other voices
+        "typing errors": ("text", mistype, (0, 1, 2, 3)),  # letters
     }
     for modality, items in queries.items():
         if not count_rows(f"queries[{modality!r}]", items):
             raise ValueError(f"queries[{modality!r}]: expected at least one, got none")
     table = {}
-    for kind, (modality, levels) in LEVELS.items():
+    for kind, (modality, corrupt, levels) in corruptions.items():
         if modality in queries:
-            corrupt = functools.partial(corruptions[kind], queries[modality], seed=seed)
-            table[kind] = [metric(corrupt(level), modality) for level in levels]
+            items = (corrupt(queries[modality], level, seed=seed) for level in levels)
+            table[kind] = [metric(corrupted, modality) for corrupted in items]
     return pd.DataFrame(table).rename_axis("level")
 
 

@@ -52,7 +52,7 @@ def compare_estimators(
 def staircase(
     critic: nn.Module,
     objective: str | Function,
-    functions: Mapping[str, Function] | Sequence[str],
+    functions: Mapping[str, Function],
     *,
     levels: Sequence[float],
     steps: int,
@@ -67,16 +67,11 @@ def staircase(
     Args:
         critic: for 20 and 20 columns, trained in place by Adam with learning rate 0.002.
         objective: a name in `bounds.BOUNDS`, or a function of the scores, to be maximized.
-        functions: names in `bounds.BOUNDS`, or functions of the scores by name; one column each,
-            beside the level, one row per step.
+        functions: of the scores, by name; one column each, beside the level, one row per step.
         levels: true nats, one after another, each for ``steps`` batches.
         cubed: take the cube of each y, which does not change the mutual information.
     """
     steps = check_integer("steps", steps, minimum=1)
-    if not isinstance(functions, Mapping):
-        for name in functions:
-            check_choice("functions", name, BOUNDS)
-        functions = {name: BOUNDS[name].function for name in functions}
     if isinstance(objective, str):
         check_choice("objective", objective, BOUNDS)
         objective = BOUNDS[objective].objective or BOUNDS[objective].function

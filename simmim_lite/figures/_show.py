@@ -1,6 +1,7 @@
 """Show a finished figure with its caption, or let a reader move its parameters."""
 
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -13,13 +14,8 @@ def show(caption: str, *, alt: str) -> None:
     ``alt`` describes the picture to readers who cannot see it: screen readers speak it. Outside a
     notebook the figure opens in a window, and the caption is printed.
     """
-    try:
-        from IPython import get_ipython  # notebooks have this package, plain Python need not
-    except ImportError:
-        in_notebook = False
-    else:
-        in_notebook = get_ipython() is not None
-    if in_notebook:
+    ipython = sys.modules.get("IPython")  # loaded in a notebook; plain Python need not have it
+    if ipython is not None and ipython.get_ipython() is not None:
         from IPython.display import display
 
         display(plt.gcf(), metadata={"image/png": {"alt": alt}})

@@ -172,20 +172,18 @@ def sample_around(
     *,
     n_neighbors: int = 4,
     spread: float = 0.3,
-    pull: float = 1.0,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
     """Draw new latents around remembered latents, without training.
 
-    An anchor a is drawn by weight from the K candidates of a row. With m the mean of its n nearest
-    candidates z_j (itself too), the sample is a + pull (m - a) + spread * sum_j e_j (z_j - m) /
-    sqrt(n - 1), e_j ~ N(0, 1): in the plane that the z_j span. A single candidate is unchanged.
+    An anchor is drawn by weight from the K candidates of a row. With m the mean of its n nearest
+    candidates z_j (itself too), the sample is m + spread * sum_j e_j (z_j - m) / sqrt(n - 1),
+    e_j ~ N(0, 1): in the plane that the z_j span. A single candidate is unchanged.
 
     Args:
         latents, weights: (N, K, dim) candidates; (N, K), >= 0, where 0 leaves candidates out.
         n_neighbors: n, the number of candidates of a sample.
         spread: size of the random part, 0 for none.
-        pull: position of the center between the anchor (0) and the mean (1), which varies less.
 
     Returns latents (N, dim), and columns (N, min(n_neighbors, K)) of the candidates, the anchor
     first, then by distance; -1 where a row has fewer.
@@ -202,7 +200,6 @@ def sample_around(
         raise ValueError(f"weights: expected numbers >= 0, some above 0, got others in row {row}")
     n = min(check_integer("n_neighbors", n_neighbors, minimum=1), K)
     check_number("spread", spread, minimum=0.0)
-    check_number("pull", pull, minimum=0.0, maximum=1.0)
     rows = torch.arange(N, device=latents.device)
     first = torch.multinomial(weights.contiguous(), 1, generator=generator)[:, 0]
     anchors = latents[rows, first]
@@ -217,7 +214,7 @@ def sample_around(
     scales = torch.randn(N, n, generator=generator, **new) * used * spread
     scales = scales / (count - 1).to(latents).clamp(min=1).sqrt()
     moved = (scales[:, :, None] * (chosen - mean[:, None])).sum(dim=1)
-    return anchors + pull * (mean - anchors) + moved, nearest.indices.where(used, -1)
+    return mean + moved, nearest.indices.where(used, -1)
 
 
 def as_condition(network: nn.Module, condition: Any, columns: int) -> Tensor:

@@ -107,7 +107,7 @@ class CaptionDecoder(nn.Module):
 def power_from_mel(spectrograms: Tensor, filters: Tensor) -> Tensor:
     """Return power spectrograms (N, frequencies, frames) with the given mel energies, nearly.
 
-    Spectrograms (N, mels, frames) are those of `log_mel` with its default floor, filters those of
+    Spectrograms (N, mels, frames) are those of `log_mel`, filters those of
     `mel_filters`. There are fewer mel bands than frequencies, so many solutions exist. The updates
     of Lee & Seung (2001, NeurIPS, eq. 4) keep the powers positive and reduce the squared error.
     """

@@ -233,17 +233,10 @@ def image_vae(
 
 
 def speech_vae(
-    frames: int,
-    latent_dim: int = 32,
-    condition_dim: int = 0,
-    *,
-    mels: int = 40,
-    width: int = 24,
-    seed: int = 0,
+    frames: int, latent_dim: int = 32, *, width: int = 24, seed: int = 0
 ) -> ConditionalVAE:
-    """Build a convolutional VAE for log-mel spectrograms (N, mels, frames) of `AudioEncoder`."""
-    shape = (mels, frames)
-    return _convolutional_vae(shape, latent_dim, condition_dim, width, seed, likelihood="normal")
+    """Build a convolutional VAE for log-mel spectrograms (N, 40, frames) of `AudioEncoder`."""
+    return _convolutional_vae((40, frames), latent_dim, 0, width, seed, likelihood="normal")
 
 
 def bits_per_dimension(nats: Tensor, dimensions: int) -> Tensor:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import eigsh
-from scipy.special import xlogy
+from scipy.special import entr
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
@@ -75,31 +75,27 @@ def agglomerative_bottleneck(labels: Any, graph: sparse.csr_array, n_clusters: i
 
 def _information(joint: np.ndarray) -> np.ndarray:
     """Mutual information in nats of symmetric tables (..., K, K)."""
-    return _plogp(joint).sum(axis=(-2, -1)) - 2 * _plogp(joint.sum(axis=-1)).sum(axis=-1)
-
-
-def _plogp(p: np.ndarray) -> np.ndarray:
-    return xlogy(p, p)
+    return 2 * entr(joint.sum(axis=-1)).sum(axis=-1) - entr(joint).sum(axis=(-2, -1))
 
 
 def _losses(joint: np.ndarray) -> np.ndarray:
     """Information (K, K) that the merger of clusters i and j loses; infinite on the diagonal.
 
-    I = sum g(p(c, c')) - 2 sum g(p(c)) with g(p) = p ln p; only rows and columns i, j change.
+    I = 2 sum h(p(c)) - sum h(p(c, c')) with h(p) = -p ln p; only rows and columns i, j change.
     """
     marginal = joint.sum(axis=0)
-    g, K = _plogp(joint), len(joint)
-    rows, diagonal = g.sum(axis=1), np.diag(g)
+    h, K = entr(joint), len(joint)
+    rows, diagonal = h.sum(axis=1), np.diag(h)
     # Before: both rows and both columns; their four crossings count once.
-    before = 2 * (rows[:, None] + rows) - diagonal[:, None] - diagonal - 2 * g
+    before = 2 * (rows[:, None] + rows) - diagonal[:, None] - diagonal - 2 * h
     sums = np.empty((K, K))
     for i in range(K):  # the merged row without its columns i and j
-        merged = _plogp(joint[i] + joint)
+        merged = entr(joint[i] + joint)
         sums[i] = merged.sum(axis=1) - merged[:, i] - np.diag(merged)
     own = np.diag(joint)
-    after = 2 * sums + _plogp(own[:, None] + own + 2 * joint)
-    change = _plogp(marginal[:, None] + marginal) - _plogp(marginal)[:, None] - _plogp(marginal)
-    loss = before - after + 2 * change
+    after = 2 * sums + entr(own[:, None] + own + 2 * joint)
+    change = entr(marginal)[:, None] - entr(marginal[:, None] + marginal) + entr(marginal)
+    loss = after - before + 2 * change
     np.fill_diagonal(loss, np.inf)
     return loss
 

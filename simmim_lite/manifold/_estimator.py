@@ -97,7 +97,6 @@ class ManifoldInfoMax(
         n_neighbors: of the graph, reduced to N / 2K if larger; None takes 10, and for images 5.
         max_iter: training steps of the network that predicts; the first network has half as many.
         learning_rate: of AdamW, at the start of a cosine schedule.
-        verbose: print nats and seconds of each `Stage`.
 
     Attributes:
         labels_: (N,) int, clusters of the training rows as `predict` returns them.
@@ -116,7 +115,6 @@ class ManifoldInfoMax(
         batch_size: int = 256,
         learning_rate: float = 2e-3,
         random_state: int | np.random.RandomState | None = None,
-        verbose: bool = False,
     ):
         self.n_clusters = n_clusters
         self.augment = augment
@@ -126,7 +124,6 @@ class ManifoldInfoMax(
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.random_state = random_state
-        self.verbose = verbose
 
     @ordinary_torch()
     def fit(self, X: ArrayLike, y: Any = None) -> "ManifoldInfoMax":
@@ -301,15 +298,13 @@ class ManifoldInfoMax(
         augment = self._augmentation()
         batches = TransformedBatches(data, self.batch_size, augment, strengths, steps, seed)
         network = small_network(data["x"], self.n_clusters, width=number, seed=seed)
-        train(network, batches, objective, self.learning_rate, verbose=self.verbose)
+        train(network, batches, objective, self.learning_rate)
         return network
 
     def _record(self, name: str, labels: np.ndarray, graph: sparse.csr_array) -> None:
         seconds = time.process_time() - self._start
         nats = cluster_information(labels, graph)
         self.stages_.append(Stage(name, nats, seconds, labels[self._copy_of]))
-        if self.verbose:
-            print(f"{name}: {nats:.4f} nats after {seconds:.0f} s")
 
 
 def _distinct(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -34,7 +34,6 @@ _DIRECTIONS = 8  # of gradients
 _CELL, _STEP = 5 / 28, 3 / 28  # side of a cell, and from one cell to the next, parts of the width
 
 _SIDE = 20  # pixels: larger images are reduced to this size, where a displacement is wide enough
-_REACH = 1  # largest displacement of a pixel in each direction
 _CANDIDATES = 60  # images that an image is compared with, at least as many as neighbors
 _PAIRS = 128  # pairs of images at a time, which stay in the cache of a CPU
 _BLOCK = 500  # images at a time
@@ -182,21 +181,20 @@ def deskew(images: Tensor) -> Tensor:
     return F.grid_sample(images, grid, align_corners=False)
 
 
-def image_distortion(first: Tensor, second: Tensor, reach: int = _REACH) -> Tensor:
+def image_distortion(first: Tensor, second: Tensor) -> Tensor:
     """Squared image distortion (pairs,) between images (pairs, 1, height, width).
 
     Image distortion model (Keysers, Deselaers, Gollan & Ney 2007, IEEE TPAMI 29(8), 1422-1435):
     small displacements of parts of an image cost nothing. Each pixel of ``first`` is compared with
-    the pixels of ``second`` at most ``reach`` away in each direction, by the squared difference
-    between the Sobel gradients of the 3 x 3 pixels around both. The result is the sum over the
-    pixels of ``first`` of the smallest difference; it is not symmetric.
+    nine pixels of ``second`` at the same place and around, by the squared difference between the
+    Sobel gradients of the 3 x 3 pixels around both. The result is the sum over the pixels of
+    ``first`` of the smallest difference; it is not symmetric.
     """
     first, second = _gray("first", first).detach(), _gray("second", second).detach()
     if first.shape != second.shape:
         got = f"{tuple(first.shape)} and {tuple(second.shape)}"
         raise ValueError(f"first, second: expected equal shapes, got {got}")
-    reach = check_integer("reach", reach, minimum=0)
-    return _cost(_sobel(first, 1), _sobel(second, 1 + reach), reach)
+    return _cost(_sobel(first, 1), _sobel(second, 2))
 
 
 def _gray(name: str, images: Any) -> Tensor:
@@ -218,14 +216,14 @@ def _sobel(images: Tensor, margin: int) -> Tensor:
     return F.pad(gradients, (margin,) * 4)
 
 
-def _cost(first: Tensor, second: Tensor, reach: int) -> Tensor:
-    """Squared image distortion (pairs,) from Sobel gradients with borders of 1 and 1 + reach."""
+def _cost(first: Tensor, second: Tensor) -> Tensor:
+    """Squared image distortion (pairs,) from Sobel gradients with borders of 1 and 2."""
     # Pairs come last, so that each displaced slice is contiguous.
     first, second = (g.permute(1, 2, 3, 0).contiguous() for g in (first, second))
     _, height, width, pairs = first.shape
     least = first.new_full((height - 2, width - 2, pairs), torch.inf)
-    for down in range(2 * reach + 1):
-        for right in range(2 * reach + 1):
+    for down in range(3):
+        for right in range(3):
             other = second[:, down : down + height, right : right + width]
             x, y = first[0] - other[0], first[1] - other[1]
             error = x.square_().addcmul_(y, y)
@@ -256,10 +254,10 @@ def image_neighbors(
     index = torch.from_numpy(nearest_neighbors(rows, candidates)[1]).to(images.device)
     size = [min(_SIDE, side) for side in images.shape[2:]]
     upright = F.interpolate(upright, size, mode="bilinear", antialias=True)
-    first, second = _sobel(upright, 1), _sobel(upright, 1 + _REACH)
+    first, second = _sobel(upright, 1), _sobel(upright, 2)
     queries = torch.arange(len(images), device=images.device).repeat_interleave(index.shape[1])
     pairs = zip(queries.split(_PAIRS), index.flatten().split(_PAIRS), strict=True)
-    costs = [_cost(first[i], second[j], _REACH) for i, j in pairs]
+    costs = [_cost(first[i], second[j]) for i, j in pairs]
     distance = torch.cat(costs).reshape(index.shape).sqrt()
     distance, order = distance.topk(n_neighbors, largest=False, sorted=True)
     return unit * distance.cpu().double().numpy(), index.gather(1, order).cpu().numpy()

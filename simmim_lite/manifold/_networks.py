@@ -214,9 +214,7 @@ class TransformedBatches(Batches):
         return batch | {"moved": moved}
 
 
-def train(
-    network: nn.Module, batches: TransformedBatches, objective: Any, rate: float, *, verbose: bool
-) -> None:
+def train(network: nn.Module, batches: TransformedBatches, objective: Any, rate: float) -> None:
     """Train ``network`` in place, x -> logits (N, K), with a learning ``rate``.
 
     ``objective(logits, moved_logits)`` is maximized. None minimizes the cross-entropy of
@@ -235,7 +233,7 @@ def train(
         learning_rate=rate,
         seed=batches.seed,
         autocast=None,  # half precision would blur the small steps of adversarial transforms
-        progress=None if verbose else False,
+        progress=False,
     )
 
 

@@ -54,17 +54,16 @@ class Ledger:
         self.reads[kept] = before.reads[np.searchsorted(before.ids, self.ids[kept])]
 
     def surplus(self, keep: int, policy: str, seed: int, newest: Tensor | None = None) -> Tensor:
-        """Ids to forget so that ``keep`` items stay, by one of `POLICIES`.
+        """Ids to forget so that ``keep`` items stay, by one of the policies of `SimulatedMemory`.
 
-        - "oldest": the items that were written first.
-        - "least_read": the items that were read least often; of these the oldest. Only the
-          ``newest`` ids are spared.
-        - "reservoir": a balanced random sample stays. Each step removes the item of lowest priority
-          from the largest group. A priority is a random number that depends on the id and the seed
-          alone. So each group, while it is among the largest, keeps a uniform sample of all its
-          items that were ever written (reservoir sampling, Vitter 1985; balanced by class as in
-          Chrysakis and Moens 2020; with priorities in place of counts, as in bottom-k sampling,
-          Cohen and Kaplan 2007, so that no record of removed items is needed).
+        Of items that were read equally often, the oldest go; the ``newest`` ids are spared.
+
+        For a reservoir, each step removes the item of lowest priority from the largest group. A
+        priority is a random number that depends on the id and the seed alone. So each group, while
+        it is among the largest, keeps a uniform sample of all its items that were ever written
+        (reservoir sampling, Vitter 1985; balanced by class as in Chrysakis and Moens 2020; with
+        priorities in place of counts, as in bottom-k sampling, Cohen and Kaplan 2007, so that no
+        record of removed items is needed).
         """
         n = len(self) - keep
         if n <= 0:

@@ -225,19 +225,12 @@ class SimulatedMemory(AbstractContextManager):
         ids = self._known(ids)
         return self._stored(table, ids, ids)
 
-    def forget(self, ids: Any = None, *, keep: int | None = None) -> int:
+    def forget(self, ids: Any) -> int:
         """Remove items for good, and return how many: no later read finds them.
 
-        Args:
-            ids: items to remove; unknown ids are ignored.
-            keep: number of items that stay, chosen by the memory's policy, in place of ``ids``.
+        Unknown ids are ignored.
         """
         self._refresh()
-        if (ids is None) == (keep is None):
-            raise ValueError("forget: expected either ids or keep, got both or neither")
-        if keep is not None:
-            keep = check_integer("keep", keep, minimum=0)
-            return self._remove(self._ledger.surplus(keep, self.policy, self.seed))
         ids = as_ids(ids).flatten().unique()
         return self._remove(ids[self._ledger.has(ids)])
 

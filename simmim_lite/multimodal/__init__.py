@@ -23,11 +23,7 @@ Examples:
 """
 
 from simmim_lite.bounds import exact_bound as exact_bound
-from simmim_lite.datasets import (
-    BlindPairing as BlindPairing,
-    Pairing as Pairing,
-    Population as Population,
-)
+from simmim_lite.datasets import BlindPairing as BlindPairing, Pairing as Pairing
 from simmim_lite.multimodal._model import MultimodalInfoMax as MultimodalInfoMax
 from simmim_lite.multimodal._objective import (
     Critic as Critic,

@@ -18,7 +18,7 @@ from simmim_lite._torch_state import like_parameters
 from simmim_lite.bounds import exact_bound
 from simmim_lite.datasets import Pairing
 from simmim_lite.encoders._base import ByName, encoded, evaluating, on_device
-from simmim_lite.fusion import Fusion, drop_modalities
+from simmim_lite.fusion import Fusion
 from simmim_lite.multimodal._objective import InformationObjective, Objective
 from simmim_lite.training import Batches, History, fit
 
@@ -45,7 +45,6 @@ class MultimodalInfoMax(nn.Module):
         encoders: by modality; an `encoders.Encoder`, or any module with ``dim`` -> (N, dim).
         dim: of the shared space.
         fusion: for three or more modalities, whose encoders all have the ``dim`` of the fusion.
-        drop: in training, probability that a fusion drops a modality.
         objective, temperature: as for `InformationObjective`.
     """
 
@@ -55,7 +54,6 @@ class MultimodalInfoMax(nn.Module):
         dim: int = 64,
         *,
         fusion: Fusion | None = None,
-        drop: float = 0.0,
         objective: Objective = "info_nce",
         temperature: float = 0.07,
         seed: int = 0,
@@ -68,7 +66,6 @@ class MultimodalInfoMax(nn.Module):
             if not isinstance(columns, int):
                 raise TypeError(f"encoders: expected a module with a number dim for {name!r}")
         self.dim = check_integer("dim", dim, minimum=1)
-        self.drop = check_number("drop", drop, minimum=0.0, maximum=1.0)
         self.names = tuple(encoders)
         self.encoders = ByName(encoders, "encoders")
         pairs = list(combinations(self.names, 2))
@@ -94,8 +91,6 @@ class MultimodalInfoMax(nn.Module):
                 others = [name != left_out for name in self.fusion.names]
                 first = vectors[left_out]
                 present = torch.tensor(others, device=first.device).expand(len(first), -1)
-                if self.training and self.drop:
-                    present = drop_modalities(present, self.drop)
                 fused = self.fusion(vectors, present)
                 outputs[_others(left_out)] = _unit(self.joint_projection, fused)
         return outputs

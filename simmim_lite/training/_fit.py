@@ -48,7 +48,6 @@ def fit(
     checkpoint_every: int | None = None,
     resume: bool = False,
     log_dir: str | Path | None = None,
-    profile: str | Path | None = None,
     progress: bool | str | None = None,
 ) -> History:
     """Train ``model`` in place, and ``loss`` if it has parameters; both end in evaluation mode.
@@ -84,7 +83,7 @@ def fit(
         resume: continue from the newest intact checkpoint. The weights end as in a run without
             interruption, bit by bit, with the same device, threads and processes (on a GPU with
             `torch.use_deterministic_algorithms`).
-        log_dir, profile: folder for TensorBoard; file for a Chrome trace of steps 3 to 5.
+        log_dir: folder for TensorBoard.
         progress: show a progress bar, which a text names; None shows a bar on a terminal only.
 
     Raises:
@@ -108,7 +107,7 @@ def fit(
         process, _ = stack.enter_context(process_group())
         stack.enter_context(fork_rng([device] if device.type == "cuda" else []))
         if process > 0:  # the first process writes for all
-            checkpoints, log_dir, profile, progress = None, None, None, False
+            checkpoints, log_dir, progress = None, None, False
         folder = None
         if checkpoints is not None:
             folder = stack.enter_context(CheckpointFolder(checkpoints))
@@ -121,7 +120,7 @@ def fit(
         stack.callback(trainer.system.eval)
         saved = Saved(trainer, folder)
         history, means = saved.restore()
-        logs = Logs(stack, history.steps, length, log_dir, profile, progress)
+        logs = Logs(stack, history.steps, length, log_dir, progress)
         deadline, taken, sharing = entered + seconds, 0.0, CoreSharing()
         every = checkpoint_every or len(batches)
         newest, history.stop_reason = history.steps, "finished"

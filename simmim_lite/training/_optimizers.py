@@ -9,7 +9,9 @@ from torch.optim import Optimizer
 
 _NEWTON_SCHULZ = 3.4445, -4.7750, 2.0315  # coefficients of a x + b x^3 + c x^5
 _ITERATIONS = 5
+_MOMENTUM = 0.95  # of the matrices
 _OTHERS = 0.3  # learning rate of AdamW, as a fraction of that of the matrices
+_BETAS, _EPS = (0.9, 0.95), 1e-8  # of AdamW
 
 
 class Muon(Optimizer):
@@ -22,18 +24,8 @@ class Muon(Optimizer):
     learning rate.
     """
 
-    def __init__(
-        self,
-        params: Iterable[Any],
-        lr: float = 0.02,
-        *,
-        momentum: float = 0.95,
-        betas: tuple[float, float] = (0.9, 0.95),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-    ):
-        defaults = {"lr": lr, "momentum": momentum, "betas": betas, "eps": eps}
-        super().__init__(params, defaults | {"weight_decay": weight_decay})
+    def __init__(self, params: Iterable[Any], lr: float = 0.02, *, weight_decay: float = 0.0):
+        super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
@@ -52,8 +44,8 @@ class Muon(Optimizer):
 
     def _matrix(self, gradient: Tensor, state: dict, group: dict) -> tuple[Tensor, float]:
         momentum = state.setdefault("momentum", torch.zeros_like(gradient))
-        momentum.lerp_(gradient, 1 - group["momentum"])
-        nesterov = gradient.lerp(momentum, group["momentum"]).flatten(1)
+        momentum.lerp_(gradient, 1 - _MOMENTUM)
+        nesterov = gradient.lerp(momentum, _MOMENTUM).flatten(1)
         scale = max(1.0, len(nesterov) / nesterov.shape[1]) ** 0.5
         return scale * orthogonalized(nesterov).view_as(gradient), group["lr"]
 
@@ -61,12 +53,12 @@ class Muon(Optimizer):
         first = state.setdefault("first", torch.zeros_like(gradient))
         second = state.setdefault("second", torch.zeros_like(gradient))
         state["steps"] = state.get("steps", 0) + 1
-        beta_1, beta_2 = group["betas"]
+        beta_1, beta_2 = _BETAS
         first.lerp_(gradient, 1 - beta_1)
         second.lerp_(gradient.square(), 1 - beta_2)
         mean = first / (1 - beta_1 ** state["steps"])
         square = second / (1 - beta_2 ** state["steps"])
-        return mean / (square.sqrt() + group["eps"]), _OTHERS * group["lr"]
+        return mean / (square.sqrt() + _EPS), _OTHERS * group["lr"]
 
 
 def orthogonalized(matrix: Tensor) -> Tensor:

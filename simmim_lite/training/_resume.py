@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 import torch.distributed as dist
 from filelock import FileLock, Timeout
 from torch import Tensor, nn
@@ -29,9 +28,6 @@ from simmim_lite.storage import (
 )
 from simmim_lite.training._batches import Batches, leaves
 from simmim_lite.training._trainer import Trainer
-
-# The first step sets things up, and the profiler needs one to warm up; three are recorded.
-_PROFILED = torch.profiler.schedule(wait=1, warmup=1, active=3, repeat=1)
 
 
 @dataclasses.dataclass
@@ -99,10 +95,9 @@ class Logs:
         start: int,
         steps: int,
         log_dir: str | Path | None,
-        profile: str | Path | None,
         progress: bool | str | None,
     ):
-        self._bar = self._writer = self._profiler = None
+        self._bar = self._writer = None
         if sys.stderr.isatty() if progress is None else progress:
             stage = progress if isinstance(progress, str) else "training"
             bar = tqdm(desc=stage, total=steps, initial=start, unit="step")
@@ -113,22 +108,12 @@ class Logs:
             # A resumed run deletes the logs of the killed run after its last checkpoint.
             writer = SummaryWriter(str(log_dir), purge_step=start + 1 if start else None)
             self._writer = stack.enter_context(writer)
-        if profile is not None:
-            Path(profile).parent.mkdir(parents=True, exist_ok=True)
-            profiler = torch.profiler.profile(
-                schedule=_PROFILED,
-                on_trace_ready=lambda trace: trace.export_chrome_trace(str(profile)),
-                record_shapes=True,
-            )
-            self._profiler = stack.enter_context(profiler)
 
     def step(self, steps: int, values: Mapping[str, float]) -> None:
         """Log the values of the step after which ``steps`` are done."""
         if self._bar is not None:  # the truth value of a bar says whether steps are left
             self._bar.set_postfix(loss=f"{values['loss']:.4f}", refresh=False)
             self._bar.update()
-        if self._profiler:
-            self._profiler.step()
         self._write("step", steps, values)
 
     def epoch(self, steps: int, means: Mapping[str, float]) -> None:

@@ -40,24 +40,19 @@ class OutOfTimeError(Exception):
     """The time limit was reached within a step."""
 
 
-def check_time(deadline: float) -> None:
-    """Raise OutOfTimeError after ``deadline`` of `time.perf_counter`, in a single process.
-
-    Several processes would stop in different places, and wait for each other.
-    """
-    if time.perf_counter() > deadline and this_process()[1] == 1:
-        raise OutOfTimeError
-
-
 @contextmanager
 def checking_time(deadline: float, system: nn.Module) -> Iterator[None]:
-    """A context that checks the time before each pass of a module, and after each gradient."""
+    """A context that checks the time before each pass of a module, and after each gradient.
+
+    OutOfTimeError comes after ``deadline`` of `time.perf_counter`. Several processes have no check:
+    they would stop in different places, and wait for each other.
+    """
 
     def check(*_: Any) -> None:
-        if not torch.compiler.is_compiling():
-            check_time(deadline)
+        if not torch.compiler.is_compiling() and time.perf_counter() > deadline:
+            raise OutOfTimeError
 
-    limited = deadline < math.inf
+    limited = deadline < math.inf and this_process()[1] == 1
     modules = [m for m in system.modules() if limited and not isinstance(m, torch.jit.ScriptModule)]
     hooks = [module.register_forward_pre_hook(check) for module in modules]
     learned = [p for p in system.parameters() if limited and p.requires_grad and p.ndim > 1]

@@ -1,6 +1,7 @@
 """The pages of executed notebooks: complete, linked among themselves, and readable offline."""
 
 import re
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
@@ -41,9 +42,9 @@ class Tags(HTMLParser):
 def complaints(site: Path) -> list[str]:
     """What a reader without a network would stumble over."""
     found = []
-    pages = {page.name: Tags(page) for page in site.glob("*.html")}
+    ids = cache(lambda page: Tags(page).ids)
     for page in site.glob("*.html"):
-        tags = pages[page.name]
+        tags = Tags(page)
         if "$$" in tags.text or r"\frac" in tags.text:
             found.append(f"{page.name}: raw formula")
         if any("tex" in (attributes.get("class") or "").split() for _, attributes in tags.tags):
@@ -59,7 +60,7 @@ def complaints(site: Path) -> list[str]:
                     continue
                 if not (site / unquote(location or page.name)).is_file():
                     found.append(f"{page.name}: {value} is not there")
-                elif fragment and fragment not in pages.get(location or page.name, tags).ids:
+                elif fragment and fragment not in ids(site / (location or page.name)):
                     found.append(f"{page.name}: no {value}")
     return found
 
@@ -247,6 +248,7 @@ def test_search_finds_titles_sections_terms_and_functions(site: Path):
     assert targets.count("00_first.html#1-formulas-and-links") == 2  # the section, and the term
     assert {"01_second.html", "02_third.html"} <= set(targets)
     assert "entropy term熵 · mean surprise" in " ".join(page.text.split())
+    assert "1. Formulas and links section" in " ".join(page.text.split())
 
 
 def test_index_leads_to_quiz_search_and_glossary(site: Path):

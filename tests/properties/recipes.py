@@ -219,14 +219,6 @@ door(
     lambda weights, means, covariances: mixture(weights, means, covariances).sample(5),
     MIXTURE,
 )
-POINTS = {"x": numbers(5, 1), "y": numbers(5, 1, seed=1)}
-door(
-    "ground_truth.MonteCarloTruth.log_density_ratio",
-    lambda x, y: mixture(**{k: a.value for k, a in MIXTURE.items()}).log_density_ratio(x, y),
-    POINTS,
-    rowwise=True,
-    label="GaussianMixture",
-)
 
 FIELD = ground_truth.GaussianField(2, 3)
 HIDDEN = Argument(np.array([[True, False, True], [False, False, True]]), "mask", "")
@@ -402,7 +394,7 @@ def evaluated(module: nn.Module) -> nn.Module:
 
 
 TABLE = numbers(12, 3)
-tabular = kept(lambda: encoders.TabularEncoder(3, 4, hidden=8, noise=0.5))
+tabular = kept(lambda: encoders.TabularEncoder(3, 4, hidden=8))
 door(
     "encoders.Encoder.forward",
     lambda table: tabular().eval()(table),
@@ -511,7 +503,7 @@ door(
     **LAYER,
 )
 tokenizer = cache(lambda: encoders.Tokenizer.from_texts(SENTENCES))
-reader = kept(lambda: evaluated(encoders.TextEncoder(tokenizer(), 4, embedding=4, hidden=4)))
+reader = kept(lambda: evaluated(encoders.TextEncoder(tokenizer(), 4, hidden=4)))
 door(
     "encoders.Tokenizer",
     lambda vocabulary: encoders.Tokenizer(vocabulary).vocabulary,

@@ -5,16 +5,20 @@
 
 from wrong_answers import (
     _bounds,
+    _decisions,
     _encoders,
     _entropy,
     _evaluation,
+    _finance,
     _fusion,
     _generation,
     _generative_models,
     _labels,
+    _language,
     _large_batches,
     _manifold,
     _masked,
+    _medicine,
     _memory,
     _multimodal,
     _mutual_information,
@@ -41,6 +45,10 @@ WRONG = {
         _evaluation,
         _masked,
         _labels,
+        _language,
+        _medicine,
+        _finance,
+        _decisions,
     )
     for name, mistakes in lesson.WRONG.items()
 }

@@ -92,7 +92,7 @@ exercises.check("box overlap", my_iou)
 # %%
 my_wrong_line = "3"
 
-exercises.check("split in a wrong way", my_wrong_line)
+exercises.check("recall too high", my_wrong_line)
 
 # %% [markdown]
 # ### Exercise 6

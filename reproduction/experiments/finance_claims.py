@@ -1,0 +1,232 @@
+"""The claims of `finance`: their references and bounds, and the sixteen tries with speeches."""
+
+from reproduction.claims import Claim
+
+CLAIMS = (
+    Claim(
+        id="up-skill",
+        name="AUROC of the sign of tomorrow's return, simulated prices",
+        truth="no information by construction: 0.5",
+        source="symmetric innovations",
+        at_least=0.485,
+        at_most=0.515,
+        notebook="18",
+        target=0.5,
+    ),
+    Claim(
+        id="large-gap",
+        name="AUROC of a large move tomorrow: true volatility minus ours, simulated prices",
+        truth="no loss: 0",
+        source="the variance of the simulation",
+        at_most=0.02,
+        notebook="18",
+        target=0.0,
+    ),
+    Claim(
+        id="null-coverage",
+        name="studies without a planted signal whose 95 % interval contains 0.5",
+        truth="95 %",
+        source="definition of the interval",
+        unit="%",
+        at_least=0.92,
+        at_most=0.98,
+        notebook="18",
+        target=0.95,
+    ),
+    Claim(
+        id="power-weak",
+        name="studies that find a planted correlation of 0.15 (0.011 nats)",
+        truth="exact score, normal approximation: 49 %",
+        source="AUROC in closed form",
+        unit="%",
+        notebook="18",
+    ),
+    Claim(
+        id="power-strong",
+        name="studies that find a planted correlation of 0.3 (0.047 nats)",
+        truth="exact score, normal approximation: 97 %",
+        source="AUROC in closed form",
+        unit="%",
+        at_least=0.85,
+        notebook="18",
+    ),
+    Claim(
+        id="risk-after-historical",
+        name="exceedances of the historical 5 % value at risk on the day after one, simulated",
+        truth="no clusters: 5 %",
+        source="definition of value at risk",
+        unit="%",
+        at_least=0.07,
+        notebook="18",
+    ),
+    Claim(
+        id="risk-after-filtered",
+        name="the same for returns divided by their predicted volatility",
+        truth="no clusters: 5 %",
+        source="definition of value at risk",
+        unit="%",
+        at_most=0.08,
+        notebook="18",
+    ),
+)
+CREDIT_CLAIMS = (
+    Claim(
+        id="auroc",
+        name="AUROC of loans that are not paid back, logistic regression, person and loan",
+        truth="chance: 0.5; cross-validation in other splits: 0.831",
+        source="the research note of the data",
+        at_least=0.80,
+        notebook="18",
+    ),
+    Claim(
+        id="auroc-person",
+        name="the same from the person alone",
+        truth="chance: 0.5",
+        source="definition",
+        notebook="18",
+    ),
+    Claim(
+        id="auroc-loan",
+        name="the same from the loan alone",
+        truth="chance: 0.5",
+        source="definition",
+        notebook="18",
+    ),
+    Claim(
+        id="calibration-error",
+        name="calibration error, person and loan",
+        truth="calibrated: 0 %, and a little more in a finite sample",
+        source="definition",
+        unit="%",
+        at_most=0.05,
+        notebook="18",
+    ),
+    Claim(
+        id="unpaid-error",
+        name="mean difference of probability and frequency of an unpaid loan, 15 groups",
+        truth="calibrated: 0 %, and a little more in a finite sample",
+        source="definition",
+        unit="%",
+        at_most=0.05,
+        notebook="18",
+    ),
+    Claim(
+        id="unpaid-error-balanced",
+        name="the same if both outcomes have equal weight in training",
+        truth="calibrated: 0 %, and a little more in a finite sample",
+        source="definition",
+        unit="%",
+        at_least=0.1,
+        notebook="18",
+    ),
+    Claim(
+        id="nats",
+        name="lower bound on I(person, loan; outcome), the entropy of the outcome minus log loss",
+        truth="at most the entropy of the outcome: 0.594 nats",
+        source="frequency of the outcome",
+        unit="nats",
+        at_least=0.1,
+        at_most=0.594,
+        notebook="18",
+    ),
+)
+TRIES = [
+    (text, model, horizon, market)
+    for text in ("title", "text")
+    for model in ("logistic", "bayes")
+    for horizon in (1, 5)
+    for market in ("SP500", "JPM")
+]
+REAL_CLAIMS = (
+    Claim(
+        id="up-auroc",
+        name="AUROC of the sign of tomorrow's return, S&P 500, last 30 % of the days",
+        truth="no skill: 0.5",
+        source="definition",
+        at_least=0.47,
+        at_most=0.53,
+        notebook="18",
+    ),
+    Claim(
+        id="large-auroc",
+        name="AUROC of a large move tomorrow, the same days and the same features",
+        truth="no skill: 0.5",
+        source="definition",
+        at_least=0.65,
+        notebook="18",
+    ),
+    Claim(
+        id="har-spearman",
+        name="rank correlation of tomorrow's size of the return with its prediction by HAR",
+        truth="research note: 0.376",
+        source="the same data, measured before",
+        at_least=0.33,
+        notebook="18",
+    ),
+    Claim(
+        id="risk-historical",
+        name="exceedances of the historical 5 % value at risk, S&P 500",
+        truth="5 %",
+        source="definition of value at risk",
+        unit="%",
+        notebook="18",
+    ),
+    Claim(
+        id="risk-after-historical",
+        name="the same on the day after an exceedance",
+        truth="no clusters: 5 %",
+        source="definition of value at risk",
+        unit="%",
+        at_least=0.08,
+        notebook="18",
+    ),
+    Claim(
+        id="risk-after-filtered",
+        name="the same for returns divided by their predicted volatility",
+        truth="no clusters: 5 %",
+        source="definition of value at risk",
+        unit="%",
+        at_most=0.08,
+        notebook="18",
+    ),
+    *(
+        Claim(
+            id=f"try-{number:02}",
+            name=f"AUROC of direction, {market} after a speech ({text}, {model}, {horizon} d)",
+            truth="no skill: 0.5",
+            source="definition",
+            notebook="18",
+        )
+        for number, (text, model, horizon, market) in enumerate(TRIES, start=1)
+    ),
+    Claim(
+        id="tries-without-skill",
+        name="of these 16 tries, those whose 95 % interval contains 0.5",
+        truth="no skill at all: 15.2 expected",
+        source="95 % of 16",
+        at_least=16,
+        notebook="18",
+    ),
+    Claim(
+        id="tries-largest",
+        name="the largest AUROC of the 16 tries",
+        truth="largest of 16 tries without skill: 0.562 on average, below 0.60 in 95 %",
+        source="simulation with independent tries",
+        at_most=0.60,
+        notebook="18",
+    ),
+    Claim(
+        id="size-from-text",
+        name="AUROC of a large move of the S&P 500 on the day after a speech, from its text",
+        truth="no skill: 0.5",
+        source="definition",
+        notebook="18",
+    ),
+    Claim(
+        id="size-from-prices",
+        name="the same from the past size of returns",
+        truth="no skill: 0.5",
+        source="definition",
+        notebook="18",
+    ),
+)

@@ -77,17 +77,17 @@ torch.set_num_threads(1)  # the networks are small
 #
 # | table | modalities | outcome $Y = 1$ |
 # |---|---|---|
-# | mammography | age; `reading` (shape, margin and density of the mass, written down by a radiologist); `grade` (the BI-RADS grade of suspicion, 0 to 6) | malignant, by biopsy |
-# | heart | clinical values; exercise ECG; imaging (vessels, thallium scan) | heart disease |
-# | alzheimer | `basic` (age, sex and genotype); 127 proteins | impaired (cognition) |
+# | mammography | `age`; `reading` (shape, margin and density of the mass, written down by a radiologist); `grade` (the BI-RADS grade of suspicion, 0 to 6) | malignant, by biopsy |
+# | heart | `clinical` values; `exercise` (ECG, pulse); `imaging` (vessels, thallium scan) | heart disease |
+# | alzheimer | `basic` (age, sex and genotype); 127 `proteins` | impaired (cognition) |
 #
-# The images themselves are not in these tables: a reading is text about an image. **This notebook is about
-# methods. It is no medical evidence, and no patient may be treated by such a model** (section 8).
+# The images themselves are not in these tables: a reading is text about an image. **This is no
+# medical evidence, and no patient may be treated by such a model** (section 8).
 #
-# **Split.** The tables are small, so we use cross-validation with 5 folds. 829 mammograms have only 424
-# different combinations of age and reading. With equal inputs on both sides of a split, a model could
-# memorize them. So equal inputs form a *group*, and a group stands on one side. `find_leaks` compares the
-# inputs of the two sides. We let it search shuffled folds, too, and a planted leak: one copied row.
+# **Split.** The tables are small, so we use cross-validation with 5 folds. The 829 masses of the mammography
+# table have only 424 different inputs (age and reading). A model could memorize inputs that stand on both
+# sides of a split. So equal inputs form a *group*, and a group stands on one side. `find_leaks` compares the
+# two sides. Two controls: shuffled folds, where 555 of the 829 masses leak, and one copied row that we plant.
 
 # %%
 NAMES = ("mammography", "heart", "alzheimer")
@@ -120,7 +120,7 @@ for name, table in tables.items():
     planted = datasets.find_leaks({"inputs": x[train]}, {"inputs": x[test]})["inputs"]
     assert grouped == 0
     assert list(planted) == [7]
-    print(f"{name}: {len(x)} patients, {table.labels.sum()} with Y = 1, ", end="")
+    print(f"{name}: {len(x)} rows, {table.labels.sum()} with Y = 1, ", end="")
     print(f"H(Y) = {entropy.sample_entropy(table.labels):.3f} nats; ", end="")
     print(f"leaking rows: grouped {grouped}, shuffled {shuffled}; planted: row {planted[0]} found")
 
@@ -129,10 +129,10 @@ for name, table in tables.items():
 #
 # **Question.** Do several modalities predict the outcome better than the best one alone?
 #
-# **Idea.** An *expert* is a classifier of one modality, here a logistic regression. *Early fusion* joins
-# all columns and trains one model. *Late fusion* is the product of experts of notebook 05: it adds
-# log-odds, and subtracts the log-odds $b = \ln \frac{p(1)}{p(0)}$ of the outcome, which each of the $M$
-# experts contains once:
+# **Idea.** An *expert* is a classifier of one modality, here a logistic regression. *Early fusion* joins all
+# columns and trains one model. *Late fusion* is the product of experts of notebook 05: it adds log-odds. Each
+# of the $M$ experts contains the log-odds $b = \ln \frac{p(1)}{p(0)}$ of the outcome, so we subtract $b$ for
+# all but one:
 #
 # $$\ell(x_1, \dots, x_M) = \sum_m \ell(x_m) - (M - 1)\, b, \qquad \ell(x) = \ln \frac{p(1 \mid x)}{p(0 \mid x)}$$
 #
@@ -141,7 +141,7 @@ for name, table in tables.items():
 # %%
 figures.diagram("patient_fusion")
 figures.show(
-    "Figure 1. Early fusion joins columns, late fusion adds the log-odds of experts.",
+    "Figure 1. The heart table: early fusion (left) joins columns, late fusion (right) adds log-odds.",
     alt="Diagram. Three modalities of one patient in the middle. To the left, their columns go into one model, "
     "which gives a probability. To the right, each modality has an expert; their log-odds are added, minus "
     "the log-odds of the outcome for all but one expert, which gives a probability.",
@@ -154,10 +154,11 @@ figures.show(
 #
 # $$\text{AUROC} = \frac{1}{n_1 n_0} \Big( \sum_{i: y_i = 1} r_i - \frac{n_1 (n_1 + 1)}{2} \Big)$$
 #
-# Chance is 0.5. The interval comes from a bootstrap over groups. For a gain, we bootstrap the *difference*
-# of two AUROCs of the same resampled patients: a *paired* interval. All predictions are made by models that
-# did not see the fold of the patient. Each model chooses its penalty by inner cross-validation of its own
-# training rows. The intervals cover other patients of the same place, but no other folds.
+# Chance is 0.5. The interval comes from a bootstrap over groups. For a gain, we bootstrap the *difference* of
+# two AUROCs of the same resampled patients: a *paired* interval. Each patient is predicted by a model that
+# did not see the patient's fold, and one AUROC ranks all folds together. Each model chooses its penalty by
+# cross-validation within its training rows. The intervals cover other test patients of the same place, but no
+# other folds or training sets.
 
 
 # %%
@@ -192,8 +193,8 @@ for name, table in tables.items():
         for chosen in combinations(parts, M):
             joined = [column for part in chosen for column in parts[part]]
             early[name, chosen] = predict(table, joined, folds[name])
-            single = sum(logit(early[name, (part,)]) for part in chosen)
-            late[name, chosen] = expit(single - (M - 1) * logit(prior[name]))
+            log_odds = sum(logit(early[name, (part,)]) for part in chosen)
+            late[name, chosen] = expit(log_odds - (M - 1) * logit(prior[name]))
 
 y, p = tables["heart"].labels, late["heart", tuple(sources["heart"])]
 exercises.verify("AUROC as in scikit-learn", np.isclose(auroc(y, p), roc_auc_score(y, p)))
@@ -237,21 +238,25 @@ for name, chosen in rows:
     scores = grade if chosen == ("grade",) else early[name, chosen]
     area[f"{name}: {' + '.join(chosen)}"] = interval(name, auroc, scores)
 area = pd.DataFrame(area, index=["AUROC", "low", "high"]).T
-print(area.round(3).to_string())
+print(area.to_string(float_format="{:.3f}".format))
 
 # %%
 figure, axes = plt.subplots(figsize=(7.5, 3.8))
 place = -np.arange(len(area))
-errors = [area["AUROC"] - area["low"], area["high"] - area["AUROC"]]
-axes.errorbar(area["AUROC"], place, xerr=errors, fmt="o", capsize=3)
+joint = area.index.str.contains("+", regex=False)
+for chosen, marker, label in ((~joint, "o", "one modality"), (joint, "s", "early fusion")):
+    some = area[chosen]
+    errors = [some["AUROC"] - some["low"], some["high"] - some["AUROC"]]
+    axes.errorbar(some["AUROC"], place[chosen], xerr=errors, fmt=marker, capsize=3, label=label)
+axes.legend(loc=(0.06, 0.44))
 axes.set_yticks(place, area.index)
 axes.axvline(0.5, **figures.TRUTH)
 axes.text(0.52, -0.5, "chance", va="center", backgroundcolor="white")
 axes.set(xlabel="AUROC with 95 % interval", xlim=(0.48, 1.0))
 figures.show(
     "Figure 2. Fusion is best for mammography and heart. For alzheimer it equals the proteins alone.",
-    alt="Points with intervals: the AUROC of single modalities and of fusions for three tables, on an axis from "
-    "0.5 (dashed: chance) to 1. Fusions of mammography and heart lie right of their single modalities; the fusion "
+    alt="Points with intervals: the AUROC of single modalities (circles) and of early fusion (squares) for three "
+    "tables, on an axis from 0.5 (dashed: chance) to 1. Fusions of mammography and heart lie right of their single modalities; the fusion "
     "of alzheimer lies where the proteins lie.",
 )
 
@@ -262,8 +267,7 @@ def gain(y, new, old):
 
 
 both = early["mammography", ("age", "reading")]
-best = {"mammography": grade, "heart": early["heart", ("imaging",)]}
-best["alzheimer"] = early["alzheimer", ("proteins",)]
+best = {"mammography": "reading", "heart": "imaging", "alzheimer": "proteins"}
 gains = {
     "age + reading, over reading": interval(
         "mammography", gain, both, early["mammography", ("reading",)]
@@ -271,7 +275,9 @@ gains = {
     "age + reading, over grade": interval("mammography", gain, both, grade),
 }
 for name, chosen in every.items():
-    gains[f"{name}, all, over the best"] = interval(name, gain, early[name, chosen], best[name])
+    gains[f"{name}, all, over {best[name]}"] = interval(
+        name, gain, early[name, chosen], early[name, (best[name],)]
+    )
     gains[f"{name}, late over early"] = interval(
         name, gain, late[name, chosen], early[name, chosen]
     )
@@ -279,15 +285,15 @@ gains = pd.DataFrame(gains, index=["gain", "low", "high"]).T
 print(gains.round(3).to_string())
 
 # %% [markdown]
-# Fusion gains for mammography and heart: no interval of the gain over the best single modality contains 0.
-# For alzheimer it gains nothing: to the proteins, the other columns add nothing that this model can use.
-# (The "best" modality was selected on the same patients. This makes the stated gains smaller.) Early and
-# late fusion differ by less than 0.01.
+# For mammography and heart, fusion gains: no interval of the gain over the best single modality contains 0.
+# For alzheimer, we measure no gain over the proteins alone. (The best modality was selected on the same
+# patients, so the gains look rather too small.) The AUROCs of early and late fusion differ by at most 0.004.
 #
-# Age and reading are better than the grade. This does *not* say that a model is better than a radiologist,
-# who wrote the reading. All these masses went to biopsy, and the grade was given to decide about it, not to
-# rank the patients. For consecutive mammograms, Chhatwal et al. (2009) found an AUROC of 0.939 for the
-# grades, and 0.927 for a model of the descriptions.
+# Age and reading have a higher AUROC than the grade. This does *not* say that a model is better than a
+# radiologist, who wrote the reading. All these masses went to biopsy, and the grade was given to decide about
+# it, not to rank the patients: more than a quarter of the pairs have equal grades, and a tie counts one half.
+# For consecutive mammograms, Chhatwal et al. (2009) found an AUROC of 0.939 for the grades, 0.927 for a model
+# of the descriptors, and 0.963 for both.
 #
 # ## 3. How many nats is that?
 #
@@ -299,9 +305,9 @@ print(gains.round(3).to_string())
 #
 # $$I(X; Y) = H(Y) - H(Y \mid X) \ge H(Y) + \mathbb{E} \ln q(y \mid x)$$
 #
-# It cannot exceed $H(Y)$. For a modality with few values, such as the grade, we can also count, with the
-# plug-in estimate of notebook 02. But counts of rare values look informative even if they are not. The
-# control: the same count after the labels were permuted. There the truth is 0.
+# $I(X; Y)$ cannot exceed $H(Y)$. A modality with few values, such as the grade, can also be counted, with the
+# plug-in estimate of notebook 02. But counts of rare values look informative even if they are not. As a
+# control, we count again with permuted labels, where the truth is 0.
 
 
 # %%
@@ -342,9 +348,9 @@ exercises.verify("the grade is counted well", counted["grade"]["plug_in, permute
 # %% [markdown]
 # By counting, the grade contains about 0.25 nats, of at most 0.693. With the year of age, the plug-in
 # estimate is 0.51 nats. It looks like twice the grade, but permuted labels reach 0.34 nats: the bias of
-# counting 424 values in 829 patients. The Miller-Madow correction removes only a small part of it. The
-# bound needs no correction, because it is measured on new patients. For age and reading it is 0.24 nats,
-# with an interval from 0.20.
+# counting 424 values in 829 rows. The Miller-Madow correction removes only a small part of it. The bound
+# needs no correction, because it is measured on new patients. For age and reading it is 0.24 nats, with an
+# interval from 0.20. That is *not* above the grade: a higher AUROC need not mean more information.
 #
 # ## 4. Can we trust the probabilities?
 #
@@ -353,8 +359,8 @@ exercises.verify("the grade is counted well", counted["grade"]["plug_in, permute
 # ### Exercise 2 · ★ · 1 minute · predict
 #
 # By mistake, a hospital gives the *same* modality to late fusion twice. What happens to AUROC and to the
-# probabilities? (a) Both stay the same. (b) The AUROC stays the same, but the probabilities are too close
-# to 0 and 1. (c) Both become worse.
+# probabilities? (a) Both stay the same. (b) The AUROC stays the same, but the probabilities move
+# too far from $p(1)$, toward 0 or 1. (c) Both become worse.
 
 # %% tags=["exercise"]
 my_prediction_2 = None  # "a", "b" or "c"
@@ -363,13 +369,13 @@ exercises.check("one modality twice", my_prediction_2)
 
 # %% [markdown]
 # **Idea.** If two modalities repeat each other, late fusion counts the evidence twice. A *temperature*
-# repairs a part: it divides all log-odds by one number. `fit_temperature` fits this number on training
-# rows.
+# divides all log-odds by one number, which repairs a part. `fit_temperature` fits it on training rows. (A
+# network needs rows that it did not see.)
 #
-# **Formula.** The *calibration error* (notebook 13) is the mean difference of confidence and accuracy over
-# bins. Even perfect probabilities have an error above 0, from chance; `baseline_95` is exceeded by chance
-# in one case of twenty. The *Brier score* is the mean squared distance of probabilities and outcome. `nats`
-# is the log loss.
+# **Formula.** The *calibration error* (notebook 13) is the mean absolute difference of confidence and
+# accuracy over bins. Even for perfect probabilities it is above 0, by chance: then `baseline` is its mean,
+# and it exceeds `baseline_95` one time in twenty. The *Brier score* is the mean squared distance of both
+# probabilities from the outcome, (1, 0) or (0, 1).
 
 
 # %%
@@ -378,8 +384,8 @@ def tempered(name):
     y, parts, p = tables[name].labels, sources[name], np.empty(len(tables[name].labels))
     for train, test in folds[name]:
         seen = [predict(tables[name], part, [(train, train)])[train] for part in parts.values()]
-        odds = sum(map(logit, seen)) - (len(parts) - 1) * logit(y[train].mean())
-        logits = torch.tensor(np.stack([np.zeros(len(odds)), odds], axis=1))
+        log_odds = sum(map(logit, seen)) - (len(parts) - 1) * logit(y[train].mean())
+        logits = torch.tensor(np.stack([np.zeros(len(log_odds)), log_odds], axis=1))
         temperature = fit_temperature(logits, torch.tensor(y[train]))
         p[test] = expit(logit(late[name, every[name]][test]) / temperature)
     return p
@@ -391,7 +397,7 @@ for name in ("mammography", "heart"):
     found["late, tempered"] = tempered(name)
     probabilities[name] = {key: np.stack([1 - p, p], axis=1) for key, p in found.items()}
     scores = evaluation.calibration_table(probabilities[name], tables[name].labels)
-    scores = scores[["error", "baseline", "baseline_95", "brier", "nats"]]
+    scores = scores.drop(columns=["accuracy", "confidence"]).rename(columns={"nats": "log loss"})
     print(name, scores.round(3).to_string(), sep="\n")
 
 # %%
@@ -412,12 +418,12 @@ figures.show(
 # %% [markdown]
 # For mammography, the calibration error of late fusion is far above the range of perfect probabilities.
 # Reading and grade were counted as two independent opinions, but they repeat each other (first appendix).
-# One number, the temperature, repairs this. For heart, the errors stay within this range. The AUROC sees
-# nothing of all this, because it uses only the order of the patients.
+# One number, the temperature, repairs this. For heart, the errors stay within this range. The AUROC cannot
+# show this, because it uses only the order of the patients.
 #
 # ## 5. What if a modality is missing?
 #
-# **Question.** Another hospital has no thallium scan. What now?
+# **Question.** Another hospital has no imaging. What now?
 #
 # **Idea.** Four ways. `own model`: train one for each combination of modalities, $2^M - 1$ models. `mean`:
 # fill the missing columns with their mean in training. `late`: leave out the experts of missing modalities.
@@ -474,25 +480,25 @@ values = {
     way: sum(information("heart", found[chosen]) for chosen in one_missing) / 3
     for way, found in ways.items()
 }
-for way in ("mean", "late", "dropped"):
-    found = mean_interval("heart", values[way] - values["own model"])
-    print(f"{way} - own model: {found.value:.3f} nats  [{found.low:.3f}, {found.high:.3f}]")
+pairs = [(way, "own model") for way in ("mean", "late", "dropped")] + [("dropped", "late")]
+for way, other in pairs:
+    found = mean_interval("heart", values[way] - values[other])
+    print(f"{way} - {other}: {found.value:.3f} nats  [{found.low:.3f}, {found.high:.3f}]")
 
 # %% [markdown]
 # The own models need $2^3 - 1 = 7$ trainings. With one modality missing, filling with the mean loses 0.012
 # nats against them: the model still reads the mean as a measurement. Leaving out experts costs nothing that
 # we can measure, and it needs three trainings for all seven rows. The network with dropped modalities needs
-# one training. It is not better than a sum of log-odds, on 270 patients. With one modality present, late
-# fusion *is* the own model.
+# one training, but loses 0.014 nats against late fusion.
 #
 # ## 6. Is the skill real, or did the split leak?
 #
-# **Question.** What happens if several images of a patient are split one by one?
+# **Question.** What happens if images of one patient stand on both sides of a split?
 #
-# **Example with known truth (made).** We take the 270 rows of the heart table as patients. Each patient gets
-# four visits: the own row, with noise. The outcome of each patient is drawn by chance, with equal
-# frequencies. So the true AUROC of any model is 0.5 for a new patient. We split the visits in two ways: by
-# visit, and by patient. The classifiers are 5 nearest neighbors and logistic regression.
+# **Example with known truth (made).** The patients are the 270 rows of the heart table. Each patient gets
+# four visits: the row of the patient, with new noise. The outcome of each patient is drawn by chance, with
+# equal frequencies. So for a new patient, the true AUROC of any model is 0.5. We split by visit and by
+# patient, for 5 nearest neighbors and logistic regression.
 
 
 # %%
@@ -533,10 +539,10 @@ for split, plan in plans.items():
     print(f"{split}: leaking rows of {len(test)} in the first fold: {leaking}")
 
 # %% [markdown]
-# For a new patient, no model is better than chance, as it must be. Split by visit, 5 nearest neighbors find a
-# skill that does not exist: they recognize the patient, and repeat the outcome of the other visits. Logistic
-# regression recognizes patients less well. Look at the leak test: equal inputs find nothing, because no two
-# visits are equal. You must know which rows belong to one patient.
+# Split by patient, no model is better than chance. Split by visit, 5 nearest neighbors find a skill that does
+# not exist: they recognize the patient, and repeat the outcome of the other visits. Logistic regression does
+# this less well. The search for equal inputs finds no leak, because no two visits are equal. You must know
+# which rows belong to one patient. (For the masses of mammography, this is not recorded.)
 #
 # **Real X-rays.** 243 chest X-rays of 71 patients with COVID-19 (Hannover; found in `SIMMIM_DATA`, see the
 # [datasheet](../data/README.md)). Two labels: died (5 patients, at any time), and in intensive care on the
@@ -553,16 +559,16 @@ for split, plan in plans.items():
 # | ... from both, sum of log-odds | | 0.897 [0.831, 0.937] |
 # | ... from the kind of film, and *which* values are missing | | 0.841 [0.723, 0.904] |
 #
-# Split by image, death can be "predicted". Split by patient, nothing is left: the label is constant for a
-# patient, and the images of a patient are alike. For intensive care the split makes no difference, and the
-# laboratory values add nothing that we can measure. The last row warns: the kind of film and the gaps of
-# the table, without any measured value, are almost as good. Patients in intensive care are X-rayed in bed,
-# and measured more often. The model may recognize the ward instead of the disease (DeGrave et al. 2021
-# found such shortcuts in published models).
+# Split by image, death seems predictable. Split by patient, no skill can be measured: the label is constant
+# for a patient, and the images of a patient are alike. (With 5 deaths, both intervals are wide.) For
+# intensive care the split hardly matters, and laboratory values add no measurable gain. The last row warns:
+# the kind of film and the gaps of the table, without any measured value, are almost as good. In intensive
+# care, all films are taken from the front, as in bed, and other values are measured. The model may recognize
+# the ward instead of the disease (DeGrave et al. 2021 found such shortcuts in published models).
 #
 # ## 7. Can a scan become a sentence?
 #
-# **Question.** A sentence about a scan is easy to write. When is it *true*?
+# **Question.** A sentence about a scan is easy to write. Is it *true*?
 #
 # **Data (made).** We found no scans with reports under an open license. We draw blood smears: 8 to 20 red
 # cells, 0 to 2 white cells and 0 to 3 platelets, each number equally likely. Red cells may overlap a
@@ -612,8 +618,8 @@ def smear(rng):
 # **Methods.** Purple pixels are white cells (large components) or platelets (small ones). For the red cells
 # we compare three counts. `components`: connected regions of red pixels. `area`: all red pixels, divided by
 # the mean area of a red cell in 100 other smears. `peaks`: the distance of each red pixel to the nearest
-# pixel that is not red has one maximum for each disk, also if disks touch. The sizes were chosen on other
-# smears, too.
+# pixel that is not red mostly has one maximum for each disk, even if disks touch. The sizes were chosen on
+# other smears, too.
 
 
 # %%
@@ -672,14 +678,15 @@ figures.show(
 )
 
 # %% [markdown]
-# `components` fails because cells touch. `peaks` reads most smears correctly. One wrong cell makes the
-# sentence wrong. A report needs such a strict score, because almost correct text is easily believed.
+# `components` fails because cells touch. `peaks` reads most smears correctly. A report needs such a strict
+# score, because almost correct text is easily believed.
 #
 # **Real smears.** In 364 real images (BCCD, in `SIMMIM_DATA`), people drew boxes around cells. A similar
-# program ([stored result](../reproduction/results/medicine.md)) reads 4.17 % of 72 test sentences
-# correctly, with the interval [1.43, 11.55]. The most frequent sentence of the training images has 5.56 %.
-# So the program has no skill that we can measure. A likely reason: many red cells have no box, and an image
-# does not show which ones were left out. The report itself must be true before a score means anything.
+# program ([stored result](../reproduction/results/medicine.md)) reads 4.17 % of 72 test sentences correctly,
+# with the interval [1.43, 11.55]. The most frequent sentence of the training images has 5.56 %. So the
+# program shows no skill: neither its sentences nor any of its three counts are measurably better than a
+# constant. A likely reason: many red cells have no box, and an image does not show which. The reference must
+# be true before a score means anything.
 #
 # ## 8. What is none of this?
 #
@@ -688,21 +695,20 @@ figures.show(
 # - Who is in the data? Mammography: masses that went to biopsy, so almost half are malignant; in a
 #   screening it is a small fraction. Heart and X-rays: one clinic each. Probabilities of one population are
 #   wrong in another.
-# - How many? The intervals say nothing about another place. That needs *external validation*: patients of
-#   another hospital.
-# - What is known, and when? Grade 6 means "already proven malignant". Nine such rows are in the table; two
-#   of them are labeled benign.
-# - What for? An AUROC has no decision in it. A decision weighs a missed tumor against a needless biopsy
-#   (exercise 6), and is then tried with patients.
+# - How many? The intervals say nothing about another hospital. That needs *external validation* there.
+# - What is known, and when? Grade 6 means "already proven malignant". Of nine such rows, two are
+#   labeled benign.
+# - What for? An AUROC is no decision. A decision weighs a missed tumor against a needless biopsy
+#   (exercise 6), and must then be tested in a trial.
 #
 # ## What the article gets wrong
 #
-# The first article (section 7.3.3) names a study, "SimMIM in Healthcare", in which fusion raised the
-# accuracy of a prediction. It gives no authors, data or numbers, and we found no such study. A gain must be
-# stated over the best single modality, paired, on new patients: here it is real twice, and absent once. The
+# The first article (section 7.3.3) names a study, "SimMIM in Healthcare", in which fusion raised the accuracy
+# of a prediction. It gives no authors, data or numbers, and we found no such study. A gain must be stated
+# over the best single modality, paired, on new patients: here two tables have one, the third does not. The
 # second article (section 3.1.3) describes a report of a CT scan: "several nodules in the lungs, two larger
-# than 1 cm". It has no word about how such a sentence is checked. And no training adds information: any
-# fusion has at most $I(X_1, \dots, X_M; Y)$ nats about the outcome.
+# than 1 cm". It has no word about how such a sentence is checked. And no fusion has more nats than
+# $I(X_1, \dots, X_M; Y)$.
 #
 # ## Appendix: Do the modalities repeat each other?
 #
@@ -723,8 +729,8 @@ most = repeated.index[repeated["redundancy - synergy"].argmax()]
 exercises.verify("reading and grade repeat most", most == "mammography: reading, grade")
 
 # %% [markdown]
-# Reading and grade repeat each other most: one person looked at one image. Age repeats less, because it
-# does not come from the image.
+# In mammography, reading and grade repeat each other most. A likely reason: one person looked at one image,
+# and the age does not come from it.
 #
 # ## Appendix: X-rays on this machine
 #
@@ -755,11 +761,11 @@ else:
 # %% [markdown]
 # ## Recap
 #
-# - Fusion gained for mammography and heart, and not for alzheimer. The interval is paired, and over groups.
-# - $H(Y)$ minus the log loss is a lower bound on the information. Counting many rare values is not.
+# - Fusion gained for mammography and heart, not for alzheimer (paired intervals over groups).
+# - $H(Y)$ minus the log loss is a lower bound on the information. A count of many rare values is not.
 # - Adding log-odds ranks well, but is too confident if modalities repeat each other.
 # - If a modality is missing, leave out its expert, or train with dropped modalities.
-# - All rows of a patient stand on one side of the split. A test for equal rows cannot find them.
+# - All rows of a patient stand on one side of the split. A search for equal rows cannot check this.
 # - None of this is medical evidence.
 
 # %% [markdown]
@@ -775,8 +781,8 @@ else:
 
 
 # %% tags=["exercise"]
-def my_probability(odds, b, M):
-    """Return P(Y = 1) of late fusion for M experts with log-odds odds each; the outcome has b."""
+def my_probability(log_odds, b, M):
+    """Return P(Y = 1) of late fusion for M experts with log_odds each; the outcome has b."""
     # your code
 
 
@@ -842,7 +848,6 @@ exercises.check("net benefit", my_gain_in_benefit)
 # - Draw `my_gain_in_benefit` against $t$ for early and late fusion of section 4.
 # - Repeat section 2 with other folds (`seed=1`). How much do the gains change, compared with their intervals?
 # - Give the visits of section 6 less noise, or more. At which noise does the leak disappear?
-# - Let the red cells of section 7 overlap more (0.5 instead of 0.75).
 #
 # ## References
 #

@@ -718,10 +718,7 @@ def cost(refused):
     return np.where(refused, 1.0 * (unpaid == 0), 5.0 * (unpaid == 1))
 
 
-costs = {
-    "lend to all": cost(np.zeros(len(unpaid), bool)),
-    "refuse all": cost(np.ones(len(unpaid), bool)),
-}
+costs = {"lend to all": cost(False), "refuse all": cost(True)}
 costs |= {f"{name}, p > 1/6": cost(p[:, 1] > 1 / 6) for name, p in credit_q.items()}
 for name, values in costs.items():
     print(f"{name:34} {{:.3f}} [{{:.3f}}, {{:.3f}}]".format(*evaluation.bootstrap_interval(values)))

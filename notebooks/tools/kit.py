@@ -23,8 +23,14 @@ To run them you need Python 3.11 or later with PyTorch and JupyterLab. In this f
     python -m pip install notebooks/{wheel}
     python -m jupyterlab notebooks/00_start_here.ipynb
 
-Without a network, install the first line before the day. The first cell of each notebook installs
-the wheel if it is missing. In Colab, upload a notebook and the wheel.
+For a room without a network, run the first two lines before the day. Or fill a folder on a machine
+of the same kind with a network, and install from it:
+
+    python -m pip download --dest wheels notebooks/{wheel} torch torchvision jupyterlab
+    python -m pip install --no-index --find-links wheels simmim-lite torch torchvision jupyterlab
+
+The first cell of each notebook installs the wheel if the package is missing. In Colab, upload a
+notebook and the wheel.
 """
 
 
@@ -48,7 +54,8 @@ def make(
         with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
             for path in sorted(path for path in top.rglob("*") if path.is_file()):
                 archive.write(path, path.relative_to(temporary))
-            for path in sorted([*folder.glob("*.ipynb"), *folder.glob("[is]*/*.[ip]*")]):
+            kept = "*.ipynb", "solutions/*.ipynb", "images/*"
+            for path in sorted(path for pattern in kept for path in folder.glob(pattern)):
                 archive.write(path, Path(TOP, "notebooks", path.relative_to(folder)))
         part.replace(output)
     say(f"{output}: {output.stat().st_size / 2**20:.1f} MB")

@@ -88,7 +88,7 @@ CLAIMS = (
     ),
     _claim(
         "memory-over-linear",
-        "the same minus linear Q-learning with the same interactions",
+        "the same minus linear Q-learning with equally many episodes",
         "equal: 0",
         SAME,
         at_least=0.1,

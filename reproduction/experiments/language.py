@@ -36,15 +36,15 @@ MARKS = [
     *(r"\b(?:lol|LOL|haha\w*|lmao)", "@", "#", "http", '"'),
 ]
 SIGNS = r"[:;=8x][-o']?[)(dp/\\|o3*\]]+|<3|[!?]+|[^\sa-z0-9]"
-NEGATION = re.compile(r"not|no|never|nothing|without|cannot|can't|.*n't|dont|cant|wont|isnt")
+NEGATION = re.compile(r"not|no|without|cannot|can't|.*n't|dont|cant|wont|isnt")
 CLASSES = 19
 
 _SENTIMENT = (
     Claim(
         id="model",
         name="correlation with the mean rating, 839 test tweets, all features with a kernel",
-        truth="one human against the mean of the others: 0.866",
-        source="the same ratings",
+        truth="one human against the mean of the others: 0.859",
+        source="the same ratings, 20 draws",
         at_least=0.83,
         notebook="16",
     ),
@@ -215,8 +215,8 @@ def gram(old: list[str], new: list[str]) -> np.ndarray:
 def predicted_scores(old: Tweets, new: Tweets) -> np.ndarray:
     total = gram(old.texts, new.texts)
     square = np.diag(total)
-    kernel = np.exp(-0.4 * (square[:, None] + square - 2 * total) / square.mean())
     count, mean = len(old.texts), old.scores.mean()
+    kernel = np.exp(-0.4 * (square[:, None] + square - 2 * total) / square[:count].mean())
     ridge = KernelRidge(alpha=0.07, kernel="precomputed")
     ridge.fit(kernel[:count, :count], old.scores - mean)
     return ridge.predict(kernel[count:, :count]) + mean
@@ -247,8 +247,8 @@ def sentiment(setting: Setting) -> dict[str, float | Interval]:
     rows = np.column_stack([predicted_scores(old, new), new.scores, baseline])
     noise = np.mean([ratings.var(ddof=1) / len(ratings) for ratings in new.ratings])
     return {
-        "model": evaluation.bootstrap_interval(rows, statistic=correlation),
-        "gain": evaluation.bootstrap_interval(rows, statistic=_difference),
+        "model": evaluation.bootstrap_interval(rows, statistic=correlation, groups=new.groups),
+        "gain": evaluation.bootstrap_interval(rows, statistic=_difference, groups=new.groups),
         "human": float(np.mean([one_human(new, seed) for seed in range(20)])),
         "bound": float(np.sqrt(1 - noise / new.scores.var(ddof=1))),
     }

@@ -428,14 +428,6 @@ door(
     {"table": TABLE},
     rowwise=True,
 )
-door(
-    "encoders.TabularEncoder.augment",
-    lambda prepared: tabular().eval().augment(prepared, generator()),
-    {"prepared": T(TABLE)},
-    rowwise=True,
-    **LAYER,
-    draws=True,
-)
 picture = kept(lambda: evaluated(encoders.ImageEncoder(1, 4, width=2)))
 door(
     "encoders.Encoder.forward",

@@ -148,7 +148,6 @@ ANY_SHAPE = SCALARS | {
     "fusion.drop_modalities",
     "memory.SimulatedMemory.write",
     "augment.as_images",
-    "encoders.TabularEncoder.augment",
     "evaluation.robustness_table",
     "generation.condition_batches",
 }

@@ -32,7 +32,7 @@ from simmim_lite import exercises
 # %% [markdown]
 # ### Exercise 1
 #
-# One rating contains the noise of one person. The usual mistake is to take the agreement of two large groups for the
+# One rating contains all of the noise of one person. The usual mistake is to take the agreement of two large groups for the
 # agreement of a person with a group.
 
 # %%
@@ -96,8 +96,8 @@ exercises.check("tweets in folds", my_wrong_line)
 # %% [markdown]
 # ### Exercise 6
 #
-# One person is compared with the mean of the others, and brings all of the own noise. The usual mistake is to call one
-# person the upper bound.
+# One rating contains all of the noise of one person. A model does not have this noise. The usual mistake is to take one
+# person for the upper bound.
 
 # %%
 my_choice = "c"

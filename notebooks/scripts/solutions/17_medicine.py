@@ -59,8 +59,8 @@ exercises.check("one modality twice", my_prediction_2)
 
 
 # %%
-def my_probability(odds, b, M):
-    return 1 / (1 + np.exp(-(M * odds - (M - 1) * b)))
+def my_probability(log_odds, b, M):
+    return 1 / (1 + np.exp(-(M * log_odds - (M - 1) * b)))
 
 
 exercises.check("copies of an expert", my_probability)

@@ -43,7 +43,7 @@ exercises.check("popular areas", my_prediction_1)
 # %% [markdown]
 # ### Exercise 2
 #
-# One stored episode contains the return of every step in it. The usual mistake is to think that equal interactions
+# The memory holds the return of every step of an episode. The usual mistake is to think that equally many episodes
 # give equal results: the two agents use them differently.
 
 # %%
@@ -96,8 +96,8 @@ exercises.check("target in the memory", my_wrong_line)
 # %% [markdown]
 # ### Exercise 6
 #
-# One win is enough, because the largest return forgets all losses. The usual mistake is to think of the mean. In a
-# world without chance, the largest return is the return of the best known way, and so it is a good value there.
+# One win is enough, because a memory of largest returns holds no losses. The usual mistake is to think of the mean.
+# If nothing is random, the largest return is that of the best known way, and so it is a good value.
 
 # %%
 my_choice = "a"

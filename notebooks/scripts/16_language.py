@@ -239,7 +239,7 @@ for word in ("music", "doctor", "love", "angry", "rain"):
 # %% [markdown]
 # Many of the nearest words have a similar meaning. Some do not: "plethora" and "treadmill" occur only in
 # the variants of one tweet, which also contain "angry" or "rain". Copies of a text distort counts, too. Word
-# vectors from billions of words are far better than ours from 23,130 short texts.
+# vectors from billions of words are far better.
 #
 # ## 3. Does a text encoder beat word counts?
 #
@@ -323,7 +323,8 @@ probabilities["both, geometric mean"] = both / both.sum(axis=1, keepdims=True)
 # %% [markdown]
 # **Leak.** The model does not see the words that a gloss defines. We plant a leak: we write these words in
 # front of each gloss, in training and test. Many glosses contain a part of such a word anyway ("the act of
-# swimming" defines "swimming"). This is no leak, because new glosses do so, too. We count them.
+# swimming" defines "swimming"). This is no leak, because new glosses do so, too. We count them. For
+# intervals, see notebook 13.
 
 
 # %%
@@ -607,12 +608,12 @@ figures.show(
 )
 
 # %% [markdown]
-# The model is better than the baseline, and stays below one human. At $k = 10$, only ten other ratings
-# are left for most tweets. So both means contain noise, and the curve stays below the upper bound. In
+# The model is better than the baseline, and stays below one human. At $k = 10$, only ten other ratings are
+# left for most tweets. So both means contain noise, and the curve stays below the upper bound. In
 # cross-validation, stems with negation and the PMI vectors give the largest gains. Noise of the ratings
-# cannot explain the distance of the model to the upper bound. Among the largest errors are irony (thanks for something bad), rare words,
-# and what people know about the world. The last row of the ladder is the best of about thirty settings in
-# cross-validation. So only its test value counts.
+# cannot explain the distance of the model to the upper bound. Among the largest errors are irony (thanks for
+# something bad), rare words, and what people know about the world. The last row of the ladder is the best of
+# about thirty settings in cross-validation. So only its test value counts.
 #
 # ## 6. Are there classes without labels?
 #
@@ -713,9 +714,10 @@ print(f"I(C; C') in the last batch: {iic_nats:.2f} nats of at most {np.log(19):.
 
 # %% [markdown]
 # All three methods agree with the classes far better than random clusters. PMI vectors are much better than
-# LSA. Information maximization is *not* better than the k-means on the same vectors from which it begins, and
-# varies more between seeds. A likely reason is in the last line: $I(C; C')$ of the two halves is less than a
-# third of $\ln 19$ nats. A half of a short definition often does not show what kind of thing is defined.
+# LSA. Information maximization is *not* better than k-means on the same vectors, although it begins with
+# centers of k-means, and varies more between seeds. A likely reason is in the last line: $I(C; C')$ of the
+# two halves is less than a third of $\ln 19$ nats. A half of a short definition often does not show what kind
+# of thing is defined.
 #
 # ## What the article gets wrong
 #
@@ -730,7 +732,7 @@ print(f"I(C; C') in the last batch: {iic_nats:.2f} nats of at most {np.log(19):.
 #
 # **Question.** Notebook 15 *finds* the name of a picture among given names. Can a model *generate* it?
 #
-# **Formula.** A *decoder* gives the probability of a name, word by word: $q(w_1, \ldots, w_n \mid x) =
+# **Formula.** A *decoder* gives the probability of a name, word by word: $q(w_1, \ldots, w_L \mid x) =
 # \prod_i q(w_i \mid w_1, \ldots, w_{i-1}, x)$. Training maximizes $\mathbb{E} \ln q(\text{name} \mid
 # \text{picture})$. By the bound of Barber and Agakov (notebook 03), $H(\text{name}) + \mathbb{E} \ln q \le
 # I(\text{picture}; \text{name})$ on new pairs. All names differ, so $H(\text{name}) = \ln N$ for $N$ pairs.

@@ -60,15 +60,16 @@ NO_TERMS = {
     ),
     "16": (  # the data, parts of a model, rows of tables
         "glosses; variants; text vector; signal; noise; Style; groups; New design;"
-        " New families; majority; nearest; generate"
+        " New families; central; nearest; generate"
     ),
     "17": "group; redundancy minus synergy",  # a column of the data; a difference of two terms
     "18": (  # rows and columns of tables, and names of tests
-        "exactly 0 nats; Always up; always up; return of today; reversal; meeting; tone;"
-        " Historical; Filtered; independence; after one; loan; gain; error; baseline_95; Refused"
+        "exactly 0 nats; always up; return of today; reversal; meeting; tone; too early; Up; after;"
+        " Historical; Filtered; independence; After one; loan; gain; error; baseline_95; Refused;"
+        " failure; p"
     ),
-    "19": (  # rows of tables
-        "low; high; hidden; popularity; Popularity; Item kNN; question-only prior; image alone;"
+    "19": (  # rows of tables, an answer, a letter
+        "blue; t; low; high; hidden; popularity; Popularity; Item kNN; question-only prior; image alone;"
         " adaptive learning; capacity; which digit; by which angle; Equal weights; Learned weights"
     ),
 }
@@ -83,6 +84,7 @@ FORMS = {  # other forms of a term
     "overfits": "overfit",
     "precision@1": "precision@k",
     "recall@10": "recall@k",
+    "skip-gram with negative samples": "skip-gram with negative sampling",
     "synergistic": "synergy",
 }
 
@@ -93,6 +95,7 @@ EARLIER = {  # terms that notebooks use before their introduction: in "all", or 
     **dict.fromkeys(["return", "sample", "score", "value"], "all"),
     # part of a name that notebook 00 explains
     **dict.fromkeys(["masked image modeling", "memory", "simulated"], "00"),
+    "episode": "08",  # of a life
     "encoder": "00 02",
     "manifold": "00 03",
     # explained where it is used

@@ -20,7 +20,7 @@
 #
 # <!-- measured -->
 # About 74 minutes to work through.
-# Measured: 249 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
+# Measured: 82 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->
 
 # %%

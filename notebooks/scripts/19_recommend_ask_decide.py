@@ -18,7 +18,7 @@
 #
 # <!-- measured -->
 # About 75 minutes to work through.
-# Measured: 235 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
+# Measured: 59 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->
 
 # %%

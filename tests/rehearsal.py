@@ -48,13 +48,11 @@ def wrong_answer(name: str) -> str:
 
 
 def right_answers(name: str) -> dict[str, str]:
-    """The cell of the solutions for each exercise."""
+    """The cell of the solutions for each exercise, after the imports of the solutions."""
     notebook = builder.read_script(builder.FOLDER / "scripts" / "solutions" / f"{name}.py")
-    found = {}
-    for cell in notebook.cells:
-        if cell.cell_type == "code" and (exercise := CHECK.search(cell.source)):
-            found[exercise[1]] = cell.source
-    return found
+    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    checks = [(CHECK.search(source), source) for source in code]
+    return {check[1]: f"{code[1]}\n\n{source}" for check, source in checks if check}
 
 
 def with_answers(name: str) -> NotebookNode:
@@ -93,7 +91,8 @@ def run(number: str) -> dict[str, float]:
     name = teaching.NAMES[number]
     notebook = with_answers(name)
     resources = {"metadata": {"path": str(builder.FOLDER)}}
-    NotebookClient(notebook, timeout=builder.CELL_TIMEOUT, resources=resources).execute()
+    settings = {"timeout": builder.CELL_TIMEOUT, "extra_arguments": ["--log-level=ERROR"]}
+    NotebookClient(notebook, resources=resources, **settings).execute()
     return seconds_of_sections(notebook)
 
 

@@ -176,7 +176,7 @@ def all_critics(device: torch.device) -> None:
     learn(critic, critic(x, y), device)
     critic(x.detach().cpu(), y.detach().cpu())
     evaluation.staircase(
-        critics.SeparableCritic(20, 20).to(device), "nwj", ["nwj"], levels=[1], steps=2
+        critics.SeparableCritic(20, 20).to(device), "nwj", {"nwj": bounds.nwj}, levels=[1], steps=2
     )
 
 

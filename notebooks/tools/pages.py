@@ -194,7 +194,8 @@ class Site:
             page = f"{lesson.name}.html"
             entries.append(search.Entry(lesson.title, "notebook", page, lesson.summary))
             for heading in self.sections[lesson.name]:
-                place = f"{page}#{anchor(heading)}"
+                shown = BeautifulSoup(markdown_to_html(f"## {heading}"), "html.parser").get_text()
+                place = f"{page}#{anchor(shown.strip())}"
                 entries.append(search.Entry(heading, "section", place, lesson.title))
         entries += search.terms(self.folder.parent / "docs" / "GLOSSARY.md")
         if (self.output / REFERENCE).is_file():

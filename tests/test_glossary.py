@@ -69,8 +69,9 @@ NO_TERMS = {
         " failure; p"
     ),
     "19": (  # rows of tables, an answer, a letter
-        "blue; t; low; high; hidden; popularity; Popularity; Item kNN; question-only prior; image alone;"
-        " adaptive learning; capacity; which digit; by which angle; Equal weights; Learned weights"
+        "blue; t; low; high; hidden; popularity; Popularity; Item kNN; question-only prior;"
+        " image alone; adaptive learning; capacity; which digit; by which angle;"
+        " Equal weights; Learned weights"
     ),
 }
 FORMS = {  # other forms of a term

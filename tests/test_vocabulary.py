@@ -47,7 +47,8 @@ MODULES = sorted(
     for folder in ("simmim_lite", "reproduction", "notebooks/tools")
     for path in (CLONE / folder).rglob("*.py")
 )
-EXERCISES = sorted((CLONE / "simmim_lite").rglob("*.toml"))
+TEXTS = ("simmim_lite", "notebooks/scripts")  # exercises, diagrams and quizzes
+EXERCISES = sorted(path for folder in TEXTS for path in (CLONE / folder).rglob("*.toml"))
 NOTEBOOKS = sorted((CLONE / "notebooks" / "scripts").rglob("*.py"))
 SLIDES = sorted((CLONE / "notebooks" / "slides").glob("*.md"))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from notebooks.tools import builder, pages
 from notebooks.tools.reference import write_reference
+from simmim_lite.storage import write_atomically
 
 TOP = "simmim-lite"  # folder inside the zip
 README = """\
@@ -47,17 +48,19 @@ def make(
         pages.run(folder, top / "pages", stored=True, write_reference=write_reference, say=_quiet)
         build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d"]
         target = top / "notebooks"
-        subprocess.run([*build, target], cwd=folder.parent, check=True, capture_output=True)
+        built = subprocess.run([*build, target], cwd=folder.parent, capture_output=True, text=True)
+        if built.returncode:
+            raise OSError(f"the wheel cannot be built: {built.stderr.strip()}")
         (wheel,) = target.glob("*.whl")
         (top / "README.txt").write_text(README.format(wheel=wheel.name), encoding="utf-8")
-        part = output.with_suffix(".part")
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+        packed = Path(temporary) / "kit.zip"
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
             for path in sorted(path for path in top.rglob("*") if path.is_file()):
                 archive.write(path, path.relative_to(temporary))
             kept = "*.ipynb", "solutions/*.ipynb", "images/*"
             for path in sorted(path for pattern in kept for path in folder.glob(pattern)):
                 archive.write(path, Path(TOP, "notebooks", path.relative_to(folder)))
-        part.replace(output)
+        write_atomically(output, packed.read_bytes())
     say(f"{output}: {output.stat().st_size / 2**20:.1f} MB")
     return output
 

@@ -661,6 +661,19 @@ def test_whitened_keys_find_what_differs_where_training_was_narrow():
         keys({"y": train})
 
 
+def test_whitened_keys_of_a_function_need_no_encoder():
+    rng = np.random.default_rng(0)
+    train, other = rng.standard_normal((400, 10)), rng.standard_normal((400, 10))
+    keys = WhitenedKeys(_Identity(), {"x": train, "y": train}, 10, features={"x": torch.tensor})
+    found = keys({"x": other, "y": other})
+    assert found["x"].dtype == torch.float64  # those of the function, not of the encoder
+    cosines = {name: each.double() @ each.double().T for name, each in found.items()}
+    assert torch.allclose(cosines["x"], cosines["y"], atol=1e-4)
+    assert list(keys({"x": other})) == ["x"]
+    with pytest.raises(ValueError, match="features: expected one of 'x', got 'z'"):
+        WhitenedKeys(_Identity(), {"x": train}, 10, features={"z": torch.tensor})
+
+
 def test_whitened_keys_search_their_own_modality_only(world):
     first, labels, embedder, _, space = world
     keys = WhitenedKeys(embedder, {"first": first, "text": first}, dim=8)
@@ -674,5 +687,29 @@ def test_whitened_keys_search_their_own_modality_only(world):
     out = made.generate(first[labels == 2], "text", "first")
     assert out.remembered.all()  # 20 new ones among 64 hits of 60
     assert not made.generate(first[old[:5]], "text", "first").remembered.any()
+    few = CrossModalGenerator(embedder, {"first": flow}, memory, known=58, keys=keys)
+    asked = first[labels == 2]
+    alone = few.generate(asked, "text", "first").remembered  # one new item among 60
+    few = CrossModalGenerator(embedder, {"first": flow}, memory, known=58, keys=keys, share=0.999)
+    assert few.generate(asked, "text", "first").remembered.sum() > alone.sum()
+    with pytest.raises(ValueError, match=r"share: expected a number in \[0\.001, 0\.999\], got 1"):
+        CrossModalGenerator(embedder, {"first": flow}, memory, keys=keys, share=1)
     with pytest.raises(ValueError, match=r"keys: expected none, as \['first'\] need shared keys"):
         CrossModalGenerator(embedder, {}, memory, keys=keys, search={"first": "text"})
+
+
+def test_a_share_weighs_old_and_new_items_by_their_numbers(world):
+    """Three old items and one new one, equally near: the new one counts as much as its share."""
+    first, _, embedder, _, space = world
+    memory = SimulatedMemory(8)
+    memory.write({"first": torch.ones(4, 8)}, {"first": first[:4].numpy()})
+    flow = LatentGenerator(space, RectifiedFlow(2, 8, width=8))
+    ids, equal = torch.tensor([[0, 1, 2, 3]]), torch.full((1, 4), 0.25)
+    for share in (0.2, 0.7):
+        made = CrossModalGenerator(embedder, {"first": flow}, memory, known=2, share=share)
+        weights = made._weights(ids, equal)[0]
+        assert weights == pytest.approx(torch.tensor([(1 - share) / 3] * 3 + [share]))
+    plain = CrossModalGenerator(embedder, {"first": flow}, memory, known=2)
+    assert plain._weights(ids, equal) is equal
+    unchanged = CrossModalGenerator(embedder, {"first": flow}, memory, known=3, share=0.5)
+    assert unchanged._weights(ids, equal) is equal  # nothing was written after training

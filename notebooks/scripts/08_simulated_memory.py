@@ -676,9 +676,10 @@ predicted = (attended.key - w_top * store.keys(top, "image")) / (1 - w_top)
 store.forget(top)
 changed = store.read(query, "image", None, mode="attend", beta=16.0).key
 print(f"weight of the best slot: {w_top:.3f}")
-print(f"change of the result: {(changed - attended.key).norm():.4f}")
-print(f"difference from the prediction: {(changed - predicted).norm():.1e}")
-assert (changed - predicted).norm() < 1e-5 < 1e-3 < (changed - attended.key).norm()
+change, difference = (changed - attended.key).norm(), (changed - predicted).norm()
+print(f"change of the result: {change:.4f}")
+print(f"difference from the prediction: {difference:.1e}")
+assert difference < change / 10
 
 # %% [markdown]
 # ## What the article gets wrong

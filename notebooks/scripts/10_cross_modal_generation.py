@@ -531,7 +531,7 @@ figures.show(
 
 # %%
 with_sources = able.generate(new_queries["speech"], "speech", "image", seed=0)
-deleted = with_sources.ids[:, 0].mode().values.item()  # the most frequent first source
+deleted = with_sources.ids[with_sources.remembered, 0].mode().values.item()  # most frequent first
 uses = with_sources.ids[:, 0] == deleted
 memory.forget([deleted])
 without_source = able.generate(new_queries["speech"], "speech", "image", seed=0)

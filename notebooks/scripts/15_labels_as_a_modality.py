@@ -436,9 +436,9 @@ print(f"English test names with a word that is new: {np.mean(unknown):.2f}")
 
 # %% [markdown]
 # The network is far above chance. In recall@10 it is better than ridge regression. In recall@1, the intervals
-# overlap a little. We had aimed at 0.15, and missed it. Why is it so hard? Most of the English test names
-# contain a word that occurs in no training name (last line). A model that learns only from these 1,529 emoji
-# cannot know what this word looks like. CLIP (Radford et al. 2021) knows many more words, from 400 million
+# overlap a little. We had aimed at 0.15, and missed it. Most of the English test names contain a word that
+# occurs in no training name (last line). A model that learns only from these 1,529 emoji cannot know what
+# this word looks like. CLIP (Radford et al. 2021) knows many more words, from 400 million
 # pairs.
 #
 # ## 4. Is it the same thing in another design?
@@ -498,12 +498,14 @@ figures.show(
 # (*segmentation*)?
 #
 # **Data.** We make scenes, so that boxes and masks are exact: one digit at a random place of a canvas of $48
-# \times 48$ pixels, and 8 snippets of $8 \times 8$ pixels from other digits. Real sets of this kind (blood
-# cells, nuclei of cells) must be downloaded and are left out here.
+# \times 48$ pixels, and 8 snippets of $8 \times 8$ pixels from other digits.
 #
 # **Formula.** For two sets of pixels, *intersection over union* is $\text{IoU}(A, B) = |A \cap B| / |A \cup
 # B|$. For segmentation, $A$ is the set of predicted pixels and $B$ the true mask. For detection, both sets
 # are boxes, and a digit is detected if their IoU is above 0.5.
+#
+# For real cells, experiment `cells` has IoU 0.812 (masks of nuclei; threshold 0.787) and 0.828 (boxes of
+# white blood cells; threshold 0.665).
 
 
 # %%

@@ -2,6 +2,7 @@
 
 from reproduction.claims import Experiment
 from reproduction.experiments import (
+    cells,
     controls,
     decisions,
     encoders,
@@ -31,6 +32,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     *masked.EXPERIMENTS,
     *labels.EXPERIMENTS,
     *new_kinds.EXPERIMENTS,
+    *cells.EXPERIMENTS,
     *language.EXPERIMENTS,
     *language_names.EXPERIMENTS,
     *generation.EXPERIMENTS,

@@ -270,14 +270,13 @@ def best_components(bright: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return np.stack(chosen)
 
 
-@torch.no_grad()
 def feature_maps(encoder: ImageEncoder, scenes: Tensor) -> Tensor:
-    """Maps of the three convolutions (N, 48, 48, features)."""
+    """Maps of the three convolutions (N, height, width, features)."""
     maps, x = [], scenes
-    for number, layer in enumerate(encoder.eval().network[:10]):
+    for number, layer in enumerate(encoder.network[:10]):
         x = layer(x)
         if number in (2, 5, 9):  # after each ReLU
-            maps.append(interpolate(x, size=(48, 48), mode="bilinear"))
+            maps.append(interpolate(x, size=scenes.shape[2:], mode="bilinear"))
     return torch.cat(maps, dim=1).permute(0, 2, 3, 1)
 
 
@@ -296,7 +295,9 @@ def segmentation(seed: int) -> dict[str, float]:
     def chosen(scores: np.ndarray) -> float:
         return float(iou(best_components(bright, scores), new_masks).mean())
 
+    @torch.no_grad()
     def probed() -> tuple[float, float]:
+        images.eval()
         probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000))
         features = feature_maps(images, known)[torch.from_numpy(known_bright)].numpy()
         probe.fit(features[::2], known_masks[known_bright][::2])

@@ -4,15 +4,10 @@ Bounds come from an exploration with other folds, from chance or from an upper b
 with these folds had been seen when they were written down.
 """
 
-import io
-import lzma
-import os
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 from scipy import ndimage
 from scipy.special import expit, logit
 from scipy.stats import rankdata
@@ -25,6 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from reproduction.claims import Claim, Experiment, Setting
+from reproduction.experiments.cells import blood_smears
 from simmim_lite import datasets, entropy, evaluation
 from simmim_lite.evaluation import Interval
 
@@ -339,24 +335,15 @@ def leaking(train: np.ndarray, test: np.ndarray) -> int:
 # --- blood smears --------------------------------------------------------------------------
 
 
-def blood_smears() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Images (364, 120, 160, 3), boxes of red cells, white cells, platelets, and "train", ..."""
-    path = Path(os.environ["SIMMIM_DATA"], "applications", "bccd", "bccd.npz.xz")
-    file = np.load(io.BytesIO(lzma.decompress(path.read_bytes())), allow_pickle=False)
-    parts = np.split(file["jpeg"], np.cumsum(file["lengths"])[:-1])
-    images = np.stack([np.asarray(Image.open(io.BytesIO(part.tobytes()))) for part in parts])
-    counts = np.zeros((len(images), 3), int)
-    np.add.at(counts, tuple(file["boxes"][:, :2].astype(int).T), 1)
-    return images.astype(float), counts, file["split"]
-
-
 def areas(mask: np.ndarray) -> np.ndarray:
     return np.bincount(ndimage.label(mask)[0].ravel())[1:]
 
 
 def smears() -> dict[str, float | Interval]:
     """Purple components are white cells or platelets, by size; a regression counts red cells."""
-    images, counts, split = blood_smears()
+    images, boxes, split = blood_smears()
+    counts = np.zeros((len(images), 3), int)
+    np.add.at(counts, tuple(boxes[:, :2].astype(int).T), 1)
     train, test = split != "test", split == "test"  # "val" chose the features below
     shades = ndimage.gaussian_filter(images, (0, 1, 1, 0))
     shades -= np.quantile(shades, 0.95, axis=(1, 2), keepdims=True)

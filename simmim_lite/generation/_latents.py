@@ -1,7 +1,7 @@
 """Latent space of an autoencoder, conditions of generators, and samples around remembered items."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -278,22 +278,37 @@ class WhitenedKeys:
         memory.write(keys(new), new)
 
     N > dim training ``items`` of each modality determine the ``dim`` directions of the keys.
+    ``features`` replaces the encoder of a modality by a function from N items to (N, columns), for
+    instance one that was not learned, and thus favors no training class.
     """
 
-    def __init__(self, embedder: MultimodalInfoMax, items: Mapping[str, Any], dim: int = 64):
-        self.embedder = embedder
+    def __init__(
+        self,
+        embedder: MultimodalInfoMax,
+        items: Mapping[str, Any],
+        dim: int = 64,
+        *,
+        features: Mapping[str, Callable[[Any], Tensor]] | None = None,
+    ):
+        self.embedder, self._functions = embedder, dict(features or {})
+        for name in self._functions:
+            check_choice("features", name, tuple(items))
         self._maps: dict[str, tuple[Tensor, Tensor]] = {}
-        for name, features in embedder.encode(items).items():
-            most = min(features.shape[1], len(features) - 1)
-            check_integer("dim", dim, minimum=1, maximum=most)
-            mean = features.mean(dim=0)
-            _, lengths, directions = torch.linalg.svd(features - mean, full_matrices=False)
-            deviations = lengths[:dim] / (len(features) - 1) ** 0.5
+        for name, x in self._features(items).items():
+            check_integer("dim", dim, minimum=1, maximum=min(x.shape[1], len(x) - 1))
+            mean = x.mean(dim=0)
+            _, lengths, directions = torch.linalg.svd(x - mean, full_matrices=False)
+            deviations = lengths[:dim] / (len(x) - 1) ** 0.5
             self._maps[name] = mean, directions[:dim].T / (deviations + _NOISE * deviations[0])
 
     def __call__(self, items: Mapping[str, Any]) -> dict[str, Tensor]:
         """Return unit vectors (N, dim) for each modality, on the CPU."""
         for name in items:
             check_choice("items", name, tuple(self._maps))
-        maps = {name: (x, *self._maps[name]) for name, x in self.embedder.encode(items).items()}
+        maps = {name: (x, *self._maps[name]) for name, x in self._features(items).items()}
         return {name: normalize((x - mean) @ by, dim=1) for name, (x, mean, by) in maps.items()}
+
+    def _features(self, items: Mapping[str, Any]) -> dict[str, Tensor]:
+        learned = {name: each for name, each in items.items() if name not in self._functions}
+        own = {name: of(items[name]) for name, of in self._functions.items() if name in items}
+        return (self.embedder.encode(learned) if learned else {}) | own

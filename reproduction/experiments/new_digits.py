@@ -60,11 +60,8 @@ class Trained(NamedTuple):
 
     def after_writing(self, count: int, draw: int = 0, **options: Any) -> CrossModalGenerator:
         """Its memory holds the other digits, and then ``count`` examples of each absent one."""
-        keys, memory = (
-            options.get("keys") or self.embedder.project,
-            SimulatedMemory(self.embedder.dim),
-        )
-        digits = self.data.digits
+        keys, digits = options.get("keys") or self.embedder.project, self.data.digits
+        memory = SimulatedMemory(self.embedder.dim)
         old = np.flatnonzero(~np.isin(digits, self.absent))[: self.size.remembered]
         remember(memory, keys, self.data, old, self.space, self.seed)
         made = CrossModalGenerator(self.embedder, {"image": self.generator}, memory, **options)

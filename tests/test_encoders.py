@@ -22,6 +22,7 @@ from simmim_lite.encoders import (
     resnet18_encoder,
     seeded,
 )
+from simmim_lite.encoders._audio import _other_microphone
 from simmim_lite.encoders._base import ByName
 
 TEXTS = ["a thick nine", "an upright, wide seven", "a nine"]
@@ -324,6 +325,28 @@ def test_augmented_speech_is_moved_stretched_and_louder():
     assert 0.7 < gains.std() < 1.3
     assert not torch.equal(augmented, encoder.augment(clips, generator(1)))
     assert torch.equal(augmented, encoder.augment(clips, generator(0)))
+
+
+def test_another_microphone_is_a_smooth_gain_with_noise():
+    """Sound far above the noise shows the gain; silence shows how often there is noise."""
+    flat = torch.full((2000, 40, 50), 30.0)
+    changed = _other_microphone(flat, generator())
+    gains = changed[:, :, 0] - 30
+    assert torch.equal(changed, changed[:, :, :1].expand_as(changed))  # the same in all frames
+    assert 0.75 < gains[:, 0].std() < 0.85
+    assert 0.75 < gains[:, -1].std() < 0.85
+    knots = torch.linspace(0, 39, 6)
+    curvature = gains.diff(n=2, dim=1).abs() > 1e-4
+    assert (curvature.sum(dim=1) <= 8).all()  # straight between six knots
+    assert gains[:, knots.long()[1:5]].T.corrcoef()[0, 2].abs() < 0.1
+    silent = _other_microphone(torch.full((2000, 40, 50), -30.0), generator(1))
+    noisy = silent.mean(dim=(1, 2)) > -20
+    assert 0.77 < noisy.double().mean() < 0.83
+    assert -2.7 < silent[noisy].mean() < -2.3  # the middle of -5 and 0
+    plain, changing = AudioEncoder(), AudioEncoder(microphones=True)
+    sounds = torch.randn(4, 40, plain.frames)
+    assert not torch.equal(*(some.augment(sounds, generator()) for some in (plain, changing)))
+    assert torch.equal(plain.encode(sounds), changing.encode(sounds))  # augmentation only
 
 
 def test_bands_and_moments_are_silenced():

@@ -63,19 +63,23 @@ def load(split: str, *, full: bool, speaker: str | None = None, voices: bool = F
     return Digits(images.images, images.labels, texts, waveforms, words)
 
 
-def untrained(texts: list[str], *, full: bool, seed: int) -> MultimodalInfoMax:
+def untrained(
+    texts: list[str], *, full: bool, seed: int, microphones: bool = False
+) -> MultimodalInfoMax:
     """Return a new model; its vocabulary is the words of ``texts``, the training captions."""
     encoders = {
         "image": ImageEncoder(width=24 if full else 16, seed=seed),
-        "speech": AudioEncoder(seed=seed),
+        "speech": AudioEncoder(microphones=microphones, seed=seed),
         "text": TextEncoder(Tokenizer.from_texts(texts), seed=seed),
     }
     return MultimodalInfoMax(encoders, seed=seed)
 
 
-def train(data: Digits, *, full: bool, seed: int, steps: int | None = None) -> MultimodalInfoMax:
+def train(
+    data: Digits, *, full: bool, seed: int, steps: int | None = None, microphones: bool = False
+) -> MultimodalInfoMax:
     """Return a trained model; 3,600 steps on the full data by default, else 500."""
-    model = untrained(data.texts, full=full, seed=seed)
+    model = untrained(data.texts, full=full, seed=seed, microphones=microphones)
     steps = steps or (3600 if full else 500)
     model.fit(data.pairing(), steps=steps, seed=seed, progress=False)
     return model
@@ -249,7 +253,8 @@ def _measure_speaker(setting: Setting) -> dict[str, float]:
     speaker = np.unique(load_speech("all", full=True).speakers)[setting.seed]
     data = {"full": True, "speaker": str(speaker), "voices": True}
     trained, test = load("train", **data), load("test", **data)
-    scores = score(train(trained, full=True, seed=0, steps=1200), trained, test)
+    model = train(trained, full=True, seed=0, steps=1200, microphones=True)
+    scores = score(model, trained, test)
     return {claim: scores[known] for claim, known in _NEW_SPEAKER.items()}
 
 

@@ -113,9 +113,8 @@ class CrossModalGenerator:
         beta: inverse temperature of the weights of retrieved items.
         search: by source, the modality whose keys are searched; by default the source.
         keys: `WhitenedKeys` that made the keys of the memory; None for ``embedder.project``.
-        share: expected fraction of queries whose class was written after training. The weights of
-            items are scaled so that all old items together count 1 - share, all later ones share.
-            None: every item counts the same, so few items of a new class lose against many others.
+        share: expected fraction of queries whose class was written after training. Old items
+            together count 1 - share, later ones share. None: every item counts the same.
     """
 
     def __init__(
@@ -150,7 +149,7 @@ class CrossModalGenerator:
             known = -1 if memory is None else max(memory.ids.tolist(), default=-1)
         self.known = check_integer("known", known, minimum=-1)
         if share is not None:
-            share = check_number("share", share, minimum=0.001, maximum=0.999)
+            check_number("share", share, minimum=0.001, maximum=0.999)
         self.share = share
 
     def generate(
@@ -174,8 +173,8 @@ class CrossModalGenerator:
         if self.keys is not None:
             keys = self.keys({source: queries})[source].repeat_interleave(n, dim=0)
         hits = self.memory.read(keys, self.search[source], _HITS, mode="attend", beta=self.beta)
-        weights = self._weights(hits.ids, hits.weights)
-        found = FoundItems(self.memory, encoder, target, hits.ids, weights)
+        shares = self._weights(hits.ids, hits.weights)
+        found = FoundItems(self.memory, encoder, target, hits.ids, shares)
         condition, used = _condition(generator.condition, z, found, draws)
         samples = generator.sample(condition, seed=seed)
         K = found.ids.shape[1]
@@ -191,14 +190,12 @@ class CrossModalGenerator:
                 samples[row] = item
         return Generated(samples, ids[:, : int((ids >= 0).sum(dim=1).max())], remembered)
 
-    def _weights(self, ids: Tensor, weights: Tensor) -> Tensor:
-        """Weights (N, K) of retrieved items under the expected ``share`` of new classes."""
-        new = int((self.memory.ids > self.known).sum())
-        old = len(self.memory.ids) - new
-        if self.share is None or not new or not old:
+    def _weights(self, ids: Tensor, weights: Tensor) -> Tensor:  # (N, K), under the share
+        new, N = int((self.memory.ids > self.known).sum()), len(self.memory.ids)
+        if self.share is None or new in (0, N):
             return weights
-        weights = weights * torch.where(ids > self.known, self.share / new, (1 - self.share) / old)
-        return weights / weights.sum(dim=1, keepdim=True)
+        shares = torch.where(ids > self.known, self.share / new, (1 - self.share) / (N - new))
+        return weights * shares / (weights * shares).sum(dim=1, keepdim=True)
 
 
 def _condition(

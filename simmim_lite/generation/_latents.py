@@ -278,8 +278,8 @@ class WhitenedKeys:
         memory.write(keys(new), new)
 
     N > dim training ``items`` of each modality determine the ``dim`` directions of the keys.
-    ``features`` replaces the encoder of a modality by a function from N items to (N, columns), for
-    instance one that was not learned, and thus favors no training class.
+    ``features`` replaces the encoder of a modality by a function from N items to (N, columns). One
+    that was not learned favors no training class.
     """
 
     def __init__(

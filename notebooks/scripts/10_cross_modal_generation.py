@@ -522,8 +522,8 @@ figures.show(
 #
 # A limit: the *embedder* knew 8s. The class is new to the generators and the memory, not to the encoders.
 # If the embedder has never seen a class, images of it lie near recordings of other digits. Then only keys
-# of the query's own modality help. `WhitenedKeys` takes the encoders' outputs before the projection and
-# whitens them. The experiment `new-digits` of `python -m simmim_lite reproduce` measures both.
+# of the query's own modality help: `WhitenedKeys` of the encoders' outputs, or of features that were not
+# learned (experiment `new-digits`).
 #
 # **Sources.** Each sample names its items in `ids`, the most important one first. To test this, we *delete*
 # the most frequent first source, and generate again with the same seed. Then the samples that named it must

@@ -213,7 +213,8 @@ def _claims(*, full: bool) -> tuple[Claim, ...]:
         )
     for count in WRITTEN[2:] if full else ():
         for name, share in _ABLATIONS:
-            kind = f"{name} keys, {'expected share' if share else 'no expected share'}"
+            kind = "learned keys" if name == "learned" else "keys of gradients"
+            kind += ", expected share" if share else ", no expected share"
             claims.append(
                 Claim(
                     id=_ablation_id(name, share, count),

@@ -65,6 +65,12 @@ def test_ssim_agrees_with_the_formula_on_real_digits_and_noise():
         assert ssim(x, reference).tolist() == pytest.approx(expected, abs=1e-4)
 
 
+def test_ssim_of_many_images_is_that_of_each():
+    x, y = torch.rand(2, 300, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    each = torch.cat([ssim(x[i : i + 1], y[i : i + 1]) for i in (0, 127, 128, 299)])
+    torch.testing.assert_close(ssim(x, y)[[0, 127, 128, 299]], each)
+
+
 def test_ssim_and_psnr_agree_with_scikit_image():
     metrics = pytest.importorskip("skimage.metrics", reason="needs scikit-image")
     made, reference = digits()

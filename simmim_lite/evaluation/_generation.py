@@ -27,7 +27,7 @@ from simmim_lite.encoders._text import words_of
 from simmim_lite.training import Batches, History, fit
 
 _ROWS = 1024  # at a time
-_BORDER = 5  # pixels, half the window of SSIM
+_BORDER, _IMAGES = 5, 128  # half the window of SSIM in pixels; images at a time: 4 MB or more each
 EXCESS = 10.0  # beyond 0..1; an output of a network can be there, but no image in 0..255
 
 
@@ -236,9 +236,8 @@ def ssim(made: Any, reference: Any) -> Tensor:
 
     Wang et al. (2004), doi 10.1109/TIP.2003.819861, with a Gaussian window of 1.5 pixels, computed
     by torchmetrics. The mean is over the places where the 11 x 11 window lies within the image, as
-    in scikit-image. torchmetrics 1.9 includes the borders, 1.4 did not: with borders that are black
-    in both images, as for digits, its value is far higher. Images (N, channels, height, width) are
-    in 0..1, or uint8; values of ``made`` may leave the range, as outputs of a network do.
+    in scikit-image; with the borders, which are black in digits, it would be far higher. Images
+    (N, channels, height, width) are in 0..1, or uint8; ``made`` may leave the range.
     """
     from torchmetrics.functional.image import structural_similarity_index_measure
 
@@ -246,10 +245,11 @@ def ssim(made: Any, reference: Any) -> Tensor:
     if min(made.shape[2:]) <= 2 * _BORDER:
         got = tuple(made.shape)
         raise ValueError(f"made: expected a height and width of at least 11, got shape {got}")
-    _, places = structural_similarity_index_measure(
-        made, reference, data_range=1.0, reduction="none", return_full_image=True
-    )
-    return places[:, :, _BORDER:-_BORDER, _BORDER:-_BORDER].mean(dim=(1, 2, 3)).float()
+    options: Any = {"data_range": 1.0, "reduction": "none", "return_full_image": True}
+    parts = zip(made.split(_IMAGES), reference.split(_IMAGES), strict=True)
+    found = [structural_similarity_index_measure(*pair, **options)[1] for pair in parts]
+    places = torch.cat(found)[:, :, _BORDER:-_BORDER, _BORDER:-_BORDER]
+    return places.mean(dim=(1, 2, 3)).float()
 
 
 def psnr(made: Any, reference: Any) -> Tensor:

@@ -707,9 +707,9 @@ def test_a_share_weighs_old_and_new_items_by_their_numbers(world):
     ids, equal = torch.tensor([[0, 1, 2, 3]]), torch.full((1, 4), 0.25)
     for share in (0.2, 0.7):
         made = CrossModalGenerator(embedder, {"first": flow}, memory, known=2, share=share)
-        weights = made._weights(ids, equal)[0]
+        weights = made._weights(memory.ids, ids, equal)[0]
         assert weights == pytest.approx(torch.tensor([(1 - share) / 3] * 3 + [share]))
     plain = CrossModalGenerator(embedder, {"first": flow}, memory, known=2)
-    assert plain._weights(ids, equal) is equal
+    assert plain._weights(memory.ids, ids, equal) is equal
     unchanged = CrossModalGenerator(embedder, {"first": flow}, memory, known=3, share=0.5)
-    assert unchanged._weights(ids, equal) is equal  # nothing was written after training
+    assert unchanged._weights(memory.ids, ids, equal) is equal  # nothing was written after training

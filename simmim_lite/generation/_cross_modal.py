@@ -173,7 +173,7 @@ class CrossModalGenerator:
         if self.keys is not None:
             keys = self.keys({source: queries})[source].repeat_interleave(n, dim=0)
         hits = self.memory.read(keys, self.search[source], _HITS, mode="attend", beta=self.beta)
-        shares = self._weights(hits.ids, hits.weights)
+        shares = self._weights(self.memory.ids, hits.ids, hits.weights)
         found = FoundItems(self.memory, encoder, target, hits.ids, shares)
         condition, used = _condition(generator.condition, z, found, draws)
         samples = generator.sample(condition, seed=seed)
@@ -190,8 +190,8 @@ class CrossModalGenerator:
                 samples[row] = item
         return Generated(samples, ids[:, : int((ids >= 0).sum(dim=1).max())], remembered)
 
-    def _weights(self, ids: Tensor, weights: Tensor) -> Tensor:  # (N, K), under the share
-        new, N = int((self.memory.ids > self.known).sum()), len(self.memory.ids)
+    def _weights(self, stored: Tensor, ids: Tensor, weights: Tensor) -> Tensor:
+        new, N = int((stored > self.known).sum()), len(stored)
         if self.share is None or new in (0, N):
             return weights
         shares = torch.where(ids > self.known, self.share / new, (1 - self.share) / (N - new))

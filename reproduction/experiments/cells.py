@@ -4,6 +4,7 @@ Steps, crops and the number of labels were chosen on the validation images; the 
 down before the features were measured on test images.
 """
 
+import hashlib
 import io
 import lzma
 import os
@@ -34,6 +35,10 @@ from simmim_lite.training import Batches, fit
 SIDE = 32  # of the crops for training, in pixels
 CROPS = 4000
 STEPS = 250
+_SHA256 = {
+    "bccd": "ebfbe9af000a8873a052388b24507dd038f08f96034a4cd650d9e0751b491007",
+    "nuclei": "9aeb89dfe7fc654d6368bc08c508347383d8cba2d6408cd6dd6930201f19ee84",
+}
 LABELED = 40  # training images with labels, for a probe
 
 
@@ -94,8 +99,13 @@ class Cells(NamedTuple):
 
 
 def read(name: str) -> dict[str, np.ndarray]:
-    path = Path(os.environ["SIMMIM_DATA"], "applications", name, f"{name}.npz.xz")
-    with np.load(io.BytesIO(lzma.decompress(path.read_bytes())), allow_pickle=False) as file:
+    path = Path(os.environ.get("SIMMIM_DATA", ""), "applications", name, f"{name}.npz.xz")
+    if not path.is_file():
+        raise FileNotFoundError(f"SIMMIM_DATA: expected a folder with {path} (data/README.md)")
+    packed = path.read_bytes()
+    if hashlib.sha256(packed).hexdigest() != _SHA256[name]:
+        raise ValueError(f"{path}: expected SHA-256 {_SHA256[name]}, got another file")
+    with np.load(io.BytesIO(lzma.decompress(packed)), allow_pickle=False) as file:
         return dict(file)
 
 

@@ -192,7 +192,9 @@ def questions(seed: int) -> dict[str, float]:
 
 def human_sentences(setting: Setting) -> dict[str, float | Interval]:
     """NLVR: sentences of people about drawn scenes, true or false."""
-    path = Path(os.environ["SIMMIM_DATA"]) / "applications" / "nlvr" / "nlvr.jsonl.xz"
+    path = Path(os.environ.get("SIMMIM_DATA", ""), "applications", "nlvr", "nlvr.jsonl.xz")
+    if not path.is_file():
+        raise FileNotFoundError(f"SIMMIM_DATA: expected a folder with {path} (data/README.md)")
     rows = [json.loads(line) for line in lzma.decompress(path.read_bytes()).splitlines()]
     sentences = np.array([row["sentence"] for row in rows])
     test = np.array([row["split"] == "test" for row in rows])

@@ -35,7 +35,7 @@ from simmim_lite.multimodal import MultimodalInfoMax
 ABSENT = (8, 9)  # digits that are not in the training of the generators
 WRITTEN = (0, 1, 10, 100)  # pairs of each absent digit that are written to memory
 _SHARE = 0.2  # of queries whose digit is new, if all ten digits are as frequent
-_FINDING = {"share": _SHARE, "beta": 16.0}  # beta was chosen on other absent digits
+_FINDING = {"share": _SHARE, "beta": 16.0}  # beta was chosen on training images
 _ABLATIONS = (("learned", None), ("learned", _SHARE), ("gradients", None))
 _DRAWS = 3  # repetitions with a single written pair, because its choice matters much
 _SEARCHED = {"image": "speech", "text": "speech"}  # speech shares nothing but the digit

@@ -127,12 +127,10 @@ def _train_masked(options: argparse.Namespace) -> int:
         if process == 0:
             weights = storage.pack(dict(model.state_dict()))
             storage.write_atomically(output / "masked.safetensors", weights)
-            masks = masked.random_masks(
-                len(test), model.grid, 0.6, generator=torch.Generator().manual_seed(0)
-            )
-            difference = masked.patchify(model.predict(test, masks) - test, 4)[masks]
+            draws = torch.Generator().manual_seed(0)
+            masks = masked.random_masks(len(test), model.grid, 0.6, generator=draws)
+            error = masked.patchify(model.predict(test, masks) - test, 4)[masks].square().mean()
             mean = masked.patchify(train.mean(dim=0) - test, 4)[masks].square().mean()
-            error = difference.square().mean()
             line = f"{history.steps} steps, {history.seconds:.0f} s: squared error of hidden "
             line += f"pixels {error:.4f} on test images, mean image {mean:.4f}"
             print(f"{line}; weights and curves in {output}")

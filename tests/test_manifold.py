@@ -214,6 +214,36 @@ def test_clusters_of_two_moons(noise, draw):
     assert cluster_accuracy(y, KMeans(2, n_init=1, random_state=0).fit_predict(x)) < 0.8
 
 
+def test_clusters_of_unequal_size():
+    """Equal sizes have more information: a cut through the long moon costs few edges."""
+    x, y = toys.make_moons((900, 100), noise=0.05, random_state=0)
+    graph = neighbor_graph(x)
+    with pytest.warns(UserWarning, match=r"clusters of 900, 100 rows.*balanced=False"):
+        equal = graph_clusters(graph, 2)
+    assert cluster_accuracy(y, equal) < 0.7
+    assert cluster_information(equal, graph) > cluster_information(y, graph)
+    assert cluster_accuracy(y, graph_clusters(graph, 2, balanced=False)) == 1
+    model = ManifoldInfoMax(2, balanced=False, max_iter=200, random_state=0).fit(x)
+    assert cluster_accuracy(y, model.labels_) > 0.99
+
+
+def test_a_few_outliers_are_no_cluster():
+    centers = np.array([[0.0, 0.0], [9.0, 0.0], [0.0, 90.0]])
+    x, _ = toys.make_blobs([100, 100, 4], centers=centers, random_state=0)
+    labels = graph_clusters(neighbor_graph(x, 3), 2, balanced=False)
+    assert sorted(np.bincount(labels))[0] > 50
+
+
+def test_balanced_is_true_or_false():
+    with pytest.raises(ValueError, match="balanced: expected"):
+        graph_clusters(random_graph(9), 2, balanced="no")
+
+
+def test_one_cluster():
+    for balanced in (True, False):
+        assert not graph_clusters(random_graph(9), 1, balanced=balanced).any()
+
+
 def test_labels_and_graph_have_one_length():
     with pytest.raises(ValueError, match="graph"):
         cluster_information([0, 1], random_graph(3))

@@ -12,7 +12,6 @@ from torch.nn import functional as F
 from simmim_lite.ground_truth import GaussianField
 from simmim_lite.masked import (
     MaskedModel,
-    average_distance,
     head_log_density,
     head_mean,
     masked_loss,
@@ -90,16 +89,6 @@ def test_a_square_is_a_square():
         rows, columns = mask.any(dim=1).nonzero(), mask.any(dim=0).nonzero()
         assert len(rows) == len(columns) == rows[-1] - rows[0] + 1 == 4
         assert mask.sum() == 16
-
-
-def test_average_distance_by_hand():
-    mask = torch.zeros(1, 9, dtype=torch.bool)
-    mask[0, 4] = True  # the patch in the middle, 2 x 2 pixels, all next to a visible pixel
-    assert average_distance(mask, (3, 3), 2) == 1
-    mask[0] = torch.tensor([True, True, True, True, True, True, False, False, False])
-    assert average_distance(mask, (3, 3), 1) == pytest.approx(1.5)
-    with pytest.raises(ValueError, match="masks: expected at least one visible patch"):
-        average_distance(torch.ones(1, 9, dtype=torch.bool), (3, 3), 1)
 
 
 # --- heads ---------------------------------------------------------------------------------

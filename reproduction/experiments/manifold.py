@@ -1,5 +1,7 @@
 """Clustering without labels: digits, two moons and tables, the measurements of notebook 07."""
 
+import warnings
+
 import numpy as np
 import torch
 from sklearn import datasets as toys
@@ -10,11 +12,18 @@ from sklearn.preprocessing import StandardScaler
 from reproduction.claims import Claim, Experiment, Setting
 from simmim_lite import datasets
 from simmim_lite.evaluation import cluster_accuracy
-from simmim_lite.manifold import ManifoldInfoMax, image_neighbors, nearest_neighbors
+from simmim_lite.manifold import (
+    ManifoldInfoMax,
+    affinity_graph,
+    graph_clusters,
+    image_neighbors,
+    nearest_neighbors,
+)
 
 EMBEDDED_STEPS = 400  # of the last network, for 4,000 images; the default is for MNIST
 MOONS = tuple((noise, draw) for noise in (0.05, 0.1) for draw in range(10))
 TABLES = ("wine", "breast_cancer", "digits")
+FEW = 20  # 8 x 8 images of a digit, beside about 180 of the next digit
 
 _EMBEDDED_CLAIMS = (
     Claim(
@@ -64,6 +73,39 @@ _TOY_CLAIMS = (
         source="the same run",
         unit="points",
         at_least=0.0,
+        notebook="07",
+    ),
+    Claim(
+        id="unequal-gain",
+        name="mean gain over k-means, ten pairs of 8 x 8 digits, nine to one, `balanced=False`",
+        truth="k-means: 0 points",
+        source="the same run",
+        unit="points",
+        at_least=0.0,
+        notebook="07",
+    ),
+    Claim(
+        id="unequal-accuracy",
+        name="mean clustering accuracy of these pairs, `balanced=False`",
+        truth="a single cluster: about 90 %",
+        source="counted",
+        unit="%",
+        notebook="07",
+    ),
+    Claim(
+        id="equal-accuracy",
+        name="mean clustering accuracy of these pairs, clusters of equal size (the default)",
+        truth="a single cluster: about 90 %",
+        source="counted",
+        unit="%",
+        notebook="07",
+    ),
+    Claim(
+        id="unequal-silent",
+        name="share of these pairs with an accuracy below 95 % and no warning, by default",
+        truth="none: 0 %",
+        source="counted",
+        unit="%",
         notebook="07",
     ),
 )
@@ -135,7 +177,30 @@ def moons_and_tables(setting: Setting) -> dict[str, float]:
         )
         ours, k_means = (cluster_accuracy(y, method.fit_predict(x)) for method in methods)
         gains.append(ours - k_means)
-    return {"two-moons": min(moons), "tables-gain": float(np.mean(gains))}
+    return {"two-moons": min(moons), "tables-gain": float(np.mean(gains))} | _nine_to_one(setting)
+
+
+def _nine_to_one(setting: Setting) -> dict[str, float]:
+    """Clusters of affinity graphs of two digits, of which one is nine times as frequent."""
+    x, digits = toys.load_digits(return_X_y=True)
+    equal, unequal, k_means, silent = [], [], [], []
+    for few in range(10):
+        many = (few + 1) % 10
+        rows = np.append(np.flatnonzero(digits == many), np.flatnonzero(digits == few)[:FEW])
+        graph = affinity_graph(*nearest_neighbors(x[rows]))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            found = [graph_clusters(graph, 2, balanced=b, seed=setting.seed) for b in (True, False)]
+        found.append(KMeans(2, n_init=10, random_state=setting.seed).fit_predict(x[rows]))
+        for scores, labels in zip((equal, unequal, k_means), found, strict=True):
+            scores.append(cluster_accuracy(digits[rows], labels))
+        silent.append(equal[-1] < 0.95 and not caught)
+    return {
+        "unequal-gain": float(np.mean(unequal) - np.mean(k_means)),
+        "unequal-accuracy": float(np.mean(unequal)),
+        "equal-accuracy": float(np.mean(equal)),
+        "unequal-silent": float(np.mean(silent)),
+    }
 
 
 def all_of_mnist(setting: Setting) -> dict[str, float]:

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from scipy.ndimage import distance_transform_edt
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
@@ -34,7 +35,6 @@ from simmim_lite.encoders import AudioEncoder, seeded
 from simmim_lite.manifold import ManifoldInfoMax
 from simmim_lite.masked import (
     MaskedModel,
-    average_distance,
     head_log_density,
     masked_loss,
     patchify,
@@ -44,6 +44,20 @@ from simmim_lite.training import Batches, fit
 
 Row = dict[str, Any]
 L2 = (("l2", STEPS, "constant"),)  # for all models of the part "peers"
+
+
+def average_distance(masks: Tensor, grid: tuple[int, int], patch: int) -> float:
+    """Mean distance of hidden pixels to the nearest visible pixel, in pixels: AvgDist.
+
+    Xie et al. (2022), section 4.1.2; the masks of bool are (N, rows columns), each with a visible
+    patch.
+    """
+    distances = []
+    for mask in masks.view(-1, *grid).numpy():
+        pixels = np.kron(mask, np.ones((patch, patch), bool))
+        assert not pixels.all(), "no patch is visible"
+        distances.append(distance_transform_edt(pixels)[pixels])
+    return float(np.concatenate(distances).mean())
 
 
 def timed(call: Any) -> tuple[Any, float]:

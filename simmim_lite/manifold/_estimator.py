@@ -68,7 +68,7 @@ class Stage(NamedTuple):
 class ManifoldInfoMax(
     ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator
 ):
-    """Clusters of equal size that small steps along the data manifold rarely leave.
+    """Clusters that small steps along the data manifold rarely leave, of equal size if possible.
 
     1. A graph of nearest neighbors stands for the manifold. The labels of its points maximize the
        information that neighbors share (`affinity_graph`, `graph_clusters`). Images are compared by
@@ -94,6 +94,7 @@ class ManifoldInfoMax(
             X, which draws from the `torch.Generator`, on its device.
         objective: None for the three stages above. "bound", "rim", "imsat" or "iic": one network
             with random initial weights maximizes this one of `CLUSTERING_OBJECTIVES`.
+        balanced: prefer clusters of equal size, see `graph_clusters`; an ``objective`` always does.
         n_neighbors: of the graph, reduced to N / 2K if larger; None takes 10, and for images 5.
         max_iter: training steps of the network that predicts; the first network has half as many.
         learning_rate: of AdamW, at the start of a cosine schedule.
@@ -110,6 +111,7 @@ class ManifoldInfoMax(
         *,
         augment: str | Augment | None = None,
         objective: str | None = None,
+        balanced: bool = True,
         n_neighbors: int | None = None,
         max_iter: int = 2000,
         batch_size: int = 256,
@@ -119,6 +121,7 @@ class ManifoldInfoMax(
         self.n_clusters = n_clusters
         self.augment = augment
         self.objective = objective
+        self.balanced = balanced
         self.n_neighbors = n_neighbors
         self.max_iter = max_iter
         self.batch_size = batch_size
@@ -272,7 +275,7 @@ class ManifoldInfoMax(
     def _assignments(self, data: dict[str, Tensor], graph: sparse.csr_array) -> np.ndarray:
         """Cluster assignments p(y | x) (N, K) by graph, first network and neighbors."""
         x = data["x"]
-        labels = graph_clusters(graph, self.n_clusters, seed=self._seed)
+        labels = graph_clusters(graph, self.n_clusters, balanced=self.balanced, seed=self._seed)
         self._record("graph", labels, graph)
         steps = graph + 1e-9 * sparse.eye_array(len(x))  # a point without neighbors stays
         walk = sparse.diags_array(1 / steps.sum(axis=1)) @ steps  # transition probabilities

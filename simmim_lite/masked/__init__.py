@@ -21,7 +21,6 @@ from simmim_lite.masked._heads import (
     masked_loss as masked_loss,
 )
 from simmim_lite.masked._masks import (
-    average_distance as average_distance,
     patchify as patchify,
     random_masks as random_masks,
     unpatchify as unpatchify,

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from simmim_lite._arguments import as_array, check_choice, check_integer, check_number
@@ -86,30 +85,12 @@ def random_masks(
     return torch.stack([*masks]).to(generator.device) if n else empty.to(generator.device)
 
 
-def average_distance(masks: Tensor, grid: tuple[int, int], patch: int) -> float:
-    """Mean distance of hidden pixels to the nearest visible pixel, in pixels: AvgDist.
-
-    Xie et al. (2022), section 4.1.2; the masks are (N, rows columns).
-    """
-    rows, columns = grid
-    distances = []
-    for mask in as_masks(masks, (-1, rows * columns)).cpu().view(-1, *grid).numpy():
-        pixels = np.kron(mask, np.ones((patch, patch), bool))
-        if pixels.all():
-            raise ValueError("masks: expected at least one visible patch, got a mask without")
-        distances.append(distance_transform_edt(pixels)[pixels])
-    if not distances:
-        raise ValueError("masks: expected at least one mask, got none")
-    return float(np.concatenate(distances).mean())
-
-
 def _units(
     n: int, rows: int, columns: int, hidden: int, unit: int, generator: torch.Generator
 ) -> Tensor:
     """Masks that hide one unit after another, and of the last one as many patches as are left."""
-    device = generator.device
     shape = n, -(-rows // unit), -(-columns // unit)
-    how: Any = {"generator": generator, "device": device, "dtype": torch.float32}
+    how: Any = {"generator": generator, "device": generator.device, "dtype": torch.float32}
     order = torch.rand(shape, **how).flatten(1).argsort(dim=1)
     turn = order.argsort(dim=1).view(shape)  # of each unit
     turns = turn.repeat_interleave(unit, dim=1).repeat_interleave(unit, dim=2)
@@ -122,10 +103,8 @@ def _units(
 def _square(rows: int, columns: int, hidden: int, generator: torch.Generator) -> Tensor:
     """A square at a random place, whose last row is cut to the exact number."""
     side = min(int(np.ceil(np.sqrt(hidden))), rows, columns)
+    side = columns if -(-hidden // side) > rows else side
     deep = -(-hidden // side)
-    if deep > rows:
-        side = columns
-        deep = -(-hidden // side)
     top = int(torch.randint(rows - deep + 1, (), generator=generator))
     left = int(torch.randint(columns - side + 1, (), generator=generator))
     mask = torch.zeros(rows, columns, dtype=torch.bool)

@@ -1729,12 +1729,6 @@ door(
     **LAYER,
 )
 door(
-    "masked.average_distance",
-    lambda masks: masked.average_distance(masks, (2, 3), 2),
-    {"masks": COVERED},
-    also=("grid",),
-)
-door(
     "masked.head_mean",
     lambda output: masked.head_mean(output, "gaussian"),
     {"output": OUTPUT},

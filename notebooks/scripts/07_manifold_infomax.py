@@ -672,8 +672,8 @@ exercises.verify("outputs and constant: less than 0", max(within[2:]) < 0)
 # The slant, one part of the position, is not lost: it is as easy to predict from the hidden layer as
 # from the pixels. From the cluster probabilities, the probe predicts it no better than a constant.
 #
-# **Limits.** The results rest on prior knowledge that we supplied: digits survive small
-# deformations, strokes matter more than pixels, there are ten clusters of about equal size.
+# **Limits.** The results rest on prior knowledge: digits survive small deformations, strokes matter
+# more than pixels, ten clusters have about equal sizes (otherwise: `balanced=False`).
 # Photographs have no such graph: for only 37 % of CIFAR-10's test images, the nearest training image
 # has the same class ([results](../reproduction/results/manifold.md)).
 

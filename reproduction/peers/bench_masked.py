@@ -49,8 +49,7 @@ L2 = (("l2", STEPS, "constant"),)  # for all models of the part "peers"
 def average_distance(masks: Tensor, grid: tuple[int, int], patch: int) -> float:
     """Mean distance of hidden pixels to the nearest visible pixel, in pixels: AvgDist.
 
-    Xie et al. (2022), section 4.1.2; the masks of bool are (N, rows columns), each with a visible
-    patch.
+    Xie et al. (2022), section 4.1.2; masks (N, rows columns) of bool, each with a visible patch.
     """
     distances = []
     for mask in masks.view(-1, *grid).numpy():

@@ -1,5 +1,7 @@
 """Digits absent from training, generated after examples of them are written to memory."""
 
+from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,6 +39,7 @@ WRITTEN = (0, 1, 10, 100)  # pairs of each absent digit that are written to memo
 _SHARE = 0.2  # of queries whose digit is new, if all ten digits are as frequent
 _FINDING = {"share": _SHARE, "beta": 16.0}  # beta was chosen on training images
 _ABLATIONS = (("learned", None), ("learned", _SHARE), ("gradients", None))
+_KNOWN = ("speech", "text")  # queries for the digits that are not absent
 _DRAWS = 3  # repetitions with a single written pair, because its choice matters much
 _SEARCHED = {"image": "speech", "text": "speech"}  # speech shares nothing but the digit
 
@@ -58,16 +61,23 @@ class Trained(NamedTuple):
     size: Size
     seed: int
 
-    def after_writing(self, count: int, draw: int = 0, **options: Any) -> CrossModalGenerator:
-        """Its memory holds the other digits, and then ``count`` examples of each absent one."""
-        keys, digits = options.get("keys") or self.embedder.project, self.data.digits
+    def others(self, keys: WhitenedKeys | None = None) -> SimulatedMemory:
+        """Return a memory of the other digits."""
         memory = SimulatedMemory(self.embedder.dim)
-        old = np.flatnonzero(~np.isin(digits, self.absent))[: self.size.remembered]
-        remember(memory, keys, self.data, old, self.space, self.seed)
+        rows = np.flatnonzero(~np.isin(self.data.digits, self.absent))[: self.size.remembered]
+        project = keys or self.embedder.project
+        remember(memory, project, self.data, rows, self.space, self.seed)
+        return memory
+
+    def after_writing(
+        self, others: SimulatedMemory, count: int, draw: int = 0, **options: Any
+    ) -> CrossModalGenerator:
+        """Its memory holds the ``others``, and then ``count`` examples of each absent digit."""
+        memory, keys = deepcopy(others), options.get("keys") or self.embedder.project
         made = CrossModalGenerator(self.embedder, {"image": self.generator}, memory, **options)
         rng = np.random.default_rng(100 * self.seed + draw)
         for digit in self.absent:
-            rows = rng.permutation(np.flatnonzero(digits == digit))[:count]
+            rows = rng.permutation(np.flatnonzero(self.data.digits == digit))[:count]
             remember(memory, keys, self.data, rows, self.space, self.seed)
         return made
 
@@ -105,22 +115,26 @@ def written(
         embeddings = own.project(part.pairing().items)
         target = image_generator(embeddings, part, space, size, size.absent[1], seed, condition)
         trained = Trained(own, target, data, absent, space, size, seed)
-        others = []
+        memory, others = trained.others(options.get("keys")), []
+        by_keys = {}
+        if full and kind == "embedder":
+            by_keys = {"gradients": memory, "learned": trained.others(keys["learned"])}
         for count in counts:
             fractions = []
             for draw in range(_DRAWS if count == 1 else 1):
-                made = trained.after_writing(count, draw, **options)
+                made = trained.after_writing(memory, count, draw, **options)
                 fractions.append(_coherence(made, classifier, test, absent, size, new=True))
             for source in NAMES:
                 mean = np.mean([fraction[source] for fraction in fractions])
                 found[_new_id(kind, source, count)] = float(mean)
-            others.append(_coherence(made, classifier, test, absent, size, new=False))
-            for name, share in _ABLATIONS if full and kind == "embedder" else ():
-                made = trained.after_writing(count, keys=keys[name], **_FINDING | {"share": share})
-                values = _coherence(made, classifier, test, absent, size, new=True)
+            known = _coherence(made, classifier, test, absent, size, new=False, of=_KNOWN)
+            others.append(min(known.values()))
+            for name, share in _ABLATIONS if by_keys else ():
+                ablated = _FINDING | {"keys": keys[name], "share": share}
+                made = trained.after_writing(by_keys[name], count, **ablated)
+                values = _coherence(made, classifier, test, absent, size, new=True, of=("image",))
                 found[_ablation_id(name, share, count)] = values["image"]
-        known = min(fraction[source] for fraction in others for source in ("speech", "text"))
-        found[f"other-digits-{kind}"] = known
+        found[f"other-digits-{kind}"] = min(others)
     return found
 
 
@@ -146,6 +160,7 @@ def _coherence(
     size: Size,
     *,
     new: bool,
+    of: Sequence[str] = NAMES,
 ) -> dict[str, float]:
     """Coherence by source modality, of the absent digits (``new``) or of the others."""
     rows = balanced(test.digits, size.per_digit)
@@ -158,7 +173,8 @@ def _coherence(
         "speech": ([test.waveforms[i] for i in spoken], test.words[spoken]),
     }
     found = {}
-    for source, (items, labels) in queries.items():
+    for source in of:
+        items, labels = queries[source]
         n = 4 if source == "speech" and new else 1
         samples = made.generate(items, source, "image", n=n).samples
         found[source] = classifier.coherence(samples, np.repeat(labels, n))

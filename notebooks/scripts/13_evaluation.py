@@ -881,6 +881,7 @@ def knn(damaged, modality):
     return known.mean() * evaluation.knn_accuracy(reference[modality], reference_y, *query)
 
 
+# %%
 asked = {"image": pictures["test"][::MORE].numpy(), "speech": speech["test"].waveforms}
 damage = evaluation.robustness_table(knn, asked, voices=speech["train"].waveforms)
 damage.plot(marker="o", ylim=(0, 1.02), xticks=range(4), xlabel="level of damage")

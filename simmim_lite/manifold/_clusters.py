@@ -160,11 +160,11 @@ def graph_clusters(
             for labels in (merged, sequential_bottleneck(merged, subclusters, graph)):
                 joint, sizes = _joint_of(labels, graph)[1], np.sort(np.bincount(labels))[::-1]
                 nats, entropy = _information(joint), entr(joint.sum(axis=0)).sum()
-                found.append((nats, 1 - nats / entropy if entropy else 0.0, sizes, labels))
+                found.append((nats, 1 - nats / (entropy or 1), sizes, labels))
     best = max(found, key=lambda row: row[0])
     large = [row for row in found if row[2][-1] >= _SMALLEST * N / n_clusters]
     least = min(large or found, key=lambda row: row[1])
-    if balanced and least[1] < _LESS * best[1]:
+    if balanced and least[1] < _LESS * best[1] - 1e-6:  # without rounding errors
         equal, other = (", ".join(map(str, row[2])) for row in (best, least))
         warnings.warn(
             f"balanced=True returns clusters of {equal} rows; along the graph, clusters of {other} "

@@ -237,6 +237,8 @@ def test_a_few_outliers_are_no_cluster():
 def test_balanced_is_true_or_false():
     with pytest.raises(ValueError, match="balanced: expected"):
         graph_clusters(random_graph(9), 2, balanced="no")
+    with pytest.raises(ValueError, match="balanced: expected True with an objective"):
+        ManifoldInfoMax(2, objective="iic", balanced=False).fit(np.eye(9))
 
 
 def test_one_cluster():

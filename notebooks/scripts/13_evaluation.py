@@ -875,7 +875,7 @@ labels_of = {"image": (train_y, test_y[::MORE]), "speech": (speech["train"].labe
 def knn(damaged, modality):
     z_damaged = embedders[0].project({modality: damaged})[modality].numpy()
     reference_y, query_y = labels_of[modality]
-    # An encoder ends with a ReLU. An embedding of zeros has no nearest neighbor: an error.
+    # An item whose embedding is 0 has no nearest neighbor, and counts as an error.
     known = z_damaged.any(axis=1)
     query = z_damaged[known], query_y[known]
     return known.mean() * evaluation.knn_accuracy(reference[modality], reference_y, *query)

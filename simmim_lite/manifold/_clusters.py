@@ -162,8 +162,7 @@ def graph_clusters(
                 nats, entropy = _information(joint), entr(joint.sum(axis=0)).sum()
                 found.append((nats, 1 - nats / (entropy or 1), sizes, labels))
     best = max(found, key=lambda row: row[0])
-    large = [row for row in found if row[2][-1] >= _SMALLEST * N / n_clusters]
-    least = min(large or found, key=lambda row: row[1])
+    least = min(found, key=lambda row: (row[2][-1] < _SMALLEST * N / n_clusters, row[1]))
     if balanced and least[1] < _LESS * best[1] - 1e-6:  # without rounding errors
         equal, other = (", ".join(map(str, row[2])) for row in (best, least))
         warnings.warn(

@@ -94,7 +94,7 @@ class ManifoldInfoMax(
             X, which draws from the `torch.Generator`, on its device.
         objective: None for the three stages above. "bound", "rim", "imsat" or "iic": one network
             with random initial weights maximizes this one of `CLUSTERING_OBJECTIVES`.
-        balanced: prefer clusters of equal size, see `graph_clusters`; an ``objective`` always does.
+        balanced: prefer clusters of equal size, see `graph_clusters`; True with an ``objective``.
         n_neighbors: of the graph, reduced to N / 2K if larger; None takes 10, and for images 5.
         max_iter: training steps of the network that predicts; the first network has half as many.
         learning_rate: of AdamW, at the start of a cosine schedule.
@@ -219,8 +219,9 @@ class ManifoldInfoMax(
         check_integer("batch_size", self.batch_size, minimum=2)
         check_number("learning_rate", self.learning_rate, minimum=0)
         if distinct < max(K, 2):
-            least = f"at least {max(K, 2)} distinct rows, as n_clusters={K}"
-            raise ValueError(f"X: expected {least}, got {distinct}")
+            raise ValueError(f"X: expected at least {max(K, 2)} distinct rows, got {distinct}")
+        if self.objective and not self.balanced:
+            raise ValueError("balanced: expected True with an objective, which prefers equal sizes")
         if self.augment == "image" and math.isqrt(columns) ** 2 != columns:
             raise ValueError(f"augment: expected flattened square images, got {columns} columns")
 

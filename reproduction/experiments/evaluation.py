@@ -73,8 +73,10 @@ def _robustness(model: MultimodalInfoMax, train: Digits, test: Digits) -> dict[s
     }
 
     def accuracy(degraded: object, name: str) -> float:
-        z = model.project({name: degraded})[name]
-        return knn_accuracy(keys[name], labels[name], z, truth[name])
+        z = model.project({name: degraded})[name].numpy()
+        known = z.any(axis=1)  # an embedding of 0 has no nearest neighbor, and counts as an error
+        found = knn_accuracy(keys[name], labels[name], z[known], truth[name][known])
+        return float(known.mean() * found)
 
     table = robustness_table(accuracy, queries, voices=train.waveforms)
     areas = robustness_area(table, chance=0.1)["area"]

@@ -25,8 +25,7 @@ from simmim_lite.training import Batches
 NAMES = ("image", "speech", "text")
 ITEM = {"image": "image", "speech": "recording", "text": "caption"}
 _LATENTS = 32  # columns
-# Options of the samplers, chosen on items held out of training.
-_IMAGES = {"guide_from": 0.5, "noise": 1.35}
+# Options of the sampler of recordings; like those of images, chosen on items held out of training.
 _RECORDINGS = {"guidance": 4.0, "guide_from": 0.3, "noise": 1.1}
 
 
@@ -43,7 +42,7 @@ class Size(NamedTuple):
     remembered: int = 4000  # items in memory
     per_digit: int = 100  # real test images of each digit
     recordings: int = 480  # highest number of generated recordings
-    guidance: float = 2.0  # of the sampler of images
+    noise: float = 1.35  # of the sampler of images
 
 
 SIZES = {
@@ -59,7 +58,7 @@ SIZES = {
         remembered=5000,
         per_digit=240,
         recordings=600,
-        guidance=3.0,
+        noise=1.15,
     ),
 }
 
@@ -127,7 +126,8 @@ def image_generator(
     batches = condition_batches(pairs_for(data, "image"), embeddings, latents, 256, seed=seed)
     flow = RectifiedFlow(space.dim, embeddings["image"].shape[1], width=size.widths[1], seed=seed)
     flow.fit(batches, steps=steps, seed=seed, progress=False)
-    return LatentGenerator(space, flow, condition, guidance=size.guidance, **_IMAGES)
+    sampler = {"guidance": 2.0, "guide_from": 0.5, "noise": size.noise}
+    return LatentGenerator(space, flow, condition, **sampler)
 
 
 def speech_generator(

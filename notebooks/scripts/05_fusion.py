@@ -519,27 +519,27 @@ def mcnemar(first, second):
 
 comparisons = [("both strong", "experts", run) for run in (*NAMES, *LEARNED)]
 comparisons += [("image only", "gated", "no dropout")]
-tests, p_values = pd.DataFrame(columns=[0, 1, 2]), {}
+tests = pd.DataFrame(columns=[0, 1, 2])
+lead = pd.Series(0, index=[second for _, _, second in comparisons])
 for case, first, second in comparisons:
     for seed in range(3):
         n_1, n_2, p = mcnemar(correct[first, case, seed], correct[second, case, seed])
         tests.loc[f"{case}: {first} : {second}", seed] = f"{n_1}:{n_2}, p = {p:.2g}"
-        p_values[second, seed] = p
+        lead[second] += n_1 - n_2
 print(tests.rename(columns="seed {}".format).to_string())
 if not FULL:  # the full data have other test items
-    smallest = pd.Series(p_values).groupby(level=0).min()
-    exercises.verify("the average is worse in some seed", smallest["average"] < 0.05 / 6)
-    exercises.verify("dropout helps in some seed", smallest["no dropout"] < 0.05)
+    exercises.verify("the averages lose", lead[["average", "weighted"]].min() > 0)
+    exercises.verify("without dropout the gated fusion loses", lead["no dropout"] > 0)
 
 # %% [markdown]
-# The experts are far better than each baseline. With six learned fusions we demand $p < 0.05 / 6$
-# (Bonferroni). The average and the weighted fusion lose in every seed, and significantly in one. A
-# likely reason: one linear classifier must decode two differently organized feature spaces. The test
-# cannot separate the experts from the other four, although these were trained jointly. Section 2
-# predicts this, because the pairs are independent given the digit.
+# The experts are far better than each baseline. Six learned fusions with three seeds are 18 tests, so
+# we demand $p < 0.05 / 18$ (Bonferroni). The average and the weighted fusion lose. A likely reason: one
+# linear classifier must decode two differently organized feature spaces. Whether a single seed reaches
+# the limit is partly luck: even the rounding of another CPU changes some rows. The other four fusions
+# stay close to the experts. Section 2 predicts this: the pairs are independent given the digit.
 #
-# With an image only, the gated fusion without dropout loses in all three seeds, and $p < 0.05$ in two
-# of them. The experts lose *exactly* nothing: their answers are those of the remaining expert.
+# With an image only, the gated fusion without dropout loses over the three seeds. The experts lose
+# *exactly* nothing: their answers are those of the remaining expert.
 #
 # **Which modality does the gate use?** The heat map shows the weight of the image in the gated fusion:
 # the mean of its gates over features and rows.
@@ -763,8 +763,8 @@ exercises.verify(
 # - We wrote seven fusions by hand. Each works when a modality is missing.
 # - Bayes' rule is the best fusion of conditionally independent modalities. A plain mean can be worse
 #   than one modality.
-# - On degraded digits every fusion gained about 20 points. A paired test separated only the averages
-#   from the experts. Modality dropout prepares a fusion for a missing modality.
+# - On degraded digits every fusion gained about 20 points. Only the averages stayed behind the
+#   experts. Modality dropout prepares a fusion for a missing modality.
 # - Redundancy minus synergy follows from three mutual informations. A difference of lower bounds
 #   bounds nothing.
 # - Additive scores cannot learn a task of pure synergy.

@@ -20,7 +20,7 @@
 #
 # <!-- measured -->
 # About 75 minutes to work through.
-# Measured: 94 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
+# Measured: 151 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->
 
 # %%
@@ -528,15 +528,16 @@ for case, first, second in comparisons:
         lead[second] += n_1 - n_2
 print(tests.rename(columns="seed {}".format).to_string())
 if not FULL:  # the full data have other test items
-    exercises.verify("the averages lose", lead[["average", "weighted"]].min() > 0)
+    points = lead[LEARNED].abs().max() / (3 * PAIRS)
+    exercises.verify("learned fusions and experts differ by less than 5 points", points < 0.05)
     exercises.verify("without dropout the gated fusion loses", lead["no dropout"] > 0)
 
 # %% [markdown]
 # The experts are far better than each baseline. Six learned fusions with three seeds are 18 tests, so
-# we demand $p < 0.05 / 18$ (Bonferroni). The average and the weighted fusion lose. A likely reason: one
-# linear classifier must decode two differently organized feature spaces. Whether a single seed reaches
-# the limit is partly luck: even the rounding of another CPU changes some rows. The other four fusions
-# stay close to the experts. Section 2 predicts this: the pairs are independent given the digit.
+# we demand $p < 0.05 / 18$ (Bonferroni). On one CPU the average and the weighted fusion reached this
+# limit in one seed, on another CPU no fusion did: its rounding changes some rows. So the experts,
+# which were not trained jointly, are as good as the others, as section 2 predicts: the pairs are
+# independent given the digit.
 #
 # With an image only, the gated fusion without dropout loses over the three seeds. The experts lose
 # *exactly* nothing: their answers are those of the remaining expert.
@@ -763,8 +764,8 @@ exercises.verify(
 # - We wrote seven fusions by hand. Each works when a modality is missing.
 # - Bayes' rule is the best fusion of conditionally independent modalities. A plain mean can be worse
 #   than one modality.
-# - On degraded digits every fusion gained about 20 points. Only the averages stayed behind the
-#   experts. Modality dropout prepares a fusion for a missing modality.
+# - On degraded digits every fusion gained about 20 points, and a paired test found hardly any
+#   difference between them. Modality dropout prepares a fusion for a missing modality.
 # - Redundancy minus synergy follows from three mutual informations. A difference of lower bounds
 #   bounds nothing.
 # - Additive scores cannot learn a task of pure synergy.

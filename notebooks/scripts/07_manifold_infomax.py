@@ -19,7 +19,7 @@
 #
 # <!-- measured -->
 # About 75 minutes to work through.
-# Measured: 104 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
+# Measured: 147 s on 2 CPU cores, no GPU, Python 3.11, torch 2.14 (generated)
 # <!-- /measured -->
 
 # %%

@@ -581,7 +581,7 @@ axes[1].set(xlabel="cluster", ylabel="digit", title="number of new images")
 figures.show(
     "Figure 5. On training images the stages hardly differ; few new images are misplaced.",
     alt="First panel: accuracy of graph, first network, average and second network, from 0.979 to "
-    "0.984, intervals overlap. Second: digit by cluster, 96 to 100 of 100 on the diagonal.",
+    "0.984, intervals overlap. Second: digit by cluster, 95 to 100 of 100 on the diagonal.",
 )
 leads["graph"] = paired_test("second network : graph, training", by_stage[3], by_stage[0])
 

@@ -535,9 +535,9 @@ if not FULL:  # the full data have other test items
 # %% [markdown]
 # The experts are far better than each baseline. Six learned fusions with three seeds are 18 tests, so
 # we demand $p < 0.05 / 18$ (Bonferroni). On one CPU the average and the weighted fusion reached this
-# limit in one seed, on another CPU no fusion did: its rounding changes some rows. So the experts,
-# which were not trained jointly, are as good as the others, as section 2 predicts: the pairs are
-# independent given the digit.
+# limit in one seed; on another CPU, which rounds differently, no fusion did. So the experts, which were
+# not trained jointly, are about as good. Section 2 predicts this: the pairs are independent given the
+# digit.
 #
 # With an image only, the gated fusion without dropout loses over the three seeds. The experts lose
 # *exactly* nothing: their answers are those of the remaining expert.

@@ -126,8 +126,7 @@ def image_generator(
     batches = condition_batches(pairs_for(data, "image"), embeddings, latents, 256, seed=seed)
     flow = RectifiedFlow(space.dim, embeddings["image"].shape[1], width=size.widths[1], seed=seed)
     flow.fit(batches, steps=steps, seed=seed, progress=False)
-    sampler = {"guidance": 2.0, "guide_from": 0.5, "noise": size.noise}
-    return LatentGenerator(space, flow, condition, **sampler)
+    return LatentGenerator(space, flow, condition, guidance=2.0, guide_from=0.5, noise=size.noise)
 
 
 def speech_generator(
